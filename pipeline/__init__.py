@@ -1,0 +1,1 @@
+"""omni: a real-time omnichannel customer-event pipeline."""

@@ -1,0 +1,80 @@
+"""What consumers read: triggers, decisions and identity changes (`surfaces.md` §2, `schemas/*.avsc`).
+
+Every field is a function of the log and the state alone, so a record sent again is the same bytes. What the wall
+clock adds (when it really left) travels in headers.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from pipeline.domain.events import Item, Scalar
+
+TriggerStatus = Literal["fired", "revoked"]
+Outcome = Literal["fired", "held", "deferred", "dropped", "held_out", "revoked"]
+
+
+class Offer(Struct, frozen=True):
+    """What the message may offer: a code, percent off, valid until (ms since the epoch)."""
+
+    code: str
+    percent: int | None
+    valid_until_ms: int | None
+
+
+class Trigger(Struct, frozen=True):
+    """Send this message to this customer, now. `trigger_id` is deterministic: told twice, it is one message.
+
+    `due_at_ms` is when the rule's condition came true on the partition's clock, `fired_at_ms` the logical time of
+    firing (equal unless it was held), `reason` a sentence for people.
+    """
+
+    trigger_id: str
+    status: TriggerStatus
+    rule: str
+    kind: str
+    rules_version: str
+    tenant: str
+    customer_id: str
+    channel: str | None
+    address: str | None
+    caused_by: str
+    due_at_ms: int
+    fired_at_ms: int
+    expires_at_ms: int | None
+    items: tuple[Item, ...]
+    offer: Offer | None
+    context: dict[str, Scalar]
+    content_variant: str | None
+    reason: str
+
+
+class Decision(Struct, frozen=True):
+    """What became of one proposal, and why. `reason` is from a closed list (`domain/arbiter.py`)."""
+
+    decision_id: str
+    tenant: str
+    customer_id: str
+    rule: str
+    outcome: Outcome
+    reason: str
+    trigger_id: str | None
+    decided_at_ms: int
+    rules_version: str
+    caused_by: str
+
+
+class IdentityChange(Struct, frozen=True):
+    """The identity graph changed, or refused to: `change` is created, attached or refused, with its reason."""
+
+    change_id: str
+    tenant: str
+    change: Literal["created", "attached", "refused"]
+    customer_id: str
+    kind: str
+    value: str
+    reason: str
+    caused_by: str
+    occurred_at_ms: int
