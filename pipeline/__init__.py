@@ -1,1 +1,1 @@
-"""omni: a real-time omnichannel customer-event pipeline."""
+"""Channel events in; customers, carts and triggers out."""

@@ -1,0 +1,99 @@
+"""`omni …` and `python -m pipeline …`: reads the arguments and hands them to one command. Nothing else."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import cast
+
+from pipeline.cli import COMMANDS, USAGE, CommandError, CommandModule
+from pipeline.settings import FIELDS, SettingsError, load_settings
+
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    overview = _overview()
+    if not given or given[0] not in COMMANDS:
+        overview.parse_args(given or ["--help"])  # prints help or the error, and leaves
+    module = _load(given[0])
+    args = _parser(given[0], module).parse_args(given[1:])
+    try:
+        overrides = {key: value for key, value in vars(args).items() if key in FIELDS}
+        settings = load_settings(args.config, **overrides)
+        logging.basicConfig(
+            stream=sys.stderr,
+            level=settings.log_level.upper(),
+            format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        )
+        logging.getLogger("kafka").setLevel(logging.ERROR)  # it warns of every broker that is not up yet
+        status = module.run(args, settings)
+        sys.stdout.flush()
+    except SettingsError as error:
+        return _fail(str(error), USAGE)
+    except CommandError as error:
+        return _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # `omni tail … | head`: the reader has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return status
+
+
+def _overview() -> argparse.ArgumentParser:
+    lines = "\n".join(f"  {name:<11} {command.summary}" for name, command in COMMANDS.items())
+    parser = argparse.ArgumentParser(
+        prog="omni",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage="omni COMMAND [options]",
+        description=f"Channel events in; customers, carts and triggers out.\n\ncommands:\n{lines}",
+        epilog="`omni COMMAND --help` shows the options of a command, with an example.",
+    )
+    parser.add_argument("command", metavar="COMMAND", choices=list(COMMANDS), help=argparse.SUPPRESS)
+    return parser
+
+
+def _load(name: str) -> CommandModule:
+    return cast(CommandModule, import_module(f"pipeline.cli.{COMMANDS[name].module}"))
+
+
+def _parser(name: str, module: CommandModule) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=f"omni {name}",
+        description=module.HELP,
+        epilog=f"example:\n{_indented(module.EXAMPLE)}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        conflict_handler="resolve",  # a command may give a shared option a meaning of its own
+        allow_abbrev=False,
+    )
+    shared = parser.add_argument_group("options of every command")
+    shared.add_argument("--config", type=Path, metavar="FILE", help="settings file (default: ./omni.toml)")
+    shared.add_argument("--json", action="store_true", help="one JSON document on standard output")
+    shared.add_argument("--bootstrap", metavar="HOST:PORT", help="the Kafka to use")
+    shared.add_argument("--topic-prefix", metavar="TEXT", help="put in front of every topic; separates installations")
+    shared.add_argument("--partitions", metavar="N", help="partitions of every topic, fixed when they are created")
+    shared.add_argument("--data-dir", metavar="DIR", help="what this installation keeps on disk (default: .omni)")
+    shared.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error")
+    module.add_arguments(parser)
+    return parser
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.strip().splitlines())
+
+
+def _fail(message: str, status: int) -> int:
+    sys.stderr.write(f"omni: {message}\n")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
