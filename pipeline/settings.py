@@ -58,7 +58,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Everything that can be configured but rules and identity, which have files of their own.
 
     `bootstrap` is None until it is known which broker to use. `partitions` holds for every topic and is fixed when
-    the topics are created. `history_path` left out is `<data_dir>/history`. `origins` maps a field to where its value came from; absent means its default.
+    the topics are created. `history_path` left out is `<data_dir>/history`. `origins` maps a field to where its value
+    came from; absent means its default.
     """
 
     bootstrap: Addresses | None = None
