@@ -1,0 +1,88 @@
+"""What the identity rules say (`identity.yaml`): which identifier is strongest, and which values identify nobody.
+
+>>> config = IdentityConfig(blocked_values=frozenset({"kiosk"}))
+>>> config.strongest_first({"cookie": "c-9", "account": "u-1"})
+(('account', 'u-1'), ('cookie', 'c-9'))
+>>> [config.blocked_reason(value) for value in ("NULL", "Kiosk", "00-00", "u-1")]
+['blocked_builtin', 'blocked_value', 'blocked_zeros', None]
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from msgspec import Struct, field
+
+from pipeline.domain.messages import Identifier
+
+DEFAULT_ORDER = ("account", "loyalty", "email", "phone", "payment_token", "device", "voice_profile", "social", "cookie")
+"""Identifier kinds, strongest first; any other kind ranks behind them, by name."""
+
+MAX_VALUE_CHARACTERS = 1_024
+"""A longer value is no identifier but a bug of the sender (a whole document, a token dump)."""
+
+BUILTIN_BLOCKED = frozenset(
+    {
+        "null", "none", "nil", "nan", "n/a", "na", "undefined", "(null)", "(none)", "(not set)", "not set", "unset",
+        "anonymous", "anon", "guest", "unknown", "missing", "invalid", "true", "false", "[object object]", "{}", "[]",
+        "9774d56d682e549c",  # the device id that one Android release gave to every phone
+    }
+)  # fmt: skip
+"""Values that trackers send when they know nobody; compared without case and surrounding blanks."""
+
+_ZEROS = re.compile(r"[0\-\s]*")
+
+
+class IdentityConfig(Struct, frozen=True):
+    """The identity rules in force.
+
+    `limits` is identifiers of a kind per customer and `default_limit` that of all other kinds, `customers_per_value`
+    the customers one value may be seen on, `merge_cap` the merges of one customer; None means no limit. These act
+    when two customers merge. `mapping_cap` bounds the identifiers one identifier may claim for its customer.
+    `blocked_values` are lower case. `default_country` (ISO 3166) completes phone numbers without a country code.
+    """
+
+    version: str = "built-in"
+    order: tuple[str, ...] = DEFAULT_ORDER
+    limits: Mapping[str, int | None] = field(default_factory=lambda: {"account": 1})
+    default_limit: int | None = 5
+    customers_per_value: int | None = 10
+    merge_cap: int | None = 100
+    mapping_cap: int = 1_000
+    blocked_values: frozenset[str] = frozenset()
+    blocked_patterns: tuple[str, ...] = ()
+    default_country: str | None = None
+
+    def strongest_first(self, identifiers: Mapping[str, str]) -> tuple[Identifier, ...]:
+        """Return (kind, value) pairs by rank, the first being the anchor. Kinds not in `order` come last, by name."""
+        if len(identifiers) == 1:
+            return tuple(identifiers.items())
+        order = self.order
+        ranked = [(kind, identifiers[kind]) for kind in order if kind in identifiers]
+        if len(ranked) < len(identifiers):
+            ranked += sorted(pair for pair in identifiers.items() if pair[0] not in order)
+        return tuple(ranked)
+
+    def blocked_reason(self, value: str) -> str | None:
+        """Return why `value` must not link anybody, or None if it may.
+
+        The reasons: `blocked_length`, `blocked_zeros` (nothing but zeros, dashes and blanks), `blocked_builtin`,
+        `blocked_value` and `blocked_pattern` (both from identity.yaml).
+        """
+        if len(value) > MAX_VALUE_CHARACTERS:
+            return "blocked_length"
+        if _ZEROS.fullmatch(value):
+            return "blocked_zeros"
+        lowered = value.strip().lower()
+        if lowered in BUILTIN_BLOCKED:
+            return "blocked_builtin"
+        if lowered in self.blocked_values:
+            return "blocked_value"
+        if any(_compiled(pattern).search(value) for pattern in self.blocked_patterns):
+            return "blocked_pattern"
+        return None
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)  # the re module keeps compiled patterns

@@ -1,0 +1,106 @@
+"""identity.yaml: what it says is what is used, and what is wrong in it is said with its line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.domain.identity_config import IdentityConfig
+from pipeline.identity_file import IdentityFileError, load_identity
+
+EXAMPLE = """\
+version: 2026-11-24
+order: [account, loyalty, email, phone, payment_token, device, voice_profile, social, cookie]
+limits: {account: 1, default: 5}      # identifiers of a kind per customer; `none` = no limit
+customers_per_value: 10               # a value seen on more stops linking; `none` = no limit
+merge_cap: 100                        # merges per customer
+mapping_cap: 1000                     # identifiers per customer
+blocked: {values: [guest, unknown], patterns: ["^test-"]}   # added to the built-in list
+normalise: {default_country: DE}
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "identity.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_complete_example_is_read_as_it_stands(tmp_path: Path) -> None:
+    config = load_identity(written(tmp_path, EXAMPLE))
+
+    assert config == IdentityConfig(
+        version="2026-11-24",
+        limits={"account": 1},
+        default_limit=5,
+        customers_per_value=10,
+        merge_cap=100,
+        mapping_cap=1000,
+        blocked_values=frozenset({"guest", "unknown"}),
+        blocked_patterns=("^test-",),
+        default_country="DE",
+    )
+
+
+def test_the_shipped_file_says_the_same_as_the_example(tmp_path: Path) -> None:
+    shipped = Path(__file__).parents[2] / "deploy" / "identity.yaml"
+
+    assert load_identity(shipped) == load_identity(written(tmp_path, EXAMPLE))
+
+
+def test_an_empty_file_means_the_built_in_rules(tmp_path: Path) -> None:
+    assert load_identity(written(tmp_path, "")) == IdentityConfig()
+
+
+def test_none_means_no_limit(tmp_path: Path) -> None:
+    text = "limits: {email: none, default: none}\ncustomers_per_value: none\nmerge_cap: none\n"
+
+    config = load_identity(written(tmp_path, text))
+
+    assert (config.limits, config.default_limit) == ({"email": None}, None)
+    assert (config.customers_per_value, config.merge_cap) == (None, None)
+
+
+def test_kinds_of_the_shops_own_are_welcome(tmp_path: Path) -> None:
+    config = load_identity(written(tmp_path, "order: [account, badge]\nlimits: {badge: 2}\n"))
+
+    assert config.order == ("account", "badge")
+    assert config.limits == {"badge": 2}
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "says"),
+    [
+        ("version: 1\nordre: [account]\n", 2, "unknown key ordre in the file. Did you mean order?"),
+        ("blocked:\n  vaules: [x]\n", 2, "unknown key vaules in blocked. Did you mean values?"),
+        ("order: [account,\n  emial]\n", 2, "unknown kind emial. Did you mean email?"),
+        ("limits:\n  acount: 1\n", 2, "unknown kind acount. Did you mean account?"),
+        ("limits:\n  defualt: 1\n", 2, "unknown kind defualt. Did you mean default?"),
+        ("order: [account, account]\n", 1, "account stands twice in order."),
+        ("order: []\n", 1, "order is empty."),
+        ("order: account\n", 1, "order must be a list"),
+        ("order: [Account]\n", 1, "unknown kind Account. Did you mean account?"),
+        ("merge_cap: 1\nmerge_cap: 2\n", 2, "merge_cap stands twice"),
+        ("merge_cap: many\n", 1, "'many' is not a limit"),
+        ("merge_cap: 0\n", 1, "'0' is not a limit"),
+        ("mapping_cap: none\n", 1, "'none' is not a limit"),
+        ("blocked: {patterns: ['(']}\n", 1, "'(' is not a regular expression"),
+        ("normalise: {default_country: Germany}\n", 1, "'Germany' is not an ISO 3166 country"),
+        ("- order\n", 1, "the file must be a mapping"),
+        ("version: 1\norder: [account\n", 3, "not YAML"),
+    ],
+)
+def test_a_wrong_file_is_refused_with_its_line_and_the_remedy(tmp_path: Path, text: str, line: int, says: str) -> None:
+    path = written(tmp_path, text)
+
+    with pytest.raises(IdentityFileError) as refusal:
+        load_identity(path)
+
+    assert str(refusal.value).startswith(f"{path}:{line}: ")
+    assert says in str(refusal.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(IdentityFileError, match=r"nowhere\.yaml: cannot be read"):
+        load_identity(tmp_path / "nowhere.yaml")
