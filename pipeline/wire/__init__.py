@@ -1,0 +1,1 @@
+"""Bytes to structs and back: Avro on the public topics, JSON for people."""

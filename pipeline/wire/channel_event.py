@@ -1,0 +1,140 @@
+"""Channel events on the wire: three framings in, one out.
+
+`C3 01` + fingerprint is Avro single-object encoding, `00` + 4-byte id the Confluent framing, `{` the JSON form.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import cast
+
+from fastavro import schemaless_writer
+from fastavro.schema import SchemaParseException, parse_schema
+
+from pipeline.domain.errors import InvalidEvent, InvalidReason
+from pipeline.domain.events import Campaign, ChannelEvent, Context, Item
+from pipeline.wire import json_event
+from pipeline.wire.avro_reader import Read, SchemaMismatch, compile_reader
+from pipeline.wire.registry import Registry, UnknownSchema
+from pipeline.wire.schemas import SINGLE_OBJECT, Definition, current, history
+
+NAME = "channel_event"
+STRUCTS: dict[str, Callable[..., object]] = {
+    "ChannelEvent": ChannelEvent,
+    "Item": Item,
+    "Context": Context,
+    "Campaign": Campaign,
+}
+MAX_BYTES = 262_144
+"""The largest record taken. An order of 500 lines with attributes has about 50 KB."""
+MAX_UNKNOWN_SCHEMAS = 1_000
+"""Unknown ids remembered, so that each is asked for once; past it all are forgotten and asked for again."""
+
+_CONFLUENT = 0
+_JSON = ord("{")
+
+
+class Decoder:
+    """Decodes channel events. Holds one compiled reader for each writer schema met."""
+
+    def __init__(self, registry_url: str | None = None) -> None:
+        """Know all versions in `schemas/`; ask the registry at `registry_url`, if any, for Confluent ids."""
+        self._registry = Registry(registry_url) if registry_url else None
+        self._readers: dict[bytes, Read] = {
+            schema.header: _compile(schema.definition) for schema in (*history(NAME), current(NAME))
+        }
+        self._unknown: dict[bytes, InvalidEvent] = {}
+
+    def decode(self, value: bytes | None) -> ChannelEvent:
+        """Decode one record. Raises InvalidEvent; RegistryNotReachable, which is not the record's fault."""
+        if not value:
+            raise InvalidEvent(InvalidReason.UNDECODABLE, "the record has no value")
+        if len(value) > MAX_BYTES:
+            raise InvalidEvent(InvalidReason.VALUE_TOO_LONG, f"{len(value)} bytes, at most {MAX_BYTES} are taken")
+        first = value[0]
+        if first == _JSON:
+            return json_event.decode(value)
+        position = 5 if first == _CONFLUENT else 10
+        read = self._readers.get(value[:position]) or self._reader(value, position)
+        try:
+            event, end = read(value, position)
+        except SchemaMismatch as error:
+            raise InvalidEvent(InvalidReason.WRONG_TYPE, str(error)) from error
+        except (ValueError, IndexError) as error:
+            raise InvalidEvent(InvalidReason.UNDECODABLE, f"not a record of its schema: {error}") from error
+        if end != len(value):
+            problem = f"the record ends at byte {end}, the value at byte {len(value)}"
+            raise InvalidEvent(InvalidReason.UNDECODABLE, problem)
+        return event  # type: ignore[return-value]
+
+    def _reader(self, value: bytes, position: int) -> Read:
+        """Find the reader for a header not met before. Raises InvalidEvent where there is none."""
+        header = value[:position]
+        if header in self._unknown:
+            raise self._unknown[header]
+        try:
+            read = self._readers[header] = _compile(self._definition(header))
+        except InvalidEvent as error:
+            if len(self._unknown) >= MAX_UNKNOWN_SCHEMAS:
+                self._unknown.clear()
+            self._unknown[header] = error
+            raise
+        return read
+
+    def _definition(self, header: bytes) -> Definition:
+        if header.startswith(SINGLE_OBJECT) and len(header) == 10:
+            problem = f"no schema with fingerprint {header[2:].hex()} in schemas/"
+            raise InvalidEvent(InvalidReason.UNKNOWN_SCHEMA, problem)
+        if header[0] != _CONFLUENT or len(header) != 5:
+            problem = f"starts with {header[:2].hex(' ')}: neither Avro (c3 01, 00) nor JSON ({{)"
+            raise InvalidEvent(InvalidReason.UNDECODABLE, problem)
+        schema_id = int.from_bytes(header[1:], "big")
+        if self._registry is None:
+            problem = f"schema id {schema_id} needs a registry, and registry_url is not set"
+            raise InvalidEvent(InvalidReason.UNKNOWN_SCHEMA, problem)
+        try:
+            return self._registry.schema(schema_id)
+        except UnknownSchema as error:
+            raise InvalidEvent(InvalidReason.UNKNOWN_SCHEMA, str(error)) from error
+
+
+def _compile(definition: Definition) -> Read:
+    """Compile a reader of `definition`. Raises InvalidEvent where the schema cannot be read as a channel event."""
+    try:
+        return compile_reader(definition, current(NAME).definition, STRUCTS)
+    except SchemaMismatch as error:
+        raise InvalidEvent(InvalidReason.WRONG_TYPE, str(error)) from error
+    except (SchemaParseException, SyntaxError, RecursionError, KeyError) as error:
+        raise InvalidEvent(InvalidReason.UNKNOWN_SCHEMA, f"the schema cannot be used: {error}") from error
+
+
+_HEADER = current(NAME).header
+_WRITER = parse_schema(current(NAME).definition)
+
+
+def encode(event: ChannelEvent) -> bytes:
+    """Encode one event in Avro single-object encoding. The same event is the same bytes."""
+    buffer = io.BytesIO()
+    buffer.write(_HEADER)
+    schemaless_writer(buffer, _WRITER, _avro(event))
+    return buffer.getvalue()
+
+
+def _avro(event: ChannelEvent) -> dict[str, object]:
+    """The event as fastavro takes it: a dict by the names of the schema."""
+    fields = {name: getattr(event, name) for name in _PLAIN_FIELDS}
+    fields["occurred_at"] = event.occurred_at_ms
+    fields["sent_at"] = event.sent_at_ms
+    fields["items"] = [{name: getattr(item, name) for name in Item.__struct_fields__} for item in event.items]
+    context = event.context
+    if context is not None:
+        values = {name: getattr(context, name) for name in Context.__struct_fields__}
+        campaign = context.campaign
+        if campaign is not None:
+            values["campaign"] = {name: getattr(campaign, name) for name in Campaign.__struct_fields__}
+        fields["context"] = values
+    return cast(dict[str, object], fields)
+
+
+_PLAIN_FIELDS = tuple(name for name in ChannelEvent.__struct_fields__ if not name.endswith("_ms"))

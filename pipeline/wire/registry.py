@@ -1,0 +1,48 @@
+"""Schemas by their Confluent id, from any registry that speaks `GET /schemas/ids/<id>`."""
+
+from __future__ import annotations
+
+import json
+from typing import cast
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+from pipeline.wire.schemas import Definition
+
+TIMEOUT_SECONDS = 5.0
+"""A registry that takes longer is as good as away: the worker stops, and starts where it was."""
+
+
+class RegistryNotReachable(ConnectionError):
+    """The registry did not answer. No record is refused for that: whoever reads stops and comes back."""
+
+
+class UnknownSchema(LookupError):
+    """The registry has no such schema, or one that is not an Avro record."""
+
+
+class Registry:
+    """Looks schemas up over HTTP. Its answers never change, so the caller keeps them."""
+
+    def __init__(self, url: str) -> None:
+        """Use the registry at `url`, such as `http://registry:8081`."""
+        self.url = url.rstrip("/")
+
+    def schema(self, schema_id: int) -> Definition:
+        """Fetch one schema. Raises UnknownSchema or RegistryNotReachable."""
+        request = Request(f"{self.url}/schemas/ids/{schema_id}", headers={"Accept": "application/json"})
+        try:
+            with urlopen(request, timeout=TIMEOUT_SECONDS) as response:
+                answer = json.load(response)
+        except HTTPError as error:
+            if error.code in (404, 422):
+                raise UnknownSchema(f"schema id {schema_id} is not in the registry at {self.url}") from error
+            raise RegistryNotReachable(f"registry at {self.url} answered {error.code}") from error
+        except (URLError, TimeoutError, ValueError) as error:
+            raise RegistryNotReachable(f"registry at {self.url} is not reachable: {error}") from error
+        if answer.get("schemaType", "AVRO") != "AVRO":
+            raise UnknownSchema(f"schema id {schema_id} is {answer['schemaType']}, Avro is wanted")
+        definition = json.loads(answer["schema"])
+        if not isinstance(definition, dict) or definition.get("type") != "record":
+            raise UnknownSchema(f"schema id {schema_id} is not a record")
+        return cast(Definition, definition)
