@@ -83,7 +83,7 @@ class ActorPartition(Generic[S, M]):
     """The state of one partition of `actor`, advanced by records and by the clock.
 
     `store` must already hold what the changelog holds (the harness recovers it). Units come out of `apply` and
-    `tick` one at a time; the harness makes one durable and calls `durable(unit)` before it asks for the next.
+    `tick` one at a time; the harness makes one durable and calls `durable(unit, offset)` before it asks for the next.
     """
 
     def __init__(self, actor: Actor[S, M], partition: int, store: Store, topology: Topology) -> None:
@@ -237,9 +237,10 @@ class ActorPartition(Generic[S, M]):
             self._outbox = unit.outputs
         return unit
 
-    def durable(self, unit: Unit) -> None:
-        """Note that `unit` is in the changelog: its changes may now be read back from the store."""
-        self._store.write(unit.changes)
+    def durable(self, unit: Unit, offset: int) -> None:
+        """Note that `unit` is in the changelog up to `offset`: its changes may now be read back from the store."""
+        if unit.changes:
+            self._store.write(unit.changes, offset)
         if len(self._cache) > CACHED_STATES:
             for key in list(self._cache)[: CACHED_STATES // 4]:
                 del self._cache[key]

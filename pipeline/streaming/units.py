@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeAlias
 
@@ -55,11 +55,11 @@ class Store(Protocol):
     def get(self, key: bytes) -> bytes | None:
         """Return the value of `key`, None if absent."""
 
-    def items(self) -> Sequence[tuple[bytes, bytes]]:
+    def items(self) -> Iterable[tuple[bytes, bytes]]:
         """Return every key with its value (used once, after recovery)."""
 
-    def write(self, changes: dict[bytes, bytes | None]) -> None:
-        """Apply a durable unit's changes; None removes."""
+    def write(self, changes: Mapping[bytes, bytes | None], offset: int) -> None:
+        """Apply a durable unit's changes, which end at `offset` of the changelog; None removes."""
 
 
 class Topology(Protocol):

@@ -1,0 +1,214 @@
+"""Tables: Faust's, with a store per partition and changes that arrive a unit at a time.
+
+A unit's changes are one record batch of the changelog, and are written to the store with the changelog offset they
+end at, in one step. Recovery applies the changelog in batches and begins where the store ends, so a partition that
+never left, or that is on disk, reads only what it misses.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import faust
+from faust.stores.base import Store as FaustStore
+from faust.types import TP, EventT
+from rocksdict import AccessType, Options, Rdict, WriteBatch
+from yarl import URL
+
+from pipeline.streaming.batch import Batch
+
+OFFSET = b"\x00offset"
+"""Where a store on disk keeps the changelog offset it has reached. Never in the changelog itself."""
+
+
+class PartitionStore(Protocol):
+    """The bytes of one partition, and the changelog offset they have reached (None: nothing yet)."""
+
+    offset: int | None
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return the value of `key`, None if absent."""
+
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
+        """Return every key with its value."""
+
+    def write(self, changes: Mapping[bytes, bytes | None], offset: int) -> None:
+        """Apply changes that end at changelog `offset`, all or none; None removes."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+class MemoryPartition:
+    """A partition in memory: fast, and read from the changelog whole when a worker starts."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.offset: int | None = None
+        self._data: dict[bytes, bytes] = {}
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return the value of `key`, None if absent."""
+        return self._data.get(key)
+
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
+        """Return every key with its value."""
+        return iter(self._data.items())
+
+    def write(self, changes: Mapping[bytes, bytes | None], offset: int) -> None:
+        """Apply changes; None removes."""
+        data = self._data
+        for key, value in changes.items():
+            if value is None:
+                data.pop(key, None)
+            else:
+                data[key] = value
+        self.offset = offset
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+class DiskPartition:
+    """A partition in RocksDB: survives the worker, so that recovery reads only the changelog's tail."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the database in folder `path`."""
+        path.mkdir(parents=True, exist_ok=True)
+        options = Options(raw_mode=True)
+        options.create_if_missing(True)
+        options.set_write_buffer_size(16 * 1024 * 1024)
+        options.set_max_write_buffer_number(2)
+        self._db = Rdict(str(path), options, access_type=AccessType.read_write())
+        reached = self._db.get(OFFSET)
+        self.offset: int | None = None if reached is None else int.from_bytes(reached, "big")
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return the value of `key`, None if absent."""
+        value: bytes | None = self._db.get(key)
+        return value
+
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
+        """Return every key with its value."""
+        return ((key, value) for key, value in self._db.items() if key != OFFSET)
+
+    def write(self, changes: Mapping[bytes, bytes | None], offset: int) -> None:
+        """Apply changes and the offset they end at as one atomic write; None removes."""
+        batch = WriteBatch(raw_mode=True)
+        for key, value in changes.items():
+            if value is None:
+                batch.delete(key)
+            else:
+                batch.put(key, value)
+        batch.put(OFFSET, offset.to_bytes(8, "big"))
+        self._db.write(batch)
+        self.offset = offset
+
+    def close(self) -> None:
+        """Close the database; its lock on the folder ends."""
+        self._db.close()
+
+
+class Partitions(FaustStore[bytes, bytes]):
+    """Faust's view of a table's stores: which offset each partition has reached."""
+
+    def __init__(self, *args: Any, folder: Path | None = None, **kwargs: Any) -> None:
+        """Keep partitions in memory, or in RocksDB below `folder`."""
+        super().__init__(*args, **kwargs)
+        self._folder = folder
+        self._open: dict[int, PartitionStore] = {}
+
+    def partition(self, number: int) -> PartitionStore:
+        """Return the store of one partition, opened at first use."""
+        store = self._open.get(number)
+        if store is None:
+            store = DiskPartition(self._folder / str(number)) if self._folder else MemoryPartition()
+            self._open[number] = store
+        return store
+
+    def persisted_offset(self, tp: TP) -> int | None:
+        """Return the changelog offset that this partition's store has reached."""
+        return self.partition(tp.partition).offset
+
+    def keep_only(self, numbers: Iterable[int]) -> None:
+        """Let go of every partition not in `numbers`: somebody else's now."""
+        for number in set(self._open) - set(numbers):
+            self._open.pop(number).close()
+
+    def forget(self, number: int) -> None:
+        """Remove what is kept of a partition: it does not fit its changelog."""
+        store = self._open.pop(number, None)
+        if store is not None:
+            store.close()
+        if self._folder:
+            shutil.rmtree(self._folder / str(number), ignore_errors=True)
+
+    async def on_stop(self) -> None:
+        """Close every partition."""
+        self.keep_only(())
+
+    # Faust's table interface reads single keys through these; agents go through `partition`.
+    def __getitem__(self, key: bytes) -> bytes:
+        for store in self._open.values():
+            value = store.get(key)
+            if value is not None:
+                return value
+        raise KeyError(key)
+
+    def __setitem__(self, key: bytes, value: bytes) -> None:
+        raise TypeError("changes of a table go through units, see ActorTable")
+
+    def __delitem__(self, key: bytes) -> None:
+        raise TypeError("changes of a table go through units, see ActorTable")
+
+    def __iter__(self) -> Iterator[bytes]:
+        return (key for store in self._open.values() for key, _ in store.items())
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def apply_changelog_batch(self, batch: Any, to_key: Any = None, to_value: Any = None) -> None:
+        """Nothing: `ActorTable.on_changelog_event` has applied it already."""
+
+    def reset_state(self) -> None:
+        """Nothing is kept but the data."""
+
+
+class ActorTable(faust.tables.table.Table):
+    """The table of one actor, recovered a batch at a time."""
+
+    def __init__(self, *args: Any, folder: Path | None = None, **kwargs: Any) -> None:
+        """Declare the table; `folder` is where its partitions are kept on disk, None for memory."""
+        self._folder = folder
+        #: Changelog records applied by recovery since the worker started.
+        self.recovered = 0
+        super().__init__(*args, key_type=bytes, value_type=bytes, **kwargs)
+
+    def _new_store(self) -> Partitions:
+        return Partitions(URL("memory://"), self.app, self, table_name=self.name, folder=self._folder, loop=self.loop)
+
+    @property
+    def partitions_of(self) -> Partitions:
+        """The stores behind this table."""
+        store = self.data
+        assert isinstance(store, Partitions)
+        return store
+
+    async def on_changelog_event(self, event: EventT) -> None:
+        """Apply what recovery reads. A fault here must stop the worker: Faust would log it and go on with a hole."""
+        try:
+            message = event.message
+            value: Any = event.value
+            records: Sequence[Any] = value.records if isinstance(value, Batch) else [message]
+            store = self.partitions_of.partition(message.partition)
+            store.write({record.key: record.value for record in records}, message.offset)
+            self.recovered += len(records)
+        except Exception as error:
+            await self.app.crash(error)
+            raise
+
+    def apply_changelog_batch(self, batch: Iterable[EventT]) -> None:
+        """Nothing: `on_changelog_event` has applied it already."""
