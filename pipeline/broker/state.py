@@ -1,4 +1,4 @@
-"""What a local broker remembers of itself between two starts: `<data_dir>/kafka/state.json`."""
+"""What a local broker remembers of itself between two starts, and whether it is running now."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from msgspec import Struct
 
 
 class BrokerState(Struct, frozen=True, kw_only=True):
-    """Ports and cluster id are chosen once; `formatted` says the storage is complete; `pid` is 0 when stopped."""
+    """`<data_dir>/kafka/state.json`. Ports and cluster id are chosen once; `formatted`: the storage is complete."""
 
     client_port: int
     controller_port: int
     cluster_id: str
-    version: str
     formatted: bool = False
     pid: int = 0
 
@@ -46,25 +45,45 @@ def write_state(directory: Path, state: BrokerState) -> None:
     partial.replace(directory / "state.json")
 
 
-def command_line(pid: int) -> str:
-    """Return the command line of process `pid`; empty if there is none, or if it is dead and not yet buried."""
-    proc = Path(f"/proc/{pid}/cmdline")
-    if Path("/proc/self/cmdline").exists():
-        try:
-            return proc.read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-        except OSError:
-            return ""
-    listed = subprocess.run(["ps", "-ww", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return "" if "<defunct>" in listed.stdout else listed.stdout.strip()
+def running_pid(directory: Path) -> int | None:
+    """Return the process id of the broker of `directory`, or None.
 
-
-def is_broker(pid: int, directory: Path) -> bool:
-    """Tell whether `pid` is the broker of `directory`, and not a stranger who was given its old number."""
-    return pid > 0 and pid != os.getpid() and f"kafka.Kafka {directory / 'server.properties'}" in command_line(pid)
+    The remembered number is only a hint: it may meanwhile belong to a stranger, and a start that was killed half-way
+    could not write it down.
+    """
+    wanted = f"kafka.Kafka {directory / 'server.properties'}"
+    state = read_state(directory)
+    if state and state.pid and wanted in command_line(state.pid):
+        return state.pid
+    if not directory.is_dir():
+        return None
+    return next((pid for pid in _process_ids() if wanted in command_line(pid)), None)
 
 
 def running_bootstrap(data_dir: Path) -> str | None:
     """Return the address of the broker running out of `data_dir`, or None."""
     directory = broker_dir(data_dir)
     state = read_state(directory)
-    return state.bootstrap if state and is_broker(state.pid, directory) else None
+    return state.bootstrap if state and running_pid(directory) else None
+
+
+def command_line(pid: int) -> str:
+    """Return the command line of process `pid`; empty if there is none, or if it is dead and not yet buried."""
+    if Path("/proc/self/cmdline").exists():
+        try:
+            return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            return ""
+    listed = subprocess.run(["ps", "-ww", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return "" if "<defunct>" in listed.stdout else listed.stdout
+
+
+def _process_ids() -> list[int]:
+    own = os.getpid()
+    proc = Path("/proc")
+    if (proc / "self" / "cmdline").exists():
+        found = [int(entry.name) for entry in proc.iterdir() if entry.name.isdigit()]
+    else:
+        listed = subprocess.run(["ps", "-A", "-o", "pid="], capture_output=True, text=True, check=False)
+        found = [int(word) for word in listed.stdout.split()]
+    return [pid for pid in found if pid != own]
