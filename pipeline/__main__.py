@@ -11,7 +11,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import cast
 
-from pipeline.cli import COMMANDS, USAGE, CommandError, CommandModule
+from pipeline.broker import BrokerError
+from pipeline.cli import COMMANDS, UNREACHABLE, USAGE, CommandError, CommandModule
 from pipeline.settings import FIELDS, SettingsError, load_settings
 
 INTERRUPTED = 130
@@ -33,13 +34,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             level=settings.log_level.upper(),
             format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         )
-        logging.getLogger("kafka").setLevel(logging.ERROR)  # it warns of every broker that is not up yet
+        logging.getLogger("kafka").setLevel(logging.CRITICAL)  # what it has to say, its exceptions say
         status = module.run(args, settings)
         sys.stdout.flush()
     except SettingsError as error:
         return _fail(str(error), USAGE)
     except CommandError as error:
         return _fail(str(error), error.exit_code)
+    except BrokerError as error:
+        return _fail(str(error), UNREACHABLE)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # `omni tail … | head`: the reader has had enough
