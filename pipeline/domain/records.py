@@ -1,4 +1,4 @@
-"""What consumers read: triggers, decisions and identity changes (`surfaces.md` §2, `schemas/*.avsc`).
+"""What consumers read: triggers, decisions, identity changes, dead letters (`surfaces.md` §2, `schemas/*.avsc`).
 
 Every field is a function of the log and the state alone, so a record sent again is the same bytes. What the wall
 clock adds (when it really left) travels in headers.
@@ -78,3 +78,26 @@ class IdentityChange(Struct, frozen=True):
     reason: str
     caused_by: str
     occurred_at_ms: int
+
+
+class DeadLetter(Struct, frozen=True):
+    """A record that was refused: its bytes as they came, where they stand, and why.
+
+    `reason` is an `InvalidReason` (`domain/errors.py`), `detail` a sentence naming field and value. `appended_at_ms`
+    is when the broker took it. `tenant` is None where the record could not be read that far.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+    detail: str
+    appended_at_ms: int
+    key: bytes | None
+    value: bytes | None
+    tenant: str | None = None
+
+    @property
+    def dead_letter_id(self) -> str:
+        """Return `topic/partition/offset` of the original: the key of the dead letter, and its name for people."""
+        return f"{self.topic}/{self.partition}/{self.offset}"

@@ -5,17 +5,15 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
-from typing import cast
 
-from fastavro import schemaless_writer
-from fastavro.schema import SchemaParseException, parse_schema
+from fastavro.schema import SchemaParseException
 
 from pipeline.domain.errors import InvalidEvent, InvalidReason
 from pipeline.domain.events import Campaign, ChannelEvent, Context, Item
 from pipeline.wire import json_event
 from pipeline.wire.avro_reader import Read, SchemaMismatch, compile_reader
+from pipeline.wire.avro_writer import compile_writer
 from pipeline.wire.registry import Registry, UnknownSchema
 from pipeline.wire.schemas import SINGLE_OBJECT, Definition, current, history
 
@@ -110,31 +108,9 @@ def _compile(definition: Definition) -> Read:
 
 
 _HEADER = current(NAME).header
-_WRITER = parse_schema(current(NAME).definition)
+_write = compile_writer(current(NAME).definition)
 
 
 def encode(event: ChannelEvent) -> bytes:
     """Encode one event in Avro single-object encoding. The same event is the same bytes."""
-    buffer = io.BytesIO()
-    buffer.write(_HEADER)
-    schemaless_writer(buffer, _WRITER, _avro(event))
-    return buffer.getvalue()
-
-
-def _avro(event: ChannelEvent) -> dict[str, object]:
-    """The event as fastavro takes it: a dict by the names of the schema."""
-    fields = {name: getattr(event, name) for name in _PLAIN_FIELDS}
-    fields["occurred_at"] = event.occurred_at_ms
-    fields["sent_at"] = event.sent_at_ms
-    fields["items"] = [{name: getattr(item, name) for name in Item.__struct_fields__} for item in event.items]
-    context = event.context
-    if context is not None:
-        values = {name: getattr(context, name) for name in Context.__struct_fields__}
-        campaign = context.campaign
-        if campaign is not None:
-            values["campaign"] = {name: getattr(campaign, name) for name in Campaign.__struct_fields__}
-        fields["context"] = values
-    return cast(dict[str, object], fields)
-
-
-_PLAIN_FIELDS = tuple(name for name in ChannelEvent.__struct_fields__ if not name.endswith("_ms"))
+    return _HEADER + _write(event)

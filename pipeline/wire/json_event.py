@@ -10,6 +10,7 @@ import msgspec
 
 from pipeline.domain.errors import InvalidEvent, InvalidReason
 from pipeline.domain.events import Campaign, ChannelEvent, Context, Item, Scalar
+from pipeline.domain.time import rfc3339
 
 JsonObject: TypeAlias = dict[str, object]
 Check: TypeAlias = Callable[[object, str], object]
@@ -47,11 +48,11 @@ def to_object(event: ChannelEvent) -> JsonObject:
         "event_type": event.event_type,
         "channel": event.channel,
         "tenant": event.tenant,
-        "occurred_at": time_text(event.occurred_at_ms),
+        "occurred_at": rfc3339(event.occurred_at_ms),
         "identifiers": event.identifiers,
     }
     if event.sent_at_ms is not None:
-        fields["sent_at"] = time_text(event.sent_at_ms)
+        fields["sent_at"] = rfc3339(event.sent_at_ms)
     for name in ("session_id", "store_id", "order_id", "cart_id", "amount_minor", "currency", "consent", "trigger_id"):
         if getattr(event, name) is not None:
             fields[name] = getattr(event, name)
@@ -80,13 +81,6 @@ def _said(struct: msgspec.Struct) -> JsonObject:
 
 
 # --- times ------------------------------------------------------------------------------------------------------
-
-
-def time_text(time_ms: int) -> str:
-    """Return RFC 3339 in UTC with milliseconds: 2026-11-24T10:00:00.000Z."""
-    seconds, milliseconds = divmod(time_ms, 1000)
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z"
 
 
 def time_ms(value: object, where: str) -> int:
