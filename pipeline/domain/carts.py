@@ -1,0 +1,158 @@
+"""Carts: what is in them, line by line, and what each kind of cart event makes of them.
+
+Events may arrive in any order; the latest `occurred_at` wins. Adding and removing are sums, so they may swap; what
+tells the contents whole (`replaced`, `emptied`, `closed`) makes every line older than itself void.
+A time of 0 means never.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from pipeline.domain.events import Item
+
+LINES_KEPT = 100
+"""Lines per cart: baskets of a weekly shop stay below; a robot's do not. The line changed longest ago goes first."""
+
+ATTRIBUTES_KEPT = 16
+"""Attributes per line (size, colour …), first by name: what a message needs, not a product page."""
+
+
+class Line(Struct, frozen=True, array_like=True, gc=False):
+    """One SKU in a cart. A quantity of 0 or less is a line removed (or removed before it was added)."""
+
+    quantity: int
+    changed_at_ms: int
+    unit_price_minor: int | None = None
+    currency: str | None = None
+    attributes: dict[str, str] = {}
+
+
+class Cart(Struct, frozen=True, array_like=True, gc=False):
+    """One cart. `contents_at_ms`: when it was last told whole; `closed_at_ms`: latest order that bought it.
+
+    `amount_minor` is what `cart_updated` said the cart is worth, for producers that tell no lines.
+    """
+
+    changed_at_ms: int = 0
+    contents_at_ms: int = 0
+    closed_at_ms: int = 0
+    lines: dict[str, Line] = {}
+    amount_minor: int | None = None
+    currency: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is something in it."""
+        if self.amount_minor:
+            return True
+        return any(line.quantity > 0 for line in self.lines.values())
+
+    def items(self) -> tuple[Item, ...]:
+        """Return the contents as items, by SKU."""
+        return tuple(
+            Item(sku, line.quantity, line.unit_price_minor, line.currency, line.attributes)
+            for sku, line in sorted(self.lines.items())
+            if line.quantity > 0
+        )
+
+
+def changed(cart: Cart, items: Iterable[Item], sign: int, at_ms: int) -> tuple[Cart, int]:
+    """Add (`sign` 1) or remove (-1) pieces; also return how many lines found no room.
+
+    A later change starts from at least zero, a late one is just summed.
+    """
+    if at_ms < cart.contents_at_ms:
+        return cart, 0
+    lines = dict(cart.lines)
+    for item in items:
+        old = lines.get(item.sku)
+        delta = sign * item.quantity
+        if old is None:
+            lines[item.sku] = _line(item, delta, at_ms)
+        elif at_ms >= old.changed_at_ms:
+            quantity = max(old.quantity, 0) + delta
+            lines[item.sku] = (
+                _line(item, quantity, at_ms) if sign > 0 else replace(old, quantity=quantity, changed_at_ms=at_ms)
+            )
+        else:
+            lines[item.sku] = replace(old, quantity=old.quantity + delta)
+    kept = _bounded(lines)
+    changed_at_ms = max(cart.changed_at_ms, at_ms)
+    return replace(cart, lines=kept, changed_at_ms=changed_at_ms, amount_minor=None), len(lines) - len(kept)
+
+
+def replaced(
+    cart: Cart, items: Iterable[Item], amount_minor: int | None, currency: str | None, at_ms: int
+) -> tuple[Cart, int]:
+    """Tell the contents whole: lines changed later stay, all others are replaced. Also: lines that found no room."""
+    if at_ms < cart.contents_at_ms:
+        return cart, 0
+    later = {sku: line for sku, line in cart.lines.items() if line.changed_at_ms > at_ms}
+    lines: dict[str, Line] = {}
+    for item in items:
+        known = lines.get(item.sku)
+        if item.quantity > 0:
+            lines[item.sku] = _line(item, item.quantity + (known.quantity if known else 0), at_ms)
+    lines |= later
+    kept = _bounded(lines)
+    told = replace(
+        cart,
+        lines=kept,
+        changed_at_ms=max(cart.changed_at_ms, at_ms),
+        contents_at_ms=at_ms,
+        amount_minor=None if lines else amount_minor,
+        currency=currency,
+    )
+    return told, len(lines) - len(kept)
+
+
+def emptied(cart: Cart, at_ms: int) -> Cart:
+    """Take everything out that was in it at that time."""
+    return replaced(cart, (), None, None, at_ms)[0]
+
+
+def touched(cart: Cart, at_ms: int) -> Cart:
+    """Note that the customer is still busy with it."""
+    return replace(cart, changed_at_ms=max(cart.changed_at_ms, at_ms))
+
+
+def closed(cart: Cart, at_ms: int) -> Cart:
+    """Take out what the order at that time bought; what changed after it stays."""
+    if at_ms <= cart.closed_at_ms:
+        return cart
+    keeps_amount = cart.contents_at_ms > at_ms
+    return replace(
+        cart,
+        lines={sku: line for sku, line in cart.lines.items() if line.changed_at_ms > at_ms},
+        closed_at_ms=at_ms,
+        amount_minor=cart.amount_minor if keeps_amount else None,
+    )
+
+
+def totals(items: Iterable[Item]) -> dict[str, int] | None:
+    """Return the worth per currency ("" where none is told), or None when a price is missing."""
+    sums: dict[str, int] = {}
+    for item in items:
+        if item.unit_price_minor is None:
+            return None
+        currency = item.currency or ""
+        sums[currency] = sums.get(currency, 0) + item.quantity * item.unit_price_minor
+    return sums
+
+
+def _line(item: Item, quantity: int, at_ms: int) -> Line:
+    attributes = item.attributes
+    if len(attributes) > ATTRIBUTES_KEPT:
+        attributes = dict(sorted(attributes.items())[:ATTRIBUTES_KEPT])
+    return Line(quantity, at_ms, item.unit_price_minor, item.currency, attributes)
+
+
+def _bounded(lines: dict[str, Line]) -> dict[str, Line]:
+    if len(lines) <= LINES_KEPT:
+        return lines
+    by_worth = sorted(lines.items(), key=lambda entry: (entry[1].quantity > 0, entry[1].changed_at_ms, entry[0]))
+    return dict(sorted(by_worth[-LINES_KEPT:]))

@@ -1,0 +1,176 @@
+"""What each event type changes in its customer: one function per type, and the table that names them.
+
+Each gets the draft, the event, the time that counts for it (`at_ms`), the time of arrival where the event's own could
+not be believed (`told_at_ms`, else None) and the effects to add to; it returns what rules may look at, or None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from pipeline.domain import carts
+from pipeline.domain.carts import Cart
+from pipeline.domain.customer_state import Draft
+from pipeline.domain.events import ChannelEvent
+from pipeline.domain.messages import BoughtTogether, Count, Effect, Send, product_key
+from pipeline.domain.orders import SKUS_PER_ORDER, Order, amount_of, distinct_skus
+from pipeline.domain.triggers.kind import Change
+
+
+def _product_added(
+    draft: Draft, event: ChannelEvent, at_ms: int, told_at_ms: int | None, effects: list[Effect]
+) -> Change | None:
+    def add(cart: Cart) -> Cart:
+        added, over = carts.changed(cart, event.items, 1, at_ms)
+        draft.evicted.extend(["cart_lines"] * over)
+        return added
+
+    return _cart_changed(draft, event, at_ms, add, effects, distinct_skus(event.items))
+
+
+def _product_removed(
+    draft: Draft, event: ChannelEvent, at_ms: int, told_at_ms: int | None, effects: list[Effect]
+) -> Change | None:
+    def remove(cart: Cart) -> Cart:
+        removed, over = carts.changed(cart, event.items, -1, at_ms)
+        draft.evicted.extend(["cart_lines"] * over)
+        return removed
+
+    return _cart_changed(draft, event, at_ms, remove, effects)
+
+
+def _cart_updated(
+    draft: Draft, event: ChannelEvent, at_ms: int, told_at_ms: int | None, effects: list[Effect]
+) -> Change | None:
+    def tell(cart: Cart) -> Cart:
+        told, over = carts.replaced(cart, event.items, event.amount_minor, event.currency, at_ms)
+        draft.evicted.extend(["cart_lines"] * over)
+        return told
+
+    return _cart_changed(draft, event, at_ms, tell, effects)
+
+
+def _cart_emptied(
+    draft: Draft, event: ChannelEvent, at_ms: int, told_at_ms: int | None, effects: list[Effect]
+) -> Change | None:
+    return _cart_changed(draft, event, at_ms, lambda cart: carts.emptied(cart, at_ms), effects)
+
+
+def _checkout_started(
+    draft: Draft, event: ChannelEvent, at_ms: int, told_at_ms: int | None, effects: list[Effect]
+) -> Change | None:
+    cart = draft.carts.get(event.cart_id or "")
+    if cart is None or not cart.is_open:
+        return None
+    return _cart_changed(draft, event, at_ms, lambda cart: carts.touched(cart, at_ms), effects)
+
+
+def _cart_changed(
+    draft: Draft,
+    event: ChannelEvent,
+    at_ms: int,
+    change: Callable[[Cart], Cart],
+    effects: list[Effect],
+    carted: tuple[str, ...] = (),
+) -> Change | None:
+    """Change one cart, unless an order at or after that time closed it (B14). No cart id: the customer's only cart."""
+    cart_id = event.cart_id or ""
+    before = draft.carts.get(cart_id, Cart())
+    if at_ms <= max(before.closed_at_ms, draft.closed_at_ms):
+        effects.append(Count("cart_changes_ignored", "closed"))
+        return None
+    after = change(before)
+    if after is before:
+        effects.append(Count("cart_changes_ignored", "superseded"))
+        return None
+    draft.put_cart(cart_id, after)
+    if not after.is_open:
+        return Change(event, at_ms, emptied=cart_id if before.is_open else None)
+    return Change(event, at_ms, touched=cart_id if at_ms > before.changed_at_ms else None, carted=carted)
+
+
+def _order_completed(
+    draft: Draft, event: ChannelEvent, at_ms: int, told_at_ms: int | None, effects: list[Effect]
+) -> Change | None:
+    order_id = event.order_id or event.event_id
+    known = draft.orders.get(order_id)
+    if known is not None and known.amount_minor is not None:
+        effects.append(Count("duplicates", "order"))
+        return None
+    amount_minor, currency = amount_of(event)
+    skus = distinct_skus(event.items)
+    if len(skus) > SKUS_PER_ORDER:
+        effects.append(Count("evictions", "order_skus"))
+        skus = skus[:SKUS_PER_ORDER]
+    order = Order(at_ms, amount_minor, currency, skus, received_at_ms=told_at_ms)
+    if known is not None:
+        order = replace(order, refunded_minor=known.refunded_minor, cancelled=known.cancelled)
+    draft.orders_counted += 1
+    draft.put_order(order_id, order)
+    for sku in skus:
+        others = tuple(other for other in skus if other != sku)
+        together = BoughtTogether(draft.tenant, sku, others, at_ms)
+        effects.append(Send("product", product_key(draft.tenant, sku), together))
+    return Change(event, at_ms, closed=_close(draft, event.cart_id, at_ms), ordered=skus)
+
+
+def _close(draft: Draft, cart_id: str | None, at_ms: int) -> tuple[str, ...]:
+    """Close the cart an order names, or else all; return those it bought (B12)."""
+    if cart_id is None:
+        draft.closed_at_ms = max(draft.closed_at_ms, at_ms)
+        closing = sorted(open_id for open_id, cart in draft.carts.items() if cart.is_open)
+    else:
+        closing = [cart_id]
+    bought: list[str] = []
+    for closing_id in closing:
+        before = draft.carts.get(closing_id, Cart())
+        after = carts.closed(before, at_ms)
+        draft.put_cart(closing_id, after)
+        if before.is_open and not after.is_open:
+            bought.append(closing_id)
+    return tuple(bought)
+
+
+def _order_cancelled(
+    draft: Draft, event: ChannelEvent, at_ms: int, told_at_ms: int | None, effects: list[Effect]
+) -> Change | None:
+    if event.order_id is None:
+        effects.append(Count("events_incomplete", "order_id"))
+        return None
+    known = draft.orders.get(event.order_id, Order(at_ms, received_at_ms=told_at_ms))
+    draft.put_order(event.order_id, replace(known, cancelled=True))
+    return None
+
+
+def _order_refunded(
+    draft: Draft, event: ChannelEvent, at_ms: int, told_at_ms: int | None, effects: list[Effect]
+) -> Change | None:
+    """Take a refund off: the amount told, else the lines told, else the whole order."""
+    if event.order_id is None:
+        effects.append(Count("events_incomplete", "order_id"))
+        return None
+    known = draft.orders.get(event.order_id, Order(at_ms, received_at_ms=told_at_ms))
+    amount_minor: int | None = event.amount_minor
+    if amount_minor is None and event.items:
+        amount_minor, _ = amount_of(event)
+    if amount_minor is None:
+        amount_minor = known.amount_minor or 0
+    draft.put_order(event.order_id, replace(known, refunded_minor=known.refunded_minor + amount_minor))
+    return None
+
+
+Apply = Callable[[Draft, ChannelEvent, int, int | None, list[Effect]], Change | None]
+
+APPLY: dict[str, Apply] = {
+    "product_added": _product_added,
+    "product_removed": _product_removed,
+    "cart_updated": _cart_updated,
+    "cart_emptied": _cart_emptied,
+    "checkout_started": _checkout_started,
+    "order_completed": _order_completed,
+    "order_cancelled": _order_cancelled,
+    "order_refunded": _order_refunded,
+}
+"""Event type → what it changes beyond last-seen; a type not named changes nothing more."""

@@ -1,0 +1,213 @@
+"""The customer actor: what happened to a customer, what waits for a time, and what comes of both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from msgspec.structs import replace
+
+from pipeline.domain.arbiter import dropped, revoked, settle
+from pipeline.domain.changes import APPLY
+from pipeline.domain.customer_json import customer_json
+from pipeline.domain.customer_state import TIMERS_KEPT, CustomerState, Draft
+from pipeline.domain.messages import (
+    Arrived,
+    AskComplements,
+    Complements,
+    Count,
+    CustomerMessage,
+    Effect,
+    Send,
+    product_key,
+)
+from pipeline.domain.reasons import DropReason
+from pipeline.domain.recent import event_key, remember, remembered_digest
+from pipeline.domain.rules import Rule, Rules
+from pipeline.domain.time import DAY_MS, HOUR_MS
+from pipeline.domain.triggers.kind import Cancel, Change, Drop, Proposal, Revoke, Step, Timer, WakeAt
+
+__all__ = ["CustomerActor", "CustomerState", "customer_json"]
+
+Clock = Literal["wall", "event"]
+
+AHEAD_MS = HOUR_MS
+"""How far an event's time may lie ahead of its arrival: clocks of phones and tills are minutes off, not hours."""
+
+BEHIND_MS = 7 * DAY_MS
+"""How old an event may be on arrival and still have "just happened": an app that was offline for a holiday."""
+
+
+class CustomerActor:
+    """Answers: what does this event change in its customer, and what is to be sent because of it?
+
+    An event id counts once. Contents are decided by `occurred_at`, whatever the order of arrival. A timer fires once
+    and never early. On the wall clock, events apply as they arrive. On the event clock they wait in the state until
+    the clock has passed them and then apply in the order of their own times, so that no interleaving matters.
+    """
+
+    name = "customer"
+    state_type = CustomerState
+    message_type: object = CustomerMessage
+
+    def __init__(self, rules: Rules, clock: Clock = "wall") -> None:
+        """Bind the actor to the rules in force and to the kind of clock."""
+        self._rules = rules
+        self._event_clock = clock == "event"
+
+    def handle(
+        self, state: CustomerState | None, message: CustomerMessage, now_ms: int
+    ) -> tuple[CustomerState | None, Sequence[Effect]]:
+        """Apply one message. `now_ms` is the logical time of the event it goes back to."""
+        if state is None:
+            state = CustomerState(message.tenant, message.customer_id)
+        if isinstance(message, Complements):
+            draft = Draft(state)
+            answered = self._complements(draft, message)
+            answered.extend(Count("evictions", name) for name in draft.evicted)
+            return draft.state(), answered
+        if self._event_clock:
+            at_ms = message.event.occurred_at_ms
+            early_at_ms = at_ms if state.early_at_ms is None else min(at_ms, state.early_at_ms)
+            return replace(state, early=(*state.early, message), early_at_ms=early_at_ms), ()
+        draft = Draft(state)
+        effects: list[Effect] = []
+        self._arrived(draft, message, message.received_at_ms, effects)
+        effects.extend(Count("evictions", name) for name in draft.evicted)
+        return draft.state(), effects
+
+    def wake(self, state: CustomerState, clock_ms: int) -> tuple[CustomerState | None, Sequence[Effect]]:
+        """Apply the events the clock has passed and fire the timers due, in the order of their times."""
+        draft = Draft(state)
+        effects: list[Effect] = []
+        if state.early:
+            due = [early for early in state.early if early.event.occurred_at_ms <= clock_ms]
+            due.sort(key=lambda early: (early.event.occurred_at_ms, early.event.event_id, early.digest))
+            draft.early = tuple(early for early in state.early if early.event.occurred_at_ms > clock_ms)
+            draft.early_at_ms = min((early.event.occurred_at_ms for early in draft.early), default=None)
+            for early in due:
+                at_ms = early.event.occurred_at_ms
+                self._fire_due(draft, at_ms - 1, clock_ms, effects)
+                self._arrived(draft, early, at_ms, effects)
+        self._fire_due(draft, clock_ms, clock_ms, effects)
+        effects.extend(Count("evictions", name) for name in draft.evicted)
+        return draft.state(), effects
+
+    def wakes_at(self, state: CustomerState) -> int | None:
+        """Return when the earliest timer is due or the earliest waiting event happened."""
+        at_ms = state.early_at_ms
+        for timer in state.timers:
+            if at_ms is None or timer.due_at_ms < at_ms:
+                at_ms = timer.due_at_ms
+        return at_ms
+
+    # --- events -------------------------------------------------------------------------------------------------
+
+    def _arrived(self, draft: Draft, message: Arrived, received_at_ms: int, effects: list[Effect]) -> None:
+        event = message.event
+        key = event_key(event.event_id)
+        known = remembered_digest(draft.recent, key)
+        if known is not None:
+            counter = "duplicates" if known == message.digest else "event_conflicts"
+            effects.append(Count(counter, event.channel))
+            return
+        draft.recent = remember(draft.recent, key, message.digest)
+        at_ms = event.occurred_at_ms
+        just_happened = received_at_ms - BEHIND_MS <= at_ms <= received_at_ms + AHEAD_MS
+        if not just_happened:
+            effects.append(Count("events_out_of_time", event.channel))
+            at_ms = min(at_ms, received_at_ms)
+        draft.see(event.channel, at_ms, received_at_ms)
+        draft.identify(message.identifiers)
+        apply = APPLY.get(event.event_type)
+        if apply is None:
+            return
+        change = apply(draft, event, at_ms, None if just_happened else received_at_ms, effects)
+        if change is None:
+            return
+        asked: set[str] = set()
+        for logic in self._rules.for_event(event.event_type):
+            for step in logic.on_event(change, draft):
+                self._take(draft, logic.rule, step, change, just_happened, asked, effects)
+
+    def _take(
+        self,
+        draft: Draft,
+        rule: str,
+        step: Step,
+        change: Change,
+        just_happened: bool,
+        asked: set[str],
+        effects: list[Effect],
+    ) -> None:
+        """Carry out one step of a rule. What starts something needs an event that just happened (B23)."""
+        event = change.event
+        if isinstance(step, Cancel):
+            for timer in draft.timers:
+                if timer.rule == rule and timer.subject == step.subject:
+                    draft.timers = tuple(other for other in draft.timers if other is not timer)
+                    drop = Drop(timer.subject, str(timer.generation), change.at_ms, event.event_id, step.reason)
+                    effects.append(dropped(self._rules, rule, drop, draft))
+        elif isinstance(step, Revoke):
+            effects.extend(revoked(self._rules, step, draft, change.at_ms, event.event_id))
+        elif not just_happened:
+            return
+        elif isinstance(step, WakeAt):
+            self._arm(draft, Timer(rule, step.subject, step.due_at_ms, step.generation, event.event_id), effects)
+        elif step.sku not in asked:
+            asked.add(step.sku)
+            ask = AskComplements(draft.tenant, step.sku, draft.customer_id, event.event_id, change.at_ms, event.channel)
+            effects.append(Send("product", product_key(draft.tenant, step.sku), ask))
+
+    def _arm(self, draft: Draft, timer: Timer, effects: list[Effect]) -> None:
+        others = tuple(other for other in draft.timers if (other.rule, other.subject) != (timer.rule, timer.subject))
+        if len(others) >= TIMERS_KEPT:
+            reason = DropReason.TOO_MANY_TIMERS
+            drop = Drop(timer.subject, str(timer.generation), timer.generation, timer.caused_by, reason)
+            effects.append(dropped(self._rules, timer.rule, drop, draft))
+            draft.evicted.append("timers")
+            return
+        draft.timers = (*others, timer)
+
+    # --- time ---------------------------------------------------------------------------------------------------
+
+    def _fire_due(self, draft: Draft, until_ms: int, clock_ms: int, effects: list[Effect]) -> None:
+        """Fire the timers due at or before `until_ms`, instant by instant."""
+        while due := [timer for timer in draft.timers if timer.due_at_ms <= until_ms]:
+            instant_ms = min(timer.due_at_ms for timer in due)
+            now = [timer for timer in due if timer.due_at_ms == instant_ms]
+            draft.timers = tuple(timer for timer in draft.timers if timer.due_at_ms != instant_ms)
+            proposals: list[tuple[Rule, Proposal]] = []
+            for timer in now:
+                rule = self._rules.by_name.get(timer.rule)
+                if rule is None:
+                    outcome: Proposal | Drop = Drop(
+                        timer.subject, str(timer.generation), instant_ms, timer.caused_by, DropReason.RULE_REMOVED
+                    )
+                else:
+                    outcome = self._rules.logic[timer.rule].on_time(timer, draft)
+                if isinstance(outcome, Drop):
+                    effects.append(dropped(self._rules, timer.rule, outcome, draft))
+                elif rule is not None:
+                    proposals.append((rule, outcome))
+            effects.extend(settle(self._rules, proposals, draft, None if self._event_clock else clock_ms))
+
+    # --- products -----------------------------------------------------------------------------------------------
+
+    def _complements(self, draft: Draft, answer: Complements) -> list[Effect]:
+        effects: list[Effect] = []
+        proposals: list[tuple[Rule, Proposal]] = []
+        for rule in self._rules.rules:
+            outcome = self._rules.logic[rule.name].on_complements(answer, draft)
+            if outcome is None:
+                continue
+            answered = any(f.rule == rule.name and f.caused_by == answer.event_id for f in draft.fired)
+            if isinstance(outcome, Proposal) and answered:
+                reason = DropReason.ONCE_PER_EVENT
+                outcome = Drop(outcome.subject, outcome.generation, outcome.due_at_ms, outcome.caused_by, reason)
+            if isinstance(outcome, Drop):
+                effects.append(dropped(self._rules, rule.name, outcome, draft))
+            else:
+                proposals.append((rule, outcome))
+        effects.extend(settle(self._rules, proposals, draft, None))
+        return effects

@@ -1,0 +1,84 @@
+"""A customer as JSON, for people and machines (`omni customer`, the customers topic)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+from pipeline.domain.carts import Cart
+from pipeline.domain.customer_state import CustomerState
+from pipeline.domain.events import Item
+from pipeline.domain.orders import Order
+from pipeline.domain.time import rfc3339
+
+Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | float | bool | None"
+
+
+def customer_json(state: CustomerState) -> dict[str, Json]:
+    """Return the customer as an object with sorted keys: equal states are equal bytes. Times as RFC 3339 in UTC."""
+    return {
+        "carts": [_cart(cart_id, cart) for cart_id, cart in sorted(state.carts.items())],
+        "channels": {
+            channel: {"events": seen.events, "last_seen_at": rfc3339(seen.last_at_ms)}
+            for channel, seen in sorted(state.channels.items())
+        },
+        "cooldowns": {rule: rfc3339(at_ms) for rule, at_ms in sorted(state.cooldowns.items())},
+        "customer_id": state.customer_id,
+        "events": state.events,
+        "first_seen_at": _time(state.first_seen_at_ms),
+        "identifiers": {kind: sorted(values) for kind, values in sorted(state.identifiers.items())},
+        "last_orders": [_order(order_id, order) for order_id, order in sorted(state.orders.items())],
+        "last_received_at": _time(state.last_received_at_ms),
+        "last_seen_at": _time(state.last_seen_at_ms),
+        "orders": state.orders_counted,
+        "owned": sorted(state.owned),
+        "spend_minor": dict(sorted(state.spend_minor.items())),
+        "tenant": state.tenant,
+        "timers": [
+            {"due_at": rfc3339(timer.due_at_ms), "rule": timer.rule, "subject": timer.subject}
+            for timer in sorted(state.timers, key=lambda timer: (timer.due_at_ms, timer.rule, timer.subject))
+        ],
+        "triggers": [
+            {"due_at": rfc3339(fired.due_at_ms), "rule": fired.rule, "trigger_id": fired.trigger_id}
+            for fired in sorted(state.fired, key=lambda fired: (fired.due_at_ms, fired.rule, fired.trigger_id))
+        ],
+    }
+
+
+def _cart(cart_id: str, cart: Cart) -> dict[str, Json]:
+    return {
+        "amount_minor": cart.amount_minor,
+        "cart_id": cart_id,
+        "changed_at": _time(cart.changed_at_ms or None),
+        "closed_at": _time(cart.closed_at_ms or None),
+        "currency": cart.currency,
+        "items": [_item(item) for item in cart.items()],
+        "open": cart.is_open,
+    }
+
+
+def _item(item: Item) -> dict[str, Json]:
+    return {
+        "attributes": dict(sorted(item.attributes.items())),
+        "currency": item.currency,
+        "quantity": item.quantity,
+        "sku": item.sku,
+        "unit_price_minor": item.unit_price_minor,
+    }
+
+
+def _order(order_id: str, order: Order) -> dict[str, Json]:
+    return {
+        "amount_minor": order.amount_minor,
+        "at": rfc3339(order.at_ms),
+        "cancelled": order.cancelled,
+        "currency": order.currency,
+        "order_id": order_id,
+        "received_at": _time(order.received_at_ms),
+        "refunded_minor": order.refunded_minor,
+        "skus": list(order.skus),
+    }
+
+
+def _time(at_ms: int | None) -> str | None:
+    return None if at_ms is None else rfc3339(at_ms)

@@ -1,0 +1,240 @@
+"""What we know of one customer: the state that is stored, and the draft it is changed through."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from pipeline.domain.carts import Cart
+from pipeline.domain.messages import Arrived
+from pipeline.domain.orders import ORDERS_KEPT, Order
+from pipeline.domain.triggers.kind import Fired, Timer
+
+CARTS_KEPT = 20
+"""Carts per customer, bought ones included (they tell a late change from a new cart). See `Draft.put_cart`."""
+
+IDENTIFIERS_PER_KIND = 5
+"""Values per identifier kind, latest seen last: where to reach the customer, not the identity graph itself."""
+
+KINDS_KEPT = 16
+"""Identifier kinds per customer: the nine known ones and room for a shop's own."""
+
+CHANNELS_KEPT = 24
+"""Channels seen per customer: the fifteen known ones and room for a shop's own. A new one beyond is not listed."""
+
+CURRENCIES_KEPT = 8
+"""Currencies spent in. Money already counted is never dropped, so it is a ninth currency that is not added up."""
+
+OWNED_KEPT = 200
+"""SKUs known to be owned. The one bought longest ago goes first."""
+
+TIMERS_KEPT = 64
+"""Timers pending per customer: every kept cart under three rules. A timer beyond is not armed, which is recorded."""
+
+COOLDOWNS_KEPT = 64
+"""Rules whose last firing is remembered. The one that fired longest ago goes first."""
+
+FIRED_KEPT = 16
+"""Triggers a late purchase may still take back. The oldest goes first."""
+
+
+class Seen(Struct, frozen=True, array_like=True, gc=False):
+    """How often and when last a channel saw the customer."""
+
+    events: int
+    last_at_ms: int
+
+
+class CustomerState(Struct, frozen=True, array_like=True, gc=False):
+    """One customer, as stored. Never changed in place: see `Draft`.
+
+    Every collection is bounded by the constant named like it. `closed_at_ms` is the latest order that named no cart
+    and so closed them all. `orders_counted` counts orders completed, ever. `early` holds events whose time the
+    clock has not reached (event clock only, bounded by the stream), `early_at_ms` their earliest time.
+    """
+
+    tenant: str
+    customer_id: str
+    identifiers: dict[str, tuple[str, ...]] = {}
+    channels: dict[str, Seen] = {}
+    events: int = 0
+    first_seen_at_ms: int | None = None
+    last_seen_at_ms: int | None = None
+    last_received_at_ms: int | None = None
+    carts: dict[str, Cart] = {}
+    closed_at_ms: int = 0
+    orders: dict[str, Order] = {}
+    orders_counted: int = 0
+    spend_minor: dict[str, int] = {}
+    owned: dict[str, int] = {}
+    timers: tuple[Timer, ...] = ()
+    cooldowns: dict[str, int] = {}
+    fired: tuple[Fired, ...] = ()
+    recent: bytes = b""
+    early: tuple[Arrived, ...] = ()
+    early_at_ms: int | None = None
+
+
+class Draft:
+    """A customer being changed: the collections are copies, so the state it was made from stays as it was.
+
+    `evicted` names the collection of every entry dropped for lack of room, for the counters.
+    """
+
+    __slots__ = (*CustomerState.__struct_fields__, "evicted")
+
+    tenant: str
+    customer_id: str
+    identifiers: dict[str, tuple[str, ...]]
+    channels: dict[str, Seen]
+    events: int
+    first_seen_at_ms: int | None
+    last_seen_at_ms: int | None
+    last_received_at_ms: int | None
+    carts: dict[str, Cart]
+    closed_at_ms: int
+    orders: dict[str, Order]
+    orders_counted: int
+    spend_minor: dict[str, int]
+    owned: dict[str, int]
+    timers: tuple[Timer, ...]
+    cooldowns: dict[str, int]
+    fired: tuple[Fired, ...]
+    recent: bytes
+    early: tuple[Arrived, ...]
+    early_at_ms: int | None
+    evicted: list[str]
+
+    def __init__(self, state: CustomerState) -> None:
+        """Copy what may be changed in place."""
+        self.tenant = state.tenant
+        self.customer_id = state.customer_id
+        self.identifiers = state.identifiers.copy()
+        self.channels = state.channels.copy()
+        self.events = state.events
+        self.first_seen_at_ms = state.first_seen_at_ms
+        self.last_seen_at_ms = state.last_seen_at_ms
+        self.last_received_at_ms = state.last_received_at_ms
+        self.carts = state.carts.copy()
+        self.closed_at_ms = state.closed_at_ms
+        self.orders = state.orders.copy()
+        self.orders_counted = state.orders_counted
+        self.spend_minor = state.spend_minor.copy()
+        self.owned = state.owned.copy()
+        self.timers = state.timers
+        self.cooldowns = state.cooldowns.copy()
+        self.fired = state.fired
+        self.recent = state.recent
+        self.early = state.early
+        self.early_at_ms = state.early_at_ms
+        self.evicted = []
+
+    def state(self) -> CustomerState:
+        """Return the customer as changed. The draft must not be used after."""
+        return CustomerState(
+            self.tenant,
+            self.customer_id,
+            self.identifiers,
+            self.channels,
+            self.events,
+            self.first_seen_at_ms,
+            self.last_seen_at_ms,
+            self.last_received_at_ms,
+            self.carts,
+            self.closed_at_ms,
+            self.orders,
+            self.orders_counted,
+            self.spend_minor,
+            self.owned,
+            self.timers,
+            self.cooldowns,
+            self.fired,
+            self.recent,
+            self.early,
+            self.early_at_ms,
+        )
+
+    def see(self, channel: str, at_ms: int, received_at_ms: int) -> None:
+        """Note that a channel saw the customer."""
+        self.events += 1
+        if self.first_seen_at_ms is None or at_ms < self.first_seen_at_ms:
+            self.first_seen_at_ms = at_ms
+        if self.last_seen_at_ms is None or at_ms > self.last_seen_at_ms:
+            self.last_seen_at_ms = at_ms
+        if self.last_received_at_ms is None or received_at_ms > self.last_received_at_ms:
+            self.last_received_at_ms = received_at_ms
+        seen = self.channels.get(channel)
+        if seen is not None:
+            self.channels[channel] = Seen(seen.events + 1, max(seen.last_at_ms, at_ms))
+        elif len(self.channels) < CHANNELS_KEPT:
+            self.channels[channel] = Seen(1, at_ms)
+        else:
+            self.evicted.append("channels")
+
+    def identify(self, identifiers: tuple[tuple[str, str], ...]) -> None:
+        """Note identifiers; the latest seen of a kind is the last of its values."""
+        for kind, value in identifiers:
+            values = self.identifiers.get(kind)
+            if values is None:
+                if len(self.identifiers) >= KINDS_KEPT:
+                    self.evicted.append("identifiers")
+                    continue
+                self.identifiers[kind] = (value,)
+            elif values[-1] != value:
+                kept = (*(known for known in values if known != value), value)
+                if len(kept) > IDENTIFIERS_PER_KIND:
+                    self.evicted.append("identifiers")
+                self.identifiers[kind] = kept[-IDENTIFIERS_PER_KIND:]
+
+    def put_cart(self, cart_id: str, cart: Cart) -> None:
+        """Keep a cart. Beyond the bound the one changed or bought longest ago goes, one with nothing in it first."""
+        self.carts[cart_id] = cart
+        if len(self.carts) > CARTS_KEPT:
+            oldest = min(
+                (other for other in self.carts if other != cart_id),
+                key=lambda other: (
+                    self.carts[other].is_open,
+                    max(self.carts[other].changed_at_ms, self.carts[other].closed_at_ms),
+                    other,
+                ),
+            )
+            del self.carts[oldest]
+            self.evicted.append("carts")
+
+    def put_order(self, order_id: str, order: Order) -> None:
+        """Keep an order, and bring what was spent and what is owned in line with it."""
+        before = self.orders.get(order_id)
+        spent = order.spent_minor - (before.spent_minor if before else 0)
+        if order.currency in self.spend_minor or len(self.spend_minor) < CURRENCIES_KEPT:
+            if spent or order.amount_minor is not None:
+                self.spend_minor[order.currency] = self.spend_minor.get(order.currency, 0) + spent
+        else:
+            self.evicted.append("spend_minor")
+        self.orders[order_id] = order
+        if len(self.orders) > ORDERS_KEPT:
+            del self.orders[min(self.orders, key=lambda other: (self.orders[other].at_ms, other))]
+            self.evicted.append("orders")
+        if order.is_kept:
+            self._own(order)
+        elif before is not None and before.is_kept:
+            still = {sku for other in self.orders.values() if other.is_kept for sku in other.skus}
+            for sku in order.skus:
+                if sku not in still:
+                    self.owned.pop(sku, None)
+
+    def put_fired(self, fired: Fired) -> None:
+        """Remember a trigger that went out."""
+        self.fired = (*self.fired, fired)[-FIRED_KEPT:]
+
+    def start_cooldown(self, rule: str, at_ms: int) -> None:
+        """Remember when a rule fired."""
+        self.cooldowns[rule] = max(at_ms, self.cooldowns.get(rule, at_ms))
+        if len(self.cooldowns) > COOLDOWNS_KEPT:
+            del self.cooldowns[min(self.cooldowns, key=lambda other: (self.cooldowns[other], other))]
+            self.evicted.append("cooldowns")
+
+    def _own(self, order: Order) -> None:
+        for sku in order.skus:
+            self.owned[sku] = max(order.at_ms, self.owned.get(sku, order.at_ms))
+        while len(self.owned) > OWNED_KEPT:
+            del self.owned[min(self.owned, key=lambda sku: (self.owned[sku], sku))]
+            self.evicted.append("owned")

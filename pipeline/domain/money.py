@@ -1,0 +1,22 @@
+"""Money as integer minor units with its ISO 4217 currency, and as people read it."""
+
+from __future__ import annotations
+
+NO_CURRENCY = "XXX"
+"""ISO 4217 for "no currency": amounts that came without one are added up under it, never under another."""
+
+_WHOLE = frozenset(
+    ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF")
+)
+_THOUSANDTHS = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
+
+
+def money_text(amount_minor: int, currency: str | None) -> str:
+    """Return an amount in major units with its currency.
+
+    >>> money_text(5998, "EUR"), money_text(1200, "JPY"), money_text(50, None)
+    ('59.98 EUR', '1200 JPY', '0.50')
+    """
+    digits = 0 if currency in _WHOLE else 3 if currency in _THOUSANDTHS else 2
+    amount = f"{amount_minor / 10**digits:.{digits}f}"
+    return f"{amount} {currency}" if currency and currency != NO_CURRENCY else amount

@@ -1,0 +1,129 @@
+"""The product actor: what was bought together with a SKU, and what therefore goes well with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from heapq import nsmallest
+
+from msgspec import Struct
+
+from pipeline.domain.customer_json import Json
+from pipeline.domain.messages import (
+    AskComplements,
+    BoughtTogether,
+    Complement,
+    Complements,
+    Count,
+    Effect,
+    ProductMessage,
+    Send,
+    customer_key,
+)
+
+TOGETHER_KEPT = 200
+"""SKUs counted per product. When full, a newcomer takes the place of the rarest (space-saving, Metwally 2005)."""
+
+COMPLEMENTS_ANSWERED = 10
+"""Complements per answer: the customer owns some, and wants one."""
+
+
+class Pair(Struct, frozen=True, array_like=True, gc=False):
+    """`counted` orders may have held both; `inherited` of them are the count of the SKU whose place this one took.
+
+    The difference is sure: a pair is never said to be more frequent than it is.
+    """
+
+    counted: int
+    inherited: int = 0
+
+    @property
+    def baskets(self) -> int:
+        """Orders that surely held both."""
+        return self.counted - self.inherited
+
+
+class ProductState(Struct, frozen=True, array_like=True, gc=False):
+    """One SKU: `baskets` orders held it; `together` counts those that also held another."""
+
+    tenant: str
+    sku: str
+    baskets: int = 0
+    together: dict[str, Pair] = {}
+
+
+class ProductActor:
+    """Answers: what goes well with this product?
+
+    Every order adds one basket to each of its SKUs. Confidence is the share of this SKU's baskets that held the
+    other too; with more than `TOGETHER_KEPT` companions it is a lower bound.
+    """
+
+    name = "product"
+    state_type = ProductState
+    message_type: object = ProductMessage
+
+    def handle(
+        self, state: ProductState | None, message: ProductMessage, now_ms: int
+    ) -> tuple[ProductState | None, Sequence[Effect]]:
+        """Count an order, or answer a customer. A product never bought has no answer."""
+        if isinstance(message, BoughtTogether):
+            return _counted(state or ProductState(message.tenant, message.sku), message)
+        complements = _complements(state) if state is not None else ()
+        return state, _answer(message, complements) if complements else ()
+
+    def wake(self, state: ProductState, clock_ms: int) -> tuple[ProductState | None, Sequence[Effect]]:
+        """Nothing waits for a time here."""
+        return state, ()
+
+    def wakes_at(self, state: ProductState) -> int | None:
+        """Nothing waits for a time here."""
+        return None
+
+
+def product_json(state: ProductState) -> dict[str, Json]:
+    """Return the product as an object with sorted keys: equal states are equal bytes."""
+    return {
+        "baskets": state.baskets,
+        "complements": [
+            {"baskets": other.baskets, "confidence": other.confidence, "sku": other.sku}
+            for other in _complements(state)
+        ],
+        "sku": state.sku,
+        "tenant": state.tenant,
+    }
+
+
+def _counted(state: ProductState, order: BoughtTogether) -> tuple[ProductState, Sequence[Effect]]:
+    together = state.together.copy()
+    effects: list[Effect] = []
+    for sku in order.others:
+        known = together.get(sku)
+        if known is not None:
+            together[sku] = Pair(known.counted + 1, known.inherited)
+        elif len(together) < TOGETHER_KEPT:
+            together[sku] = Pair(1)
+        else:
+            rarest = min(together, key=lambda other: (together[other].counted, other))
+            inherited = together.pop(rarest).counted
+            together[sku] = Pair(inherited + 1, inherited)
+            effects.append(Count("evictions", "together"))
+    return ProductState(state.tenant, state.sku, state.baskets + 1, together), effects
+
+
+def _complements(state: ProductState) -> tuple[Complement, ...]:
+    """Return the best complements: by confidence, then SKU."""
+    best = nsmallest(COMPLEMENTS_ANSWERED, state.together.items(), key=lambda pair: (-pair[1].baskets, pair[0]))
+    return tuple(Complement(sku, pair.baskets, pair.baskets / state.baskets) for sku, pair in best)
+
+
+def _answer(question: AskComplements, complements: tuple[Complement, ...]) -> tuple[Effect, ...]:
+    answer = Complements(
+        question.tenant,
+        question.customer_id,
+        question.sku,
+        complements,
+        question.event_id,
+        question.asked_at_ms,
+        question.channel,
+    )
+    return (Send("customer", customer_key(question.tenant, question.customer_id), answer),)

@@ -1,0 +1,55 @@
+"""Times and durations: integer milliseconds inside, RFC 3339 in UTC and `15s 30m 4h 7d` for people."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+SECOND_MS = 1_000
+MINUTE_MS = 60 * SECOND_MS
+HOUR_MS = 60 * MINUTE_MS
+DAY_MS = 24 * HOUR_MS
+
+_UNITS_MS = {"s": SECOND_MS, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS}
+_DURATION = re.compile(r"([0-9]{1,9})([smhd])")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_MS = -62_135_596_800_000  # 0001-01-01, the first and last moments RFC 3339 can write
+_LAST_MS = 253_402_300_799_999
+
+
+def rfc3339(at_ms: int) -> str:
+    """Return a time as RFC 3339 text in UTC with milliseconds; what lies outside the years 1 to 9999 is clamped.
+
+    >>> rfc3339(1_790_000_000_123)
+    '2026-09-21T14:13:20.123Z'
+    """
+    at = _EPOCH + timedelta(milliseconds=min(max(at_ms, _FIRST_MS), _LAST_MS))
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z".rjust(24, "0")
+
+
+def parse_duration(text: str) -> int:
+    """Return the milliseconds of `15s`, `30m`, `4h` or `7d`; ValueError says what a duration looks like.
+
+    >>> parse_duration("30m")
+    1800000
+    """
+    match = _DURATION.fullmatch(text.strip())
+    if match is None:
+        message = f"{text!r} is not a duration: write a whole number and a unit, as in 15s, 30m, 4h or 7d"
+        raise ValueError(message)
+    return int(match[1]) * _UNITS_MS[match[2]]
+
+
+def duration_text(duration_ms: int) -> str:
+    """Return a duration as a person would say it, in the largest unit (up to minutes below two hours) that is whole.
+
+    >>> duration_text(60 * MINUTE_MS), duration_text(2 * DAY_MS), duration_text(90_000)
+    ('60 min', '2 days', '90 s')
+    """
+    if duration_ms >= 2 * DAY_MS and duration_ms % DAY_MS == 0:
+        return f"{duration_ms // DAY_MS} days"
+    if duration_ms >= 2 * HOUR_MS and duration_ms % HOUR_MS == 0:
+        return f"{duration_ms // HOUR_MS} h"
+    if duration_ms >= MINUTE_MS and duration_ms % MINUTE_MS == 0:
+        return f"{duration_ms // MINUTE_MS} min"
+    return f"{duration_ms / SECOND_MS:g} s"

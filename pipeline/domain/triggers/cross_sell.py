@@ -1,0 +1,91 @@
+"""Cross-selling: what other customers bought together with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from msgspec import Meta
+
+from pipeline.domain.events import Item
+from pipeline.domain.messages import Complements
+from pipeline.domain.reasons import DropReason
+from pipeline.domain.triggers import kind
+from pipeline.domain.triggers.kind import Ask, Change, CustomerView, Drop, Proposal, Revoke, Step
+
+ASKS_PER_EVENT = 10
+"""SKUs of one order asked about, first by SKU: only one answer is sent, and each asking is a message to a product."""
+
+
+class Config(kind.Config, frozen=True):
+    """`min_baskets`: orders that held both; `min_confidence`: their share (0 to 1) of those that held the first."""
+
+    min_baskets: Annotated[int, Meta(ge=1)] = 3
+    min_confidence: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.1
+
+
+class CrossSell(kind.Kind):
+    """Fires when a customer buys a product, or puts it into a cart, that others often bought together with another.
+
+    Unless the customer already owns the other or has it in a cart (then the next best is proposed), or too few
+    orders speak for the pair. At most once per event, and per `cooldown` if the rule has one.
+    """
+
+    config_type = Config
+    events = frozenset(("product_added", "order_completed"))
+
+    def __init__(self, rule: str, config: Config) -> None:
+        """Bind to the rule's name and its thresholds."""
+        super().__init__(rule, config)
+        self._min_baskets = config.min_baskets
+        self._min_confidence = config.min_confidence
+
+    def on_event(self, change: Change, customer: CustomerView) -> Sequence[Step]:
+        """Ask about what was bought or carted; take back an offer of what had been bought before."""
+        if change.ordered is None:
+            return [Ask(sku) for sku in change.carted[:ASKS_PER_EVENT]]
+        steps: list[Step] = [Ask(sku) for sku in change.ordered[:ASKS_PER_EVENT]]
+        steps.extend(
+            Revoke(fired, f"{fired.about} was bought before it was offered")
+            for fired in customer.fired
+            if fired.rule == self.rule and fired.about in change.ordered and change.at_ms <= fired.due_at_ms
+        )
+        return steps
+
+    def on_complements(self, answer: Complements, customer: CustomerView) -> Proposal | Drop | None:
+        """Propose the best complement the customer neither owns nor has in a cart."""
+        passed_over: DropReason | None = None
+        for complement in answer.complements:
+            if complement.baskets < self._min_baskets or complement.confidence < self._min_confidence:
+                continue
+            if complement.sku in customer.owned:
+                passed_over = passed_over or DropReason.ALREADY_OWNED
+                continue
+            if _in_a_cart(complement.sku, customer):
+                passed_over = passed_over or DropReason.IN_CART
+                continue
+            share = f"{complement.confidence * 100:.0f} %"
+            return Proposal(
+                subject=answer.sku,
+                generation=answer.event_id,
+                due_at_ms=answer.asked_at_ms,
+                about=complement.sku,
+                since_ms=0,
+                caused_by=answer.event_id,
+                items=(Item(complement.sku),),
+                context={
+                    "goes_with": answer.sku,
+                    "baskets": complement.baskets,
+                    "confidence": complement.confidence,
+                    "seen_in": answer.channel,
+                },
+                reason=f"{complement.sku} goes well with {answer.sku}: "
+                f"bought together in {complement.baskets} orders, {share} of those with {answer.sku}",
+            )
+        if passed_over is None:
+            return None
+        return Drop(answer.sku, answer.event_id, answer.asked_at_ms, answer.event_id, passed_over)
+
+
+def _in_a_cart(sku: str, customer: CustomerView) -> bool:
+    return any((line := cart.lines.get(sku)) is not None and line.quantity > 0 for cart in customer.carts.values())

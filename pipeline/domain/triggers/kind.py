@@ -1,0 +1,162 @@
+"""What a rule kind is: hooks that look at a customer and answer with steps. A kind changes nothing by itself.
+
+The customer actor carries the steps out, the arbiter decides what becomes of each proposal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Protocol, TypeAlias
+
+from msgspec import Struct
+
+from pipeline.domain.carts import Cart
+from pipeline.domain.events import ChannelEvent, Item, Scalar
+from pipeline.domain.messages import Complements
+from pipeline.domain.reasons import DropReason
+
+
+class Timer(Struct, frozen=True, array_like=True, gc=False):
+    """A rule waits for `due_at_ms` about `subject` (a cart id). `generation` tells one waiting from the next."""
+
+    rule: str
+    subject: str
+    due_at_ms: int
+    generation: int
+    caused_by: str
+
+
+class Fired(Struct, frozen=True, array_like=True, gc=False):
+    """A trigger that went out, remembered as long as a late purchase may overtake it.
+
+    `about` is what that purchase would be of: a cart id or a SKU. `since_ms` is the earliest time of such a purchase.
+    """
+
+    trigger_id: str
+    rule: str
+    kind: str
+    rules_version: str
+    subject: str
+    generation: str
+    about: str
+    since_ms: int
+    due_at_ms: int
+    expires_at_ms: int | None
+    channel: str | None
+    address: str | None
+    caused_by: str
+
+
+class Change(Struct, frozen=True, gc=False):
+    """What one event changed in its customer.
+
+    `touched` is the open cart changed strictly later than ever before; `emptied` the cart this event emptied;
+    `closed` the carts it bought; `carted` the SKUs it put into a cart; `ordered` those of an order not told before.
+    `at_ms` is the event's own time.
+    """
+
+    event: ChannelEvent
+    at_ms: int
+    touched: str | None = None
+    emptied: str | None = None
+    closed: tuple[str, ...] = ()
+    carted: tuple[str, ...] = ()
+    ordered: tuple[str, ...] | None = None
+
+
+class WakeAt(Struct, frozen=True, gc=False):
+    """Wake the rule at `due_at_ms` about `subject`; replaces what it was waiting for about that subject."""
+
+    subject: str
+    due_at_ms: int
+    generation: int
+
+
+class Cancel(Struct, frozen=True, gc=False):
+    """Wait no longer about `subject`: the proposal that would have come is dropped for `reason`."""
+
+    subject: str
+    reason: DropReason
+
+
+class Ask(Struct, frozen=True, gc=False):
+    """Ask the product what goes well with it; the answer comes to `on_complements`."""
+
+    sku: str
+
+
+class Revoke(Struct, frozen=True, gc=False):
+    """A purchase overtook this trigger: take it back. `reason` is a sentence for people."""
+
+    fired: Fired
+    reason: str
+
+
+class Proposal(Struct, frozen=True, gc=False):
+    """Propose a trigger. Subject and generation make its id; `about` and `since_ms` see `Fired`."""
+
+    subject: str
+    generation: str
+    due_at_ms: int
+    about: str
+    since_ms: int
+    caused_by: str
+    items: tuple[Item, ...]
+    context: dict[str, Scalar]
+    reason: str
+
+
+class Drop(Struct, frozen=True, gc=False):
+    """A proposal that a rule itself takes back, with what makes its id."""
+
+    subject: str
+    generation: str
+    due_at_ms: int
+    caused_by: str
+    reason: DropReason
+
+
+Step: TypeAlias = WakeAt | Cancel | Ask | Revoke
+
+
+class CustomerView(Protocol):
+    """What a rule may look at."""
+
+    @property
+    def carts(self) -> Mapping[str, Cart]:
+        """Carts by id."""
+
+    @property
+    def owned(self) -> Mapping[str, int]:
+        """When each SKU the customer keeps was bought."""
+
+    @property
+    def fired(self) -> Sequence[Fired]:
+        """Triggers that went out lately, oldest first."""
+
+
+class Config(Struct, frozen=True):
+    """Parameters of a kind. A field `<x>_ms` is the duration `<x>` of the rules file."""
+
+
+class Kind:
+    """One rule of one kind. Subclasses answer the hooks they need and name the event types they want to see."""
+
+    config_type: ClassVar[type[Config]]
+    events: ClassVar[frozenset[str]]
+
+    def __init__(self, rule: str, config: Config) -> None:
+        """Bind the kind to the name of its rule and its parameters."""
+        self.rule = rule
+
+    def on_event(self, change: Change, customer: CustomerView) -> Sequence[Step]:
+        """Answer an event; `customer` is as it is after the event."""
+        return ()
+
+    def on_time(self, timer: Timer, customer: CustomerView) -> Proposal | Drop:
+        """Answer a timer that has come due."""
+        return Drop(timer.subject, str(timer.generation), timer.due_at_ms, timer.caused_by, DropReason.RULE_REMOVED)
+
+    def on_complements(self, answer: Complements, customer: CustomerView) -> Proposal | Drop | None:
+        """Answer what a product said goes well with it."""
+        return None
