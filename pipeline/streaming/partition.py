@@ -101,6 +101,9 @@ class ActorPartition(Generic[S, M]):
         self._wakes: dict[str, int] = {}
         self._outbox: list[Output] = []
         self._ticks = 0
+        #: Inboxes have no watermark of their own.
+        self.watermark: int | None = None
+        #: Number of keys with a state.
         self.keys = 0
         self._recover()
 

@@ -93,7 +93,8 @@ class DiskPartition:
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """Return every key with its value."""
-        return ((key, value) for key, value in self._db.items() if key != OFFSET)
+        found: Iterator[tuple[Any, Any]] = iter(self._db.items())
+        return ((key, value) for key, value in found if key != OFFSET)
 
     def write(self, changes: Mapping[bytes, bytes | None], offset: int) -> None:
         """Apply changes and the offset they end at as one atomic write; None removes."""
@@ -176,8 +177,16 @@ class Partitions(FaustStore[bytes, bytes]):
     def reset_state(self) -> None:
         """Nothing is kept but the data."""
 
+    async def backup_partition(self, tp: TP | int, flush: bool = True, purge: bool = False, keep: int = 1) -> None:
+        """Raise: the changelog is the backup."""
+        raise TypeError("a table is backed up by its changelog")
 
-class ActorTable(faust.tables.table.Table):
+    def restore_backup(self, tp: TP | int, latest: bool = True, backup_id: int = 0) -> None:
+        """Raise: the changelog is the backup."""
+        raise TypeError("a table is restored from its changelog")
+
+
+class ActorTable(faust.Table[bytes, bytes]):
     """The table of one actor, recovered a batch at a time."""
 
     def __init__(self, *args: Any, folder: Path | None = None, **kwargs: Any) -> None:
@@ -197,7 +206,7 @@ class ActorTable(faust.tables.table.Table):
         assert isinstance(store, Partitions)
         return store
 
-    async def on_changelog_event(self, event: EventT) -> None:
+    async def on_changelog_event(self, event: EventT[Any]) -> None:
         """Apply what recovery reads. A fault here must stop the worker: Faust would log it and go on with a hole."""
         try:
             message = event.message
@@ -210,5 +219,5 @@ class ActorTable(faust.tables.table.Table):
             await self.app.crash(error)
             raise
 
-    def apply_changelog_batch(self, batch: Iterable[EventT]) -> None:
+    def apply_changelog_batch(self, batch: Iterable[EventT[Any]]) -> None:
         """Nothing: `on_changelog_event` has applied it already."""

@@ -1,0 +1,47 @@
+"""Ingest: what a channel sent becomes a message for the shard of its strongest identifier."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Raw
+
+from pipeline.domain.identity_config import IdentityConfig
+from pipeline.domain.messages import Observed, identity_key
+from pipeline.streaming.ingest import Ingested
+from pipeline.streaming.units import Record
+from pipeline.wire.channel_event import Decoder
+from pipeline.wire.normalise import digest, normalise
+
+CONTROL_TYPES = frozenset({"end_of_stream", "stream_time"})
+"""Events that only move the event clock of their partition."""
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class ChannelReader:
+    """Decodes, checks and normalises one record. Raises `InvalidEvent`."""
+
+    def __init__(self, decoder: Decoder, config: IdentityConfig, event_clock: bool) -> None:
+        """On an event clock the logical time of an event is when it occurred, else when the broker took it."""
+        self._decode = decoder.decode
+        self._config = config
+        self._event_clock = event_clock
+
+    def __call__(self, record: Record) -> Ingested:
+        """Read one record."""
+        decoded = self._decode(record.value)
+        if decoded.event_type in CONTROL_TYPES:
+            return Ingested("", decoded.occurred_at_ms, None, decoded.occurred_at_ms)
+        event, identifiers, blocked = msgspec.structs.astuple(normalise(decoded, self._config))
+        received_at_ms = event.occurred_at_ms if self._event_clock else record.timestamp_ms
+        message = Observed(
+            event.tenant,
+            identifiers,
+            event.event_id,
+            event.occurred_at_ms,
+            received_at_ms,
+            digest(event),
+            Raw(_encode(event)),
+        )
+        counts = tuple(("identifiers_blocked", why) for _, why in blocked)
+        return Ingested(identity_key(event.tenant, identifiers[0]), received_at_ms, message, event.occurred_at_ms, counts)

@@ -1,0 +1,54 @@
+"""Where things go in this installation: inbox partitions and public topics."""
+
+from __future__ import annotations
+
+from pipeline.domain.messages import Publish
+from pipeline.domain.records import Decision, IdentityChange, Trigger
+from pipeline.settings import Settings
+from pipeline.streaming.partition import shard
+from pipeline.streaming.units import Output, Record
+from pipeline.topics import ACTORS, DEADLETTER, DECISIONS, IDENTITY_CHANGES, inbox_topic, prefixed, trigger_topic
+from pipeline.wire.records import DeadLetter, encode_record
+
+
+class InstallationTopology:
+    """Names and partitions of one installation; encodes public records."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Look the names up once."""
+        self._settings = settings
+        self._inboxes = {actor: inbox_topic(settings, actor) for actor in ACTORS}
+        self._partitions = settings.partitions
+
+    def inbox(self, actor: str, key: str) -> tuple[str, int]:
+        """Return the inbox topic of `actor` and the partition of `key`."""
+        return self._inboxes[actor], shard(key, self._partitions)
+
+    def record(self, publish: Publish) -> Output:
+        """Encode a public record for its topic; its bytes are a function of the record alone."""
+        record = publish.record
+        match record:
+            case Trigger():
+                topic, schema = trigger_topic(self._settings, record.rule), b"trigger"
+            case Decision():
+                topic, schema = prefixed(self._settings, DECISIONS), b"decision"
+            case IdentityChange():
+                topic, schema = prefixed(self._settings, IDENTITY_CHANGES), b"identity_change"
+        headers = (("tenant", record.tenant.encode()), ("schema", schema), ("trace", publish.cause.encode()))
+        return Output(topic, None, publish.key.encode(), encode_record(record), headers)
+
+    def dead_letter(self, topic: str, partition: int, record: Record, reason: str, detail: str) -> Output:
+        """Put a refused record into the dead letters, whole."""
+        letter = DeadLetter(
+            topic=topic,
+            partition=partition,
+            offset=record.offset,
+            key=record.key,
+            value=record.value,
+            reason=reason,
+            detail=detail,
+            appended_at_ms=record.timestamp_ms,
+        )
+        key = f"{topic}/{partition}/{record.offset}".encode()
+        headers = (("schema", b"dead_letter"), ("reason", reason.encode()))
+        return Output(prefixed(self._settings, DEADLETTER), None, key, encode_record(letter), headers)

@@ -1,0 +1,218 @@
+"""The one place that wires the parts: settings in, a Faust application out."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import faust
+from faust.types import AppT
+from faust.types.transports import TransportT
+
+from pipeline import metrics
+from pipeline.agents.ingest import ChannelReader
+from pipeline.agents.topology import InstallationTopology
+from pipeline.domain.actor import Actor
+from pipeline.domain.identity import IdentityActor
+from pipeline.identity_file import load_identity
+from pipeline.settings import Settings
+from pipeline.streaming.batch import Batch
+from pipeline.streaming.delivery import MAX_BATCH_BYTES, Delivery
+from pipeline.streaming.ingest import Fuse, IngestPartition
+from pipeline.streaming.lane import Engine, Lane
+from pipeline.streaming.lanes import Lanes
+from pipeline.streaming.partition import ActorPartition
+from pipeline.streaming.progress import Progress
+from pipeline.streaming.table import ActorTable
+from pipeline.streaming.transport import BatchSchema, BatchTransport
+from pipeline.streaming.units import Record, Unit
+from pipeline.topics import BIG_MESSAGE_BYTES, channel_topic, inbox_topic
+from pipeline.wire.channel_event import Decoder
+
+
+@dataclass(frozen=True, eq=False)
+class IngestStage:
+    """Channel topics, and how to read them."""
+
+    topics: frozenset[str]
+    new_engine: Callable[[str, int], Engine]
+    table: None = None
+    gapless: bool = False  # producers may write in transactions, whose markers take offsets
+
+    def engine(self, topic: str, partition: int) -> Engine:
+        """Build the engine of one channel partition."""
+        return self.new_engine(topic, partition)
+
+
+@dataclass(frozen=True, eq=False)
+class ActorStage:
+    """One actor: its inbox, its table."""
+
+    actor: Actor[Any, Any]
+    topics: frozenset[str]
+    table: ActorTable
+    topology: InstallationTopology
+    gapless: bool = True
+
+    def engine(self, topic: str, partition: int) -> Engine:
+        """Build the engine over the recovered partition of the table."""
+        store = self.table.partitions_of.partition(partition)
+        return ActorPartition(self.actor, partition, store, self.topology)
+
+
+class OmniApp(faust.App):
+    """Faust application on the batch transport, or on Faust's own."""
+
+    def __init__(self, *args: Any, settings: Settings, **kwargs: Any) -> None:
+        """Remember our settings beside Faust's."""
+        self.omni = settings
+        self.lanes: Lanes | None = None
+        super().__init__(*args, **kwargs)
+
+    def _new_transport(self) -> TransportT:
+        if self.omni.transport == "stock":
+            return super()._new_transport()
+        return BatchTransport(self.conf.broker_consumer, self, loop=self.loop)
+
+    def _new_consumer(self) -> Any:
+        consumer = super()._new_consumer()
+        if self.omni.transport == "batch" and self.lanes is not None:
+            self.lanes.attach(consumer)
+        return consumer
+
+    async def stop(self) -> None:
+        """Finish units under way and commit them before anything they need is stopped."""
+        if self.lanes is not None and not self.should_stop:
+            await self.lanes.stop()
+            if self._consumer is not None:
+                await self._consumer.commit()
+        await super().stop()
+
+
+def create_app(settings: Settings, actors: Sequence[Actor[Any, Any]]) -> OmniApp:
+    """Build the application of one worker: ingest and `actors`, each with inbox, table and agent."""
+    app = _faust_app(settings)
+    topology = InstallationTopology(settings)
+    event_clock = settings.clock == "event"
+    reader = ChannelReader(Decoder(settings.registry_url), load_identity(settings.identity_file), event_clock)
+    channels = tuple(channel_topic(settings, channel) for channel in settings.channels)
+
+    def ingest_engine(topic: str, partition: int) -> Engine:
+        fuse = Fuse(settings.fuse_invalid_ratio, settings.fuse_min_records)
+        return IngestPartition(topic, partition, reader, topology.dead_letter, topology, fuse, event_clock)
+
+    stages: list[Any] = [IngestStage(frozenset(channels), ingest_engine)]
+    for actor in actors:
+        table = _table(app, settings, actor.name)
+        stages.append(ActorStage(actor, frozenset({inbox_topic(settings, actor.name)}), table, topology))
+
+    progress = Progress(
+        settings.bootstrap or "",
+        app.conf.id,
+        channels,
+        [inbox_topic(settings, name) for name in ("identity", "customer")],
+        settings.partitions,
+        settings.clock,
+    )
+    names = {topic: "ingest" for topic in channels} | {inbox_topic(settings, a.name): a.name for a in actors}
+    lanes = Lanes(
+        stages,
+        lambda: Delivery(app.producer._producer, settings.send_timeout_ms / 1000),  # type: ignore[attr-defined]
+        progress.now,
+        lambda lane, unit: _measure(names[lane.place.topic], unit),
+        lambda error: _fail(app, error),
+        settings.tick_ms / 1000,
+        not event_clock,
+    )
+    app.lanes = lanes
+    _agent(app, lanes, "ingest", channels)
+    for actor in actors:
+        _agent(app, lanes, actor.name, (inbox_topic(settings, actor.name),))
+
+    @app.task
+    async def clock() -> None:
+        await progress.run()
+
+    return app
+
+
+def default_actors(settings: Settings) -> list[Actor[Any, Any]]:
+    """Build the actors of the product as the configuration files say."""
+    return [IdentityActor(load_identity(settings.identity_file))]
+
+
+def _faust_app(settings: Settings) -> OmniApp:
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    broker = ";".join(f"kafka://{address}" for address in (settings.bootstrap or "").split(","))
+    return OmniApp(
+        settings.topic_prefix + settings.app_id,
+        settings=settings,
+        broker=broker,
+        store="memory://",
+        datadir=str(settings.data_dir / "faust"),
+        topic_partitions=settings.partitions,
+        topic_replication_factor=settings.replication,
+        topic_disable_leader=True,
+        table_standby_replicas=0,
+        stream_recovery_delay=0.0,
+        stream_wait_empty=False,
+        stream_buffer_maxsize=1024,
+        broker_session_timeout=settings.session_timeout_ms / 1000,
+        broker_heartbeat_interval=settings.heartbeat_ms / 1000,
+        broker_commit_interval=settings.commit_interval_ms / 1000,
+        broker_max_poll_records=settings.batch_max_records,
+        producer_acks=-1,
+        producer_max_batch_size=MAX_BATCH_BYTES,
+        producer_max_request_size=BIG_MESSAGE_BYTES,
+        web_port=settings.web_port,
+        web_bind="0.0.0.0",  # noqa: S104 - metrics are scraped from outside the container
+        web_enabled=True,
+        web_tables_enabled=False,
+        web_router_enabled=False,
+        logging_config=None,
+    )
+
+
+def _table(app: OmniApp, settings: Settings, actor: str) -> ActorTable:
+    folder = settings.data_dir / "tables" / actor if settings.store == "rocksdb" else None
+    table = ActorTable(
+        app, name=actor, partitions=settings.partitions, schema=BatchSchema(), recovery_buffer_size=2, folder=folder
+    )
+    app.tables.add(table)
+    return table
+
+
+def _agent(app: OmniApp, lanes: Lanes, name: str, topics: Sequence[str]) -> None:
+    """Register the agent that hands what arrives on `topics` to the lanes."""
+    source = app.topic(*topics, schema=BatchSchema())
+
+    async def agent(stream: Any) -> None:
+        async for event in stream.events():
+            if isinstance(event.value, Batch):
+                lanes.submit(event.value)
+            else:
+                message = event.message
+                record = Record(message.offset, int(message.timestamp * 1000), message.key, message.value)
+                await lanes.run_one(message.topic, message.partition, record)
+
+    app.agent(source, name=name)(agent)
+
+
+def _measure(actor: str, unit: Unit) -> None:
+    metrics.MESSAGES.labels(actor).inc(unit.handled)
+    metrics.OUTPUTS.labels(actor).inc(len(unit.outputs))
+    metrics.CHANGES.labels(actor).inc(len(unit.changes))
+    for (what, reason), number in unit.counts.items():
+        metrics.COUNTS.labels(what, reason).inc(number)
+
+
+def _fail(app: AppT[Any], error: BaseException) -> None:
+    """A lane died: stop the worker. What it had not made durable is read again by the next owner."""
+    asyncio.ensure_future(app.crash(error))  # noqa: RUF006 - the application ends with it
+
+
+_ = (time, defaultdict)

@@ -1,0 +1,48 @@
+"""Every Prometheus metric: unit, labels, and what a high value means. Nothing else makes one."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+MESSAGES = Counter(
+    "omni_messages_handled",
+    "Messages handled, by actor (ingest counts records). No value is high; a flat line with lag is a stall.",
+    ["actor"],
+)
+OUTPUTS = Counter("omni_outputs_delivered", "Records delivered to Kafka, by actor.", ["actor"])
+CHANGES = Counter(
+    "omni_changelog_records",
+    "Changelog records written, by actor. Much above the handled messages: states change without need.",
+    ["actor"],
+)
+UNIT_SECONDS = Histogram(
+    "omni_unit_seconds",
+    "Seconds from the start of a unit to its durability, by actor. High: a slow broker, or units too large.",
+    ["actor"],
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30),
+)
+LAG = Gauge("omni_lag_records", "Records not yet handled, by topic, of this worker's partitions.", ["topic"])
+KEYS = Gauge("omni_table_keys", "Keys with a state on this worker, by actor.", ["actor"])
+TIMERS = Gauge("omni_timers_pending", "Keys waiting for a time on this worker, by actor.", ["actor"])
+TIMER_LATENESS_SECONDS = Gauge(
+    "omni_timer_lateness_seconds",
+    "How long the most overdue timer of this worker waits already, by actor. High: behind, or the clock stands still.",
+    ["actor"],
+)
+CLOCK_LAG_SECONDS = Gauge(
+    "omni_clock_lag_seconds",
+    "Seconds that the whole installation is behind the time of day (-1: unknown). Above 10, timers run on stream time.",
+)
+RECOVERED = Counter("omni_recovered_records", "Changelog records read back at assignment, by actor.", ["actor"])
+RECOVERY_SECONDS = Gauge("omni_recovery_seconds", "Seconds that the last assignment took until events flowed again.")
+COUNTS = Counter(
+    "omni_counted",
+    "What the actors count, by what and why: dead_letters by reason, duplicates, event_conflicts, repeats_dropped "
+    "(messages repeated by a crash, dropped unseen), blocked identifiers, refusals, evictions, decisions by reason.",
+    ["what", "reason"],
+)
+END_TO_END_SECONDS = Histogram(
+    "omni_event_seconds",
+    "Seconds from the broker's append of an event to the durability of what it changed at its customer.",
+    buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300),
+)

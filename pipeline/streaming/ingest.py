@@ -1,0 +1,138 @@
+"""Ingest of one channel partition, without any I/O: records in, units of envelopes and dead letters out.
+
+Stateless: what it sends carries the position of its record, so whatever a crash makes it send again is dropped by
+the identity actor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from pipeline.domain.errors import InvalidEvent
+from pipeline.domain.messages import Message
+from pipeline.streaming import envelope
+from pipeline.streaming.envelope import MAX_ENTRIES, Entry, Envelope
+from pipeline.streaming.units import Output, Record, Topology, Unit
+
+
+class Ingested(NamedTuple):
+    """What became of a readable record: a message for its anchor's shard, or (`message` None) a control event."""
+
+    key: str
+    at_ms: int
+    message: Message | None
+    occurred_at_ms: int
+    counts: tuple[tuple[str, str], ...] = ()
+
+
+class Reader(Protocol):
+    """Turns a record's bytes into what is to be sent. Raises `InvalidEvent`."""
+
+    def __call__(self, record: Record) -> Ingested: ...
+
+
+class FuseBlown(RuntimeError):
+    """Far too much is invalid: a producer is broken, and draining it into the dead letters would hide that."""
+
+
+class Fuse:
+    """Stops a partition when more than `ratio` of the last `minimum` records or more were invalid."""
+
+    def __init__(self, ratio: float, minimum: int) -> None:
+        """Blow when at least `minimum` records were seen and more than `ratio` of them were invalid."""
+        self._ratio = ratio
+        self._minimum = minimum
+        self._seen = 0
+        self._invalid = 0
+
+    def note(self, seen: int, invalid: int, place: str) -> None:
+        """Count a batch; halve the memory now and then, so that old good records do not hide new bad ones."""
+        self._seen += seen
+        self._invalid += invalid
+        if self._seen >= self._minimum:
+            if self._invalid > self._seen * self._ratio:
+                raise FuseBlown(
+                    f"{place}: {self._invalid} of the last {self._seen} records are invalid, the limit is "
+                    f"{self._ratio:.0%}. See `omni deadletter list` for the reasons; mend the producer, or raise "
+                    "fuse_invalid_ratio to let them go to the dead letters."
+                )
+            self._seen //= 2
+            self._invalid //= 2
+
+
+class IngestPartition:
+    """One partition of one channel topic."""
+
+    def __init__(
+        self,
+        topic: str,
+        partition: int,
+        read: Reader,
+        dead_letter: Callable[[str, int, Record, str, str], Output],
+        topology: Topology,
+        fuse: Fuse,
+        event_clock: bool,
+    ) -> None:
+        """Read with `read`; refuse with `dead_letter(topic, partition, record, reason, detail)`."""
+        self._topic = topic
+        self._partition = partition
+        self._source = f"{topic}/{partition}"
+        self._read = read
+        self._dead_letter = dead_letter
+        self._topology = topology
+        self._fuse = fuse
+        self._event_clock = event_clock
+        #: Everything up to this time (ms) has been handled: event time, or the broker's append time on a wall clock.
+        self.watermark: int | None = None
+
+    def apply(self, records: Sequence[Record]) -> Iterator[Unit]:
+        """Turn a batch into one unit."""
+        unit = Unit(next_offset=records[-1].offset + 1, handled=len(records))
+        sends: dict[tuple[str, int], list[Entry[Message]]] = {}
+        counts = unit.counts
+        inbox, read = self._topology.inbox, self._read
+        newest = self.watermark or 0
+        invalid = 0
+        for record in records:
+            try:
+                event = read(record)
+            except InvalidEvent as error:
+                invalid += 1
+                counts["dead_letters", error.reason] += 1
+                unit.outputs.append(
+                    self._dead_letter(self._topic, self._partition, record, error.reason, error.detail)
+                )
+                continue
+            for count in event.counts:
+                counts[count] += 1
+            if event.occurred_at_ms > newest:
+                newest = event.occurred_at_ms
+            if event.message is None:
+                continue
+            entry = Entry(envelope.position(record.offset), event.key, event.at_ms, event.message)
+            place = inbox("identity", event.key)
+            try:
+                sends[place].append(entry)
+            except KeyError:
+                sends[place] = [entry]
+        self._fuse.note(len(records), invalid, self._source)
+        first_ms, last_ms = records[0].timestamp_ms, records[-1].timestamp_ms
+        for (topic, number), entries in sends.items():
+            for start in range(0, len(entries), MAX_ENTRIES):
+                sent = Envelope(self._source, first_ms, last_ms, entries[start : start + MAX_ENTRIES])
+                unit.outputs.append(Output(topic, number, None, envelope.encode(sent)))
+        self.watermark = newest if self._event_clock else last_ms
+        yield unit
+
+    def tick(self, clock_ms: int) -> Unit | None:
+        """Nothing waits here."""
+        return None
+
+    def unsent(self) -> Unit | None:
+        """Nothing is written ahead here."""
+        return None
+
+    def durable(self, unit: Unit, offset: int) -> None:
+        """Nothing to keep."""
+

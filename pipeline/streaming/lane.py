@@ -1,0 +1,168 @@
+"""Lanes: one per owned partition; batches go through in order, ticks in between, one durable unit at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pipeline.streaming.batch import Batch
+from pipeline.streaming.delivery import Delivery
+from pipeline.streaming.units import Record, Unit
+
+MAX_PENDING = 2
+"""Batches a lane holds before its partition is no longer fetched: one in work, one so that work never waits."""
+
+
+class RecordsMissing(RuntimeError):
+    """Records of an internal topic were skipped between two batches: going on would lose them silently."""
+
+
+class Engine(Protocol):
+    """What a lane drives: `ActorPartition`, or ingest.
+
+    `watermark` is the time (ms) up to which the partition's source is handled, for channel topics; None elsewhere.
+    """
+
+    watermark: int | None
+
+    def apply(self, records: Sequence[Record]) -> Iterator[Unit]:
+        """Handle records in order."""
+
+    def tick(self, clock_ms: int) -> Unit | None:
+        """Do what waits for the clock, None when nothing does."""
+
+    def unsent(self) -> Unit | None:
+        """Return outputs that a crash left undelivered."""
+
+    def durable(self, unit: Unit, offset: int) -> None:
+        """Note that `unit` is durable."""
+
+
+@dataclass(slots=True, frozen=True)
+class Place:
+    """Where a lane reads and where its changes go. `gapless`: nothing may be missing between two records."""
+
+    topic: str
+    partition: int
+    changelog: str | None
+    gapless: bool
+
+
+class Lane:
+    """One partition at work. `start` and `stop` by its owner; `submit` for each batch."""
+
+    def __init__(
+        self,
+        place: Place,
+        engine: Engine,
+        delivery: Delivery,
+        clock: Callable[[], int | None],
+        on_unit: Callable[[Lane, Unit], None],
+        tick_seconds: float,
+    ) -> None:
+        """Drive `engine`; `on_unit` is told of each durable unit, `clock` gives the partition's time in ms."""
+        self.place = place
+        self.engine = engine
+        self.next_offset = 0
+        self._delivery = delivery
+        self._clock = clock
+        self._on_unit = on_unit
+        self._tick_seconds = tick_seconds
+        self._queue: asyncio.Queue[Batch | None] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+        self._ticked_at = 0.0
+        #: Records handed over and not yet durable.
+        self.pending = 0
+
+    def start(self, next_offset: int, on_failure: Callable[[BaseException], None]) -> None:
+        """Begin at `next_offset`. `on_failure` is called once if the lane dies; nothing later is acknowledged."""
+        self.next_offset = next_offset
+        self._task = asyncio.create_task(self._run(), name=f"lane {self.place.topic}/{self.place.partition}")
+
+        def ended(task: asyncio.Task[None]) -> None:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                on_failure(error)
+
+        self._task.add_done_callback(ended)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another batch may be fetched for it."""
+        return self.pending < MAX_PENDING
+
+    def submit(self, batch: Batch) -> None:
+        """Queue a batch."""
+        self.pending += 1
+        self._queue.put_nowait(batch)
+
+    @property
+    def failed(self) -> bool:
+        """Whether the lane died of an error: its engine may be ahead of what is durable."""
+        task = self._task
+        return task is not None and task.done() and not task.cancelled() and task.exception() is not None
+
+    async def stop(self) -> None:
+        """Finish the unit under way, drop the rest, end."""
+        self._stopping = True
+        self._queue.put_nowait(None)
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
+        left_over = self.engine.unsent()
+        if left_over is not None:
+            await self._delivery.outputs(left_over.outputs)
+        while not self._stopping:
+            batch = await self._next()
+            if batch is not None:
+                await self.process(batch.records)
+                self.pending -= 1
+            if not self._stopping and time.monotonic() - self._ticked_at >= self._tick_seconds:
+                await self.tick()
+
+    async def _next(self) -> Batch | None:
+        try:
+            async with asyncio.timeout(self._tick_seconds):
+                return await self._queue.get()
+        except TimeoutError:
+            return None
+
+    async def process(self, records: Sequence[Record]) -> None:
+        """Apply records from where this lane stands; make each unit durable before the next."""
+        first = records[0].offset
+        if first > self.next_offset and self.place.gapless:
+            raise RecordsMissing(
+                f"{self.place.topic}/{self.place.partition}: records {self.next_offset} to {first - 1} were skipped"
+            )
+        if first < self.next_offset:
+            records = [record for record in records if record.offset >= self.next_offset]
+        for unit in self.engine.apply(records):
+            await self._make_durable(unit)
+            if self._stopping:
+                return
+
+    async def tick(self) -> None:
+        """Let the engine do what waits for the clock."""
+        self._ticked_at = time.monotonic()
+        clock = self._clock()
+        if clock is None:
+            return
+        while not self._stopping and (unit := self.engine.tick(clock)) is not None:
+            await self._make_durable(unit)
+
+    async def _make_durable(self, unit: Unit) -> None:
+        if unit.outputs and not unit.write_ahead:
+            await self._delivery.outputs(unit.outputs)
+        offset = -1
+        if unit.changes and self.place.changelog is not None:
+            offset = await self._delivery.changelog(self.place.changelog, self.place.partition, unit.changes)
+        if unit.outputs and unit.write_ahead:
+            await self._delivery.outputs(unit.outputs)
+        self.engine.durable(unit, offset)
+        if unit.next_offset is not None:
+            self.next_offset = unit.next_offset
+        self._on_unit(self, unit)

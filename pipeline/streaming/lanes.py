@@ -1,0 +1,166 @@
+"""All lanes of one worker: who owns what, from assignment to revocation."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from faust.types import TP
+
+from pipeline.streaming.batch import Batch
+from pipeline.streaming.delivery import Delivery
+from pipeline.streaming.lane import Engine, Lane, Place
+from pipeline.streaming.table import ActorTable
+from pipeline.streaming.units import Record, Unit
+
+log = logging.getLogger(__name__)
+
+
+class Stage(Protocol):
+    """One step of the path: which topics it reads, how to build the engine of one partition, its table if any."""
+
+    topics: frozenset[str]
+    table: ActorTable | None
+    gapless: bool
+
+    def engine(self, topic: str, partition: int) -> Engine:
+        """Build the engine of one recovered partition."""
+
+
+class Lanes:
+    """Starts a lane for each assigned partition and stops it before the partition goes.
+
+    `consumer` is the batch consumer, or None on the stock transport, where Faust acknowledges for itself and each
+    record is awaited.
+    """
+
+    def __init__(
+        self,
+        stages: list[Stage],
+        delivery: Callable[[], Delivery],
+        clock: Callable[[], int | None],
+        on_unit: Callable[[Lane, Unit], None],
+        on_failure: Callable[[BaseException], None],
+        tick_seconds: float,
+        wall_clock: bool,
+    ) -> None:
+        """Serve `stages`; `delivery` is asked for when the first lane starts, after the producer has."""
+        self._stages = {topic: stage for stage in stages for topic in stage.topics}
+        self._new_delivery = delivery
+        self._clock = clock
+        self._on_unit = on_unit
+        self._on_failure = on_failure
+        self._tick_seconds = tick_seconds
+        self._wall_clock = wall_clock
+        self._lanes: dict[TP, Lane] = {}
+        self._kept: dict[TP, tuple[Engine, int | None]] = {}
+        self._delivery: Delivery | None = None
+        self._consumer: Any = None
+        self._epoch = 0
+        self._locks: dict[TP, asyncio.Lock] = {}
+
+    def attach(self, consumer: Any) -> None:
+        """Let the batch consumer tell of revocation and flow, and ask for room."""
+        self._consumer = consumer
+        consumer.has_room = self._has_room
+        consumer.on_revoking = self.stop
+        consumer.on_flowing = self.flow
+        consumer.on_committing = self._watermarks
+
+    def __iter__(self) -> Any:
+        """Iterate over the running lanes."""
+        return iter(list(self._lanes.values()))
+
+    def _has_room(self, tp: TP) -> bool:
+        lane = self._lanes.get(tp)
+        return lane is None or lane.has_room
+
+    def _watermarks(self) -> dict[TP, int]:
+        """How far the sources have come: caught up on a wall clock means up to now."""
+        now = int(time.time() * 1000)
+        found: dict[TP, int] = {}
+        for tp, lane in self._lanes.items():
+            watermark = lane.engine.watermark
+            if self._wall_clock and self._stages[tp.topic].table is None and not lane.pending:
+                highwater = self._consumer.highwater(tp)
+                if highwater is not None and lane.next_offset >= highwater:
+                    watermark = now
+            if watermark is not None:
+                found[tp] = watermark
+        return found
+
+    def submit(self, batch: Batch) -> None:
+        """Queue a batch with its lane; one fetched before the last rebalance or seek is void."""
+        lane = self._lanes.get(TP(batch.topic, batch.partition))
+        if lane is not None and batch.epoch == self._epoch:
+            lane.submit(batch)
+
+    async def run_one(self, topic: str, partition: int, record: Record) -> None:
+        """Stock transport: handle one record to the end, before Faust acknowledges it."""
+        tp = TP(topic, partition)
+        lane = self._lanes.get(tp)
+        if lane is None:
+            return
+        async with self._locks.setdefault(tp, asyncio.Lock()):
+            lane.next_offset = record.offset
+            await lane.process([record])
+
+    async def flow(self, started_at: Mapping[TP, int]) -> None:
+        """Start a lane per assigned partition; its table is recovered, reading begins at `started_at`."""
+        if self._delivery is None:
+            self._delivery = self._new_delivery()
+        await self.stop()
+        began = time.monotonic()
+        owned: dict[ActorTable, set[int]] = {}
+        for tp, offset in started_at.items():
+            stage = self._stages.get(tp.topic)
+            if stage is None:
+                continue
+            if stage.table is not None:
+                owned.setdefault(stage.table, set()).add(tp.partition)
+            lane = self._new_lane(tp, stage)
+            lane.start(offset, self._on_failure)
+            self._lanes[tp] = lane
+            if self._consumer is not None:
+                self._consumer.durable[tp] = offset
+            await asyncio.sleep(0)
+        self._kept.clear()
+        for stage in self._stages.values():
+            if stage.table is not None:
+                stage.table.partitions_of.keep_only(owned.get(stage.table, set()))
+        if self._consumer is not None:
+            self._epoch = self._consumer.epoch
+        log.info("%d partitions flow, %.2f s to set up", len(self._lanes), time.monotonic() - began)
+
+    def _new_lane(self, tp: TP, stage: Stage) -> Lane:
+        changelog = stage.table.changelog_topic.get_topic_name() if stage.table is not None else None
+        engine, reached = self._kept.get(tp, (None, None))
+        if engine is None or reached != self._reached(stage, tp.partition):
+            engine = stage.engine(tp.topic, tp.partition)
+        place = Place(tp.topic, tp.partition, changelog, stage.gapless and self._consumer is not None)
+        assert self._delivery is not None
+        return Lane(place, engine, self._delivery, self._clock, self._noted, self._tick_seconds)
+
+    @staticmethod
+    def _reached(stage: Stage, partition: int) -> int | None:
+        return stage.table.partitions_of.partition(partition).offset if stage.table is not None else None
+
+    def _noted(self, lane: Lane, unit: Unit) -> None:
+        consumer = self._consumer
+        if consumer is not None and unit.next_offset is not None:
+            consumer.durable[TP(lane.place.topic, lane.place.partition)] = unit.next_offset
+            consumer.room_made.set()
+        self._on_unit(lane, unit)
+
+    async def stop(self) -> None:
+        """Stop every lane after the unit under way; keep the engines in case their partitions come back."""
+        lanes, self._lanes = self._lanes, {}
+        self._epoch = -1
+        await asyncio.gather(*(lane.stop() for lane in lanes.values()))
+        for tp, lane in lanes.items():
+            stage = self._stages[tp.topic]
+            if not lane.failed:
+                self._kept[tp] = (lane.engine, self._reached(stage, tp.partition))
