@@ -66,8 +66,12 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in schema_folder().glob("*.avsc")))
 
 
+def released(name: str, folder: Path) -> list[Path]:
+    """Files of the released versions of `name`, oldest first: `history/<name>/<number>.avsc`."""
+    return sorted((folder / "history" / name).glob("*.avsc"), key=lambda path: int(path.stem))
+
+
 @cache
 def history(name: str) -> tuple[Schema, ...]:
-    """Earlier versions of `name`, oldest first: `schemas/history/<name>/<number>.avsc`."""
-    paths = sorted((schema_folder() / "history" / name).glob("*.avsc"))
-    return tuple(read_schema(path, name) for path in paths)
+    """Every released version of `name`, oldest first; the last is the current one, unless that is being changed."""
+    return tuple(read_schema(path, name) for path in released(name, schema_folder()))

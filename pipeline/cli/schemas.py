@@ -1,0 +1,74 @@
+"""`omni schemas check|types`: may a schema change this way, and which event types are known."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import msgspec
+
+from pipeline.cli import DONE, NO, USAGE, CommandError
+from pipeline.domain.event_types import EVENT_TYPES
+from pipeline.settings import Settings
+from pipeline.wire.schemas import schema_folder
+
+HELP = "Check the schemas against every released version of them, or list the known event types."
+EXAMPLE = """
+omni schemas check
+omni schemas types --json
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the action and the folder."""
+    parser.add_argument(
+        "action",
+        choices=["check", "types"],
+        help="check: exit status 1 if a schema cannot be read by, or cannot read, a released version; "
+        "types: event types with what each changes",
+    )
+    parser.add_argument(
+        "--folder", type=Path, metavar="DIR", help="check the schemas of this folder (default: the project's own)"
+    )
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Do the action."""
+    return _types(args.json) if args.action == "types" else _check(args.folder or schema_folder(), args.json)
+
+
+def _types(as_json: bool) -> int:
+    if as_json:
+        print(msgspec.json.encode({"event_types": list(EVENT_TYPES.values())}).decode())
+        return DONE
+    width = max(len(name) for name in EVENT_TYPES)
+    changed = max(len(", ".join(kind.changes)) for kind in EVENT_TYPES.values())
+    for kind in EVENT_TYPES.values():
+        print(f"{kind.name:<{width}}  {', '.join(kind.changes):<{changed}}  {kind.says}")
+    print("Any other type is kept and counted, and changes last_seen.", file=sys.stderr)
+    return DONE
+
+
+def _check(folder: Path, as_json: bool) -> int:
+    from pipeline.wire.compatibility import check
+
+    if not any(folder.glob("*.avsc")):
+        raise CommandError(f"{folder}: no schemas (*.avsc) here. Name another folder: --folder DIR", USAGE)
+    verdicts = check(folder)
+    wrong = any(verdict.problems for verdict in verdicts)
+    if as_json:
+        print(msgspec.json.encode({"ok": not wrong, "schemas": verdicts}).decode())
+        return NO if wrong else DONE
+    for verdict in verdicts:
+        for problem in verdict.problems:
+            print(f"{verdict.name}: {problem}")
+        if not verdict.problems:
+            state = "new, compatible" if verdict.is_new else "as released"
+            print(f"{verdict.name}: {state}; held against {verdict.versions} released version(s), both ways")
+    if wrong:
+        print(
+            "Give new fields a default, keep old ones with their types; what must differ gets a new name.",
+            file=sys.stderr,
+        )
+    return NO if wrong else DONE
