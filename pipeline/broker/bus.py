@@ -29,8 +29,8 @@ class Bus(Struct, frozen=True):
 def choose_bus(settings: Settings) -> Bus:
     """Decide, without starting anything."""
     if settings.bootstrap is not None:
-        origin = settings.origins.get("bootstrap", "the settings")
-        return Bus("named", f"Kafka at {settings.bootstrap}, named by {origin}.", settings.bootstrap)
+        origin = settings.origins.get("bootstrap", "the caller")
+        return Bus("named", f"Kafka at {settings.bootstrap} ({origin}).", settings.bootstrap)
     missing = [] if find_java() else ["no Java (install default-jre-headless)"]
     if not jar_dir().is_dir() and not find_maven():
         missing.append("no Maven to fetch Kafka with (install maven)")

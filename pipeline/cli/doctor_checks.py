@@ -1,0 +1,153 @@
+"""The checks of `omni doctor`: each looks at one thing, takes seconds at most, and never raises."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from pipeline.broker import BrokerError, docker
+from pipeline.broker.bus import choose_bus
+from pipeline.broker.jars import KAFKA_VERSION, find_java, find_maven, jar_dir
+from pipeline.broker.topic_admin import broker_facts, differences
+from pipeline.cli import CommandError
+from pipeline.cli.topics import rule_names
+from pipeline.settings import Settings, mask_url
+from pipeline.topics import topics
+
+TIMEOUT_SECONDS: Final = 5.0
+IMPORT_TIMEOUT_SECONDS: Final = 60.0  # the embedded engine is a library of several hundred megabytes
+
+
+class Finding(Struct, frozen=True):
+    """What one check found. `needed`: without it this configuration does not work. `remedy`: what to do if not ok."""
+
+    name: str
+    ok: bool
+    needed: bool
+    found: str
+    remedy: str = ""
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Return the findings of all checks, in the order in which one would mend things."""
+    return [
+        Finding("python", True, True, f"{sys.version.split()[0]}, faust-streaming {version('faust-streaming')}"),
+        _data_dir(settings.data_dir),
+        _file("rules", settings.rules_file),
+        _file("identity", settings.identity_file),
+        *_kafka(settings),
+        _registry(settings.registry_url),
+        _clickhouse(settings.clickhouse_url),
+        _chdb(needed=settings.clickhouse_url is None),
+        *_tools(),
+    ]
+
+
+def _data_dir(path: Path) -> Finding:
+    existing = next(parent for parent in (path.absolute(), *path.absolute().parents) if parent.exists())
+    ok = existing.is_dir() and os.access(existing, os.W_OK)
+    remedy = f"Make {existing} a writable folder, or choose another: --data-dir"
+    return Finding("data_dir", ok, True, f"{path} is {'' if ok else 'not '}writable", remedy)
+
+
+def _file(name: str, path: Path) -> Finding:
+    ok = path.is_file() and os.access(path, os.R_OK)
+    return Finding(
+        name, ok, True, str(path) if ok else f"{path}: cannot be read", f"Set {name}_file to a readable file."
+    )
+
+
+def _kafka(settings: Settings) -> Iterator[Finding]:
+    bus = choose_bus(settings)
+    if settings.bootstrap is None:
+        can = "not running; " + bus.sentence
+        yield Finding("kafka", bus.kind != "memory", True, can, "Install Java and Maven, or set KAFKA_BOOTSTRAP.")
+        return
+    try:
+        facts = broker_facts(settings.bootstrap)
+        found = f"{bus.sentence} {facts['version']}, {facts['brokers']} brokers, {facts['topics']} topics"
+        yield Finding("kafka", True, True, found)
+        missing = differences(settings.bootstrap, topics(settings, rule_names(settings.rules_file)))
+    except BrokerError as error:
+        yield Finding("kafka", False, True, str(error), "omni kafka start, or name a running one: KAFKA_BOOTSTRAP")
+    except CommandError as error:
+        yield Finding("topics", False, False, str(error), "Mend the rules file.")
+    else:
+        found = "; ".join(map(str, missing[:3])) + (f" … {len(missing)} differences" if len(missing) > 3 else "")
+        yield Finding(
+            "topics", not missing, False, found or "as declared", "omni topics create, then omni topics check"
+        )
+
+
+def _registry(url: str | None) -> Finding:
+    if url is None:
+        return Finding("registry", True, False, "none: single-object encoding, resolved from schemas/")
+    try:
+        with urllib.request.urlopen(f"{url.rstrip('/')}/subjects", timeout=TIMEOUT_SECONDS) as answer:
+            answer.read()
+    except (urllib.error.URLError, OSError, ValueError) as error:
+        return Finding(
+            "registry", False, True, f"{mask_url(url)} does not answer: {error}", "Start it, or unset registry_url."
+        )
+    return Finding("registry", True, True, f"{mask_url(url)} answers")
+
+
+def _clickhouse(url: str | None) -> Finding:
+    if url is None:
+        return Finding("clickhouse", True, False, "none: history goes to the embedded engine")
+    from clickhouse_driver import Client
+    from clickhouse_driver.errors import Error
+
+    logging.getLogger("clickhouse_driver").setLevel(logging.CRITICAL)  # the finding says it
+    try:
+        client = Client.from_url(url)
+        client.connection.connect_timeout = TIMEOUT_SECONDS
+        release = client.execute("SELECT version()")[0][0]
+        client.disconnect()
+    except (Error, OSError) as error:
+        reason = str(error).splitlines()[0]
+        return Finding(
+            "clickhouse",
+            False,
+            True,
+            f"{mask_url(url)} does not answer: {reason}",
+            "Start it, or unset clickhouse_url.",
+        )
+    return Finding("clickhouse", True, True, f"{mask_url(url)} answers, version {release}")
+
+
+def _chdb(*, needed: bool) -> Finding:
+    # In a process of its own: a library that does not fit the machine may end the process that loads it.
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", "import chdb; print(chdb.__version__)"],
+            capture_output=True,
+            text=True,
+            timeout=IMPORT_TIMEOUT_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return Finding("chdb", False, needed, f"did not load in {IMPORT_TIMEOUT_SECONDS:.0f} s", "Try again.")
+    ok = done.returncode == 0
+    last = (done.stdout if ok else done.stderr).strip().splitlines()[-1:]
+    return Finding("chdb", ok, needed, " ".join(last) or "does not load", "pip install chdb, or set clickhouse_url.")
+
+
+def _tools() -> Iterator[Finding]:
+    java, maven, no_docker = find_java(), find_maven(), docker.unavailable()
+    yield Finding("java", java is not None, False, java or "not found", "Install default-jre-headless.")
+    fetched = f"Kafka {KAFKA_VERSION} is fetched already" if jar_dir().is_dir() else "Kafka is not fetched yet"
+    yield Finding("maven", maven is not None, False, f"{maven or 'not found'}; {fetched}", "Install maven.")
+    yield Finding(
+        "docker", no_docker is None, False, no_docker or "engine and compose answer", "Only if there is no Java."
+    )

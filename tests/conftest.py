@@ -1,0 +1,76 @@
+"""Fixtures that every suite shares: a real broker, a topic prefix of one's own, the `omni` command."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+from uuid import uuid4
+
+import pytest
+
+from pipeline.broker.local import LocalKafka
+from pipeline.settings import PROJECT_DIR
+
+
+class Finished(NamedTuple):
+    """What a command left: exit status and both streams as text."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+Omni = Callable[..., Finished]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whoever asks for the broker is a kafka test, marked or not."""
+    for item in items:
+        if "kafka" in getattr(item, "fixturenames", ()):
+            item.add_marker("kafka")
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
+    """One broker for the whole session (`kafka.bootstrap`); a test that kills brokers starts its own."""
+    with LocalKafka(tmp_path_factory.mktemp("broker")) as broker:
+        yield broker
+
+
+@pytest.fixture
+def prefix(request: pytest.FixtureRequest) -> str:
+    """A topic prefix that no other test has."""
+    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower())[:40].strip("-")
+    return f"{name}-{uuid4().hex[:8]}."
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """The environment of a command: the tester's own settings do not reach it, its data goes to `tmp_path`."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("PIPELINE_") and k != "KAFKA_BOOTSTRAP"}
+    return kept | {"PYTHONPATH": str(PROJECT_DIR), "PIPELINE_DATA_DIR": str(tmp_path / "data"), "PYTHONUTF8": "1"}
+
+
+@pytest.fixture
+def omni(tmp_path: Path, environment: dict[str, str]) -> Omni:
+    """Run `omni …` to its end: `omni("topics", "check", env={…}, stdin="…", timeout=60)`."""
+
+    def run(*words: object, env: Mapping[str, str] | None = None, stdin: str = "", timeout: float = 60) -> Finished:
+        done = subprocess.run(
+            [sys.executable, "-m", "pipeline", *map(str, words)],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env=environment | dict(env or {}),
+            timeout=timeout,
+            check=False,
+        )
+        return Finished(done.returncode, done.stdout, done.stderr)
+
+    return run

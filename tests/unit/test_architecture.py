@@ -1,0 +1,86 @@
+"""Dependencies point inwards: read from the import statements, whatever is installed."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.settings import PROJECT_DIR
+
+PACKAGE = PROJECT_DIR / "pipeline"
+OUTER = {"agents", "web", "cli", "history", "sources", "broker", "app"}
+# Which parts of the package a part may not import.
+FORBIDDEN = {
+    "domain": OUTER | {"streaming", "wire", "settings", "topics", "metrics"},
+    "wire": OUTER | {"streaming"},
+    "streaming": {"agents", "cli", "history", "web"},
+    "history": {"agents", "cli", "web"},
+    "sources": {"agents", "cli", "history", "web", "streaming"},
+    "agents": {"cli", "history", "web"},
+    "broker": {"agents", "cli", "history", "web", "streaming", "sources", "domain"},
+    "settings": OUTER - {"broker"} | {"streaming", "domain", "wire"},
+    "topics": OUTER | {"streaming"},
+}
+
+
+def modules(part: str) -> list[Path]:
+    folder = PACKAGE / part
+    return sorted(folder.rglob("*.py")) if folder.is_dir() else [folder.with_suffix(".py")]
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Full names of everything `path` imports, relative imports resolved."""
+    own = path.relative_to(PROJECT_DIR).with_suffix("").parts
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = ".".join(own[: len(own) - node.level]) if node.level else ""
+            module = ".".join(filter(None, [start, node.module]))
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def test_the_domain_imports_only_the_standard_library_msgspec_and_itself() -> None:
+    for path in modules("domain"):
+        for name in imported(path):
+            top = name.split(".")[0]
+            allowed = top in sys.stdlib_module_names or top == "msgspec" or name.startswith("pipeline.domain")
+            assert allowed, f"{path.relative_to(PROJECT_DIR)} imports {name}"
+
+
+def test_the_domain_reaches_neither_clock_nor_chance_nor_the_outside() -> None:
+    impure = {
+        "random",
+        "secrets",
+        "time",
+        "logging",
+        "os",
+        "socket",
+        "asyncio",
+        "threading",
+        "subprocess",
+        "pathlib",
+        "io",
+    }
+    for path in modules("domain"):
+        found = {name.split(".")[0] for name in imported(path)} & impure
+        assert not found, f"{path.relative_to(PROJECT_DIR)} imports {sorted(found)}"
+
+
+@pytest.mark.parametrize("part", sorted(FORBIDDEN))
+def test_dependencies_point_inwards_from(part: str) -> None:
+    for path in modules(part):
+        for name in imported(path):
+            words = name.split(".")
+            if words[0] == "pipeline" and len(words) > 1:
+                assert words[1] not in FORBIDDEN[part], f"{path.relative_to(PROJECT_DIR)} imports {name}"
+
+
+def test_no_module_has_a_name_that_says_nothing() -> None:
+    empty = {"utils", "util", "helpers", "common", "base", "manager", "misc"}
+    for path in [*PACKAGE.rglob("*.py"), *(PROJECT_DIR / "tests").rglob("*.py")]:
+        assert not {path.stem, path.parent.name} & empty, path

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from pipeline.__main__ import main
+from pipeline.cli import COMMANDS, UNREACHABLE, USAGE
+
+
+@pytest.fixture(autouse=True)
+def _empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("KAFKA_BOOTSTRAP", "PIPELINE_BOOTSTRAP", "PIPELINE_DATA_DIR", "PIPELINE_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_help_lists_every_command_without_importing_any(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["--help"])
+
+    assert left.value.code == 0
+    shown = capsys.readouterr().out
+    assert all(f"  {name} " in shown and command.summary in shown for name, command in COMMANDS.items())
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_command_explains_itself_with_an_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert find_spec(f"pipeline.cli.{COMMANDS[name].module}"), f"pipeline/cli/{COMMANDS[name].module}.py is missing"
+    module = import_module(f"pipeline.cli.{COMMANDS[name].module}")
+
+    with pytest.raises(SystemExit) as left:
+        main([name, "--help"])
+
+    assert left.value.code == 0
+    shown = capsys.readouterr().out
+    assert "--json" in shown
+    assert "example:" in shown
+    assert f"omni {name}" in module.EXAMPLE
+
+
+def test_an_unknown_command_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["publsh"])
+
+    assert left.value.code == USAGE
+    assert "publsh" in capsys.readouterr().err
+
+
+def test_a_wrong_setting_is_one_line_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["topics", "table", "--partitions", "many"]) == USAGE
+
+    streams = capsys.readouterr()
+    assert streams.out == ""
+    assert streams.err == "omni: command line: partitions = 'many' is not valid. Expected int.\n"
+
+
+def test_a_command_that_needs_kafka_says_so_with_status_3(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "rules.yaml").write_text("rules: []", encoding="utf-8")
+
+    assert main(["topics", "check", "--rules", "rules.yaml"]) == UNREACHABLE
+    assert "omni kafka start" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", ["rules: 3", "rules: [{kind: x}]", "a: [", ""])
+def test_a_wrong_rules_file_is_named_with_what_it_needs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str
+) -> None:
+    (tmp_path / "rules.yaml").write_text(content, encoding="utf-8")
+
+    assert main(["topics", "table", "--json", "--rules", "rules.yaml"]) == USAGE
+    assert "rules.yaml: is not a rules file" in capsys.readouterr().err
+
+
+def test_json_is_one_document(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "rules.yaml").write_text("rules: [{name: cart}]", encoding="utf-8")
+
+    assert main(["topics", "table", "--json", "--topic-prefix", "t.", "--rules", "rules.yaml"]) == 0
+
+    names = [topic["name"] for topic in json.loads(capsys.readouterr().out)["topics"]]
+    assert "t.triggers.cart" in names
+
+
+def test_looking_at_a_broker_that_is_not_running_is_answered_with_no(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["kafka", "status", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out) == {"bootstrap": None, "pid": None, "version": "4.1.1"}
