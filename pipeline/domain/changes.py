@@ -97,7 +97,7 @@ def _order_completed(
     order_id = event.order_id or event.event_id
     known = draft.orders.get(order_id)
     if known is not None and known.amount_minor is not None:
-        effects.append(Count("duplicates", "order"))
+        effects.append(Count("orders_repeated", event.channel))
         return None
     amount_minor, currency = amount_of(event)
     skus = distinct_skus(event.items)

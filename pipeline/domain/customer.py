@@ -18,11 +18,13 @@ from pipeline.domain.messages import (
     Count,
     CustomerMessage,
     Effect,
+    Publish,
     Send,
     product_key,
 )
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.recent import event_key, remember, remembered_digest
+from pipeline.domain.records import Decision
 from pipeline.domain.rules import Rule, Rules
 from pipeline.domain.time import DAY_MS, HOUR_MS
 from pipeline.domain.triggers.kind import Cancel, Change, Drop, Proposal, Revoke, Step, Timer, WakeAt
@@ -63,9 +65,7 @@ class CustomerActor:
             state = CustomerState(message.tenant, message.customer_id)
         if isinstance(message, Complements):
             draft = Draft(state)
-            answered = self._complements(draft, message)
-            answered.extend(Count("evictions", name) for name in draft.evicted)
-            return draft.state(), answered
+            return draft.state(), _with_counts(draft, self._complements(draft, message))
         if self._event_clock:
             at_ms = message.event.occurred_at_ms
             early_at_ms = at_ms if state.early_at_ms is None else min(at_ms, state.early_at_ms)
@@ -73,8 +73,7 @@ class CustomerActor:
         draft = Draft(state)
         effects: list[Effect] = []
         self._arrived(draft, message, message.received_at_ms, effects)
-        effects.extend(Count("evictions", name) for name in draft.evicted)
-        return draft.state(), effects
+        return draft.state(), _with_counts(draft, effects)
 
     def wake(self, state: CustomerState, clock_ms: int) -> tuple[CustomerState | None, Sequence[Effect]]:
         """Apply the events the clock has passed and fire the timers due, in the order of their times."""
@@ -90,8 +89,7 @@ class CustomerActor:
                 self._fire_due(draft, at_ms - 1, clock_ms, effects)
                 self._arrived(draft, early, at_ms, effects)
         self._fire_due(draft, clock_ms, clock_ms, effects)
-        effects.extend(Count("evictions", name) for name in draft.evicted)
-        return draft.state(), effects
+        return draft.state(), _with_counts(draft, effects)
 
     def wakes_at(self, state: CustomerState) -> int | None:
         """Return when the earliest timer is due or the earliest waiting event happened."""
@@ -211,3 +209,11 @@ class CustomerActor:
                 proposals.append((rule, outcome))
         effects.extend(settle(self._rules, proposals, draft, None))
         return effects
+
+
+def _with_counts(draft: Draft, effects: list[Effect]) -> list[Effect]:
+    """Add to the effects what the counters want to know: decisions by outcome and reason, evictions by collection."""
+    decisions = [e.record for e in effects if isinstance(e, Publish) and isinstance(e.record, Decision)]
+    effects.extend(Count("decisions", f"{decision.outcome}_{decision.reason}") for decision in decisions)
+    effects.extend(Count("evictions", collection) for collection in draft.evicted)
+    return effects
