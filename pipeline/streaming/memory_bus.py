@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from pipeline.domain.actor import Actor
 from pipeline.streaming.ingest import Fuse, Ingested, IngestPartition
 from pipeline.streaming.memory_lane import Changelog, Crashes, MemoryLane, MemoryLog
-from pipeline.streaming.partition import META, ActorPartition, shard
+from pipeline.streaming.partition import ActorPartition, shard
 from pipeline.streaming.units import Output, Record, Topology, Unit
 
 CHANNELS = "channels"
@@ -35,12 +35,12 @@ class MemoryBus:
         actors: Sequence[AnyActor],
         topology: Topology,
         partitions: int,
-        published: Callable[[Output], None],
+        delivered: Callable[[Output], None],
         seed: int | None = None,
         crash: float = 0.0,
         duplicate: float = 0.0,
     ) -> None:
-        """Run `actors` on `partitions` partitions, as `topology` has it; `published` receives the public records.
+        """Run `actors` on `partitions` partitions, as `topology` has it; `delivered` sees every output.
 
         `crash` is the share of units that are cut short, `duplicate` the share of envelopes delivered twice.
         """
@@ -48,7 +48,7 @@ class MemoryBus:
         self.clock_ms = 0
         self._partitions = partitions
         self._topology = topology
-        self._published = published
+        self._delivered = delivered
         self._duplicate = duplicate
         self._random = None if seed is None else Random(seed)
         self._chance = Random(seed or 0)
@@ -64,13 +64,13 @@ class MemoryBus:
             self._inboxes.update({(inbox, number): lane for number, lane in enumerate(lanes)})
         self._behind: dict[MemoryLane, None] = {}
 
-    def put(self, ingested: Iterable[Ingested], appended_ms: int) -> None:
+    def put(self, ingested: Iterable[Ingested]) -> None:
         """Append events to the channel partitions, in order for each anchor."""
         for event in ingested:
             number = shard(event.key, self._partitions)
             lane = self._inputs[number]
             self._ingested[number][lane.log.end] = event
-            lane.log.append(appended_ms, b"")
+            lane.log.append(self.clock_ms, b"")
             self._behind[lane] = None
 
     def settle(self) -> None:
@@ -108,9 +108,8 @@ class MemoryBus:
         for lane in self._actors[actor]:
             engine = lane.engine
             assert isinstance(engine, ActorPartition)
-            for key, _ in lane.changelog.items():
-                if not key.startswith(META):
-                    yield key.decode(), engine.state(key.decode())
+            for key in lane.changelog.keys_of_actor():
+                yield key, engine.state(key)
 
     def _ingest_lane(self, number: int) -> MemoryLane:
         waiting = self._ingested[number]
@@ -140,9 +139,9 @@ class MemoryBus:
         return MemoryLane(MemoryLog(), build, self._deliver, counted, self.crashes)
 
     def _deliver(self, output: Output) -> None:
+        self._delivered(output)
         lane = self._inboxes.get((output.topic, output.partition or 0))
         if lane is None:
-            self._published(output)
             return
         again = self._duplicate and self._chance.random() < self._duplicate
         for _ in range(2 if again else 1):

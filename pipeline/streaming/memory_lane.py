@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from random import Random
 
 from pipeline.streaming.lane import Engine
+from pipeline.streaming.partition import META
 from pipeline.streaming.units import Output, Record, Unit
 
 
@@ -53,6 +54,10 @@ class Changelog:
     def items(self) -> Iterable[tuple[bytes, bytes]]:
         """Return every key with its value."""
         return self._values.items()
+
+    def keys_of_actor(self) -> list[str]:
+        """Return the keys that hold an actor's state."""
+        return [key.decode() for key in self._values if not key.startswith(META)]
 
     def append(self, changes: Mapping[bytes, bytes | None]) -> None:
         """Take the changes of a unit, all or (by a crash before) none."""

@@ -68,15 +68,14 @@ class Disturbance:
         else:
             delivered = list(events)
         if self._duplicate:
-            delivered += self.left_over(0.5)
+            delivered += self.left_over()
             repeated = [event for event in delivered if random.random() < self._duplicate]
             self._repeats += repeated[::2]
             for event in repeated[1::2]:
                 delivered.insert(random.randint(0, len(delivered)), event)
         return delivered
 
-    def left_over(self, share: float = 1.0) -> list[Ingested]:
-        """Take `share` of the repeats not yet handed over."""
-        taken = self._repeats[: max(1, int(len(self._repeats) * share))]
-        del self._repeats[: len(taken)]
+    def left_over(self) -> list[Ingested]:
+        """Take the repeats not yet handed over."""
+        taken, self._repeats = self._repeats, []
         return taken
