@@ -10,7 +10,7 @@ from pathlib import Path
 
 from avro.compatibility import ReaderWriterCompatibilityChecker, SchemaCompatibilityType
 from avro.errors import AvroException
-from avro.schema import Schema, parse
+from avro.schema import RecordSchema, Schema, parse
 from msgspec import Struct
 
 from pipeline.wire.schemas import released, schema_folder
@@ -60,25 +60,23 @@ def _parse(path: Path) -> Schema:
 
 
 def _problems(reader: Schema, writer: Schema) -> list[str]:
-    result = ReaderWriterCompatibilityChecker().get_compatibility(reader, writer)
+    """What keeps `reader` from reading what `writer` wrote, field by field."""
+    if not isinstance(reader, RecordSchema) or not isinstance(writer, RecordSchema):
+        return _mismatch("the record", reader, writer)
+    if reader.fullname != writer.fullname:
+        return [f"it is called {writer.fullname}, not {reader.fullname}"]
+    written = {field.name: field for field in writer.fields}
+    problems: list[str] = []
+    for field in reader.fields:
+        if field.name in written:
+            problems += _mismatch(field.name, field.type, written[field.name].type)
+        elif not field.has_default:
+            problems.append(f"{field.name}: is not there, and has no default")
+    return problems
+
+
+def _mismatch(name: str, reader: Schema, writer: Schema) -> list[str]:
+    result = ReaderWriterCompatibilityChecker().get_compatibility(reader, writer)  # type: ignore[no-untyped-call]
     if result.compatibility is SchemaCompatibilityType.compatible:
         return []
-    return [f"{_place(reader, location)}: {message}" for location, message in _pairs(result.locations, result.messages)]
-
-
-def _pairs(locations: set[str], messages: set[str]) -> list[tuple[str, str]]:
-    """The checker keeps places and messages in two sets; paired where there is one of each."""
-    if len(locations) == 1 == len(messages):
-        return [(next(iter(locations)), next(iter(messages)))]
-    return [("/".join(sorted(locations)), message) for message in sorted(messages)]
-
-
-def _place(reader: Schema, location: str) -> str:
-    """Turn `/fields/3/type` into the name of the field."""
-    parts = location.strip("/").split("/")
-    if len(parts) >= 2 and parts[0] == "fields" and parts[1].isdigit() and hasattr(reader, "fields"):
-        fields = reader.fields
-        index = int(parts[1])
-        if index < len(fields):
-            return str(fields[index].name)
-    return location
+    return [f"{name}: {'; '.join(sorted(result.messages))}"]

@@ -1,0 +1,77 @@
+"""Other people's data as channel events: one file per source, found by name.
+
+A source outside this project is a class found by an entry point in the group `omni.sources`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Final, Protocol, TypeAlias
+
+from msgspec import Struct
+
+from pipeline.domain.errors import InvalidReason
+from pipeline.domain.events import ChannelEvent
+
+ENTRY_POINTS: Final = "omni.sources"
+DEFAULT: Final = "channel_event"
+SOURCES: Final[dict[str, str]] = {
+    "channel_event": "pipeline.sources.channel_event:ChannelEvents",
+    "rees46": "pipeline.sources.rees46:Rees46",
+}
+"""Name to `module:class` of the sources that come with the project."""
+
+
+class Rejected(Struct, frozen=True):
+    """A line that is no event: where it stands, why, and how it read."""
+
+    path: str
+    line: int
+    reason: InvalidReason
+    detail: str
+    original: bytes
+
+    def __str__(self) -> str:
+        return f"{self.path}: line {self.line}: {self.reason}: {self.detail}"
+
+
+Read: TypeAlias = ChannelEvent | Rejected
+
+
+class SourceError(ValueError):
+    """A file cannot be read with this source at all: the message says which, why, and what to do."""
+
+
+class Source(Protocol):
+    """Reads files of one kind.
+
+    The same file gives the same events, ids included, in the order of the file. What is wrong with one line is a
+    `Rejected` in its place and stops nothing; what is wrong with the whole file raises SourceError.
+    """
+
+    def read(self, path: Path) -> Iterator[Read]:
+        """Read one file, or a folder where the source comes as several."""
+
+
+def source_names() -> list[str]:
+    """Return the names of all sources, sorted."""
+    return sorted({*SOURCES, *(point.name for point in entry_points(group=ENTRY_POINTS))})
+
+
+def find_source(name: str) -> Source:
+    """Return the source called `name`. Raises SourceError naming the nearest one."""
+    if name in SOURCES:
+        module, _, attribute = SOURCES[name].partition(":")
+        found: Source = getattr(import_module(module), attribute)()
+        return found
+    for point in entry_points(group=ENTRY_POINTS, name=name):
+        outside: Source = point.load()()
+        return outside
+    known = source_names()
+    near = get_close_matches(name, known, 1)
+    remedy = f"Did you mean {near[0]}?" if near else f"Known are: {', '.join(known)}."
+    raise SourceError(f"There is no source called {name}. {remedy}")

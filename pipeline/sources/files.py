@@ -1,0 +1,48 @@
+"""Files as lines of bytes: plain, gzipped, standard input (`-`), or all files of a folder."""
+
+from __future__ import annotations
+
+import gzip
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+from zlib import error as ZlibError
+
+from pipeline.sources import SourceError
+
+STANDARD_INPUT: Final = Path("-")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def files_in(path: Path, suffixes: Sequence[str]) -> list[Path]:
+    """Return `path` itself, or the files with one of `suffixes` (or that and `.gz`) if it is a folder, by name."""
+    if path == STANDARD_INPUT or path.is_file():
+        return [path]
+    if not path.exists():
+        raise SourceError(f"{path}: no such file. Check the name and the folder you are in.")
+    wanted = tuple(suffixes) + tuple(f"{suffix}.gz" for suffix in suffixes)
+    found = sorted(file for file in path.iterdir() if file.is_file() and file.name.endswith(wanted))
+    if not found:
+        raise SourceError(f"{path}: no files here that end in {' or '.join(suffixes)} (or that and .gz).")
+    return found
+
+
+def lines_of(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield (number from 1, line without its end) of one file. Raises SourceError if it cannot be read."""
+    try:
+        if path == STANDARD_INPUT:
+            yield from _numbered(sys.stdin.buffer)
+        else:
+            with gzip.open(path, "rb") if path.name.endswith(".gz") else path.open("rb") as file:
+                yield from _numbered(file)
+    except (gzip.BadGzipFile, EOFError, ZlibError) as error:
+        raise SourceError(f"{path}: is not a whole gzip file: {error}. Fetch or pack it again.") from error
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read: {error.strerror or error}.") from error
+
+
+def _numbered(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    for number, line in enumerate(lines, 1):
+        text = line.rstrip(b"\r\n")
+        yield number, text.removeprefix(_BYTE_ORDER_MARK) if number == 1 else text
