@@ -191,12 +191,16 @@ class LocalKafka:
             return wait_until_answered(
                 state.client_port,
                 state.cluster_id,
-                lambda: running_pid(self.directory) is not None,
+                self._alive,
                 START_TIMEOUT_SECONDS,
             )
         except BaseException:  # Ctrl-C while it starts must not leave a process behind
             self._end(signal.SIGKILL)
             raise
+
+    def _alive(self) -> bool:
+        process = self._guard or self._child  # asked first: just after its start a process has no command line yet
+        return process.poll() is None if process else running_pid(self.directory) is not None
 
     def _end(self, how: signal.Signals) -> bool:
         pid = running_pid(self.directory)
@@ -207,12 +211,11 @@ class LocalKafka:
                 if time.monotonic() > deadline:
                     os.kill(pid, signal.SIGKILL)
                 time.sleep(0.05)
-        for process in (self._guard, self._child):
-            if process is not None:
-                process.wait()
-                for pipe in (process.stdin, process.stdout):
-                    if pipe is not None:
-                        pipe.close()
+        if self._child is not None:
+            self._child.kill()
+            self._child.wait()
+        if self._guard is not None:
+            self._guard.communicate()  # closes its input, which ends whatever it still guards
         self._guard = self._child = None
         return pid is not None
 
