@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import faust
@@ -17,7 +16,10 @@ from pipeline import metrics
 from pipeline.agents.ingest import ChannelReader
 from pipeline.agents.topology import InstallationTopology
 from pipeline.domain.actor import Actor
+from pipeline.domain.customer import CustomerActor
 from pipeline.domain.identity import IdentityActor
+from pipeline.domain.product import ProductActor
+from pipeline.domain.rules import Rules
 from pipeline.identity_file import load_identity
 from pipeline.settings import Settings
 from pipeline.streaming.batch import Batch
@@ -93,9 +95,12 @@ class OmniApp(faust.App):
         await super().stop()
 
 
-def create_app(settings: Settings, actors: Sequence[Actor[Any, Any]]) -> OmniApp:
-    """Build the application of one worker: ingest and `actors`, each with inbox, table and agent."""
-    app = _faust_app(settings)
+def create_app(settings: Settings, actors: Sequence[Actor[Any, Any]], folder: Path) -> OmniApp:
+    """Build the application of one worker: ingest and `actors`, each with inbox, table and agent.
+
+    `folder` is this worker's own: no other process uses it.
+    """
+    app = _faust_app(settings, folder)
     topology = InstallationTopology(settings)
     event_clock = settings.clock == "event"
     reader = ChannelReader(Decoder(settings.registry_url), load_identity(settings.identity_file), event_clock)
@@ -107,7 +112,7 @@ def create_app(settings: Settings, actors: Sequence[Actor[Any, Any]]) -> OmniApp
 
     stages: list[Any] = [IngestStage(frozenset(channels), ingest_engine)]
     for actor in actors:
-        table = _table(app, settings, actor.name)
+        table = _table(app, settings, actor.name, folder)
         stages.append(ActorStage(actor, frozenset({inbox_topic(settings, actor.name)}), table, topology))
 
     progress = Progress(
@@ -140,20 +145,20 @@ def create_app(settings: Settings, actors: Sequence[Actor[Any, Any]]) -> OmniApp
     return app
 
 
-def default_actors(settings: Settings) -> list[Actor[Any, Any]]:
-    """Build the actors of the product as the configuration files say."""
-    return [IdentityActor(load_identity(settings.identity_file))]
+def default_actors(settings: Settings, rules: Rules) -> list[Actor[Any, Any]]:
+    """Build the actors of the product under `rules` and the configured identity rules."""
+    identity = IdentityActor(load_identity(settings.identity_file))
+    return [identity, CustomerActor(rules, settings.clock), ProductActor()]
 
 
-def _faust_app(settings: Settings) -> OmniApp:
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+def _faust_app(settings: Settings, folder: Path) -> OmniApp:
     broker = ";".join(f"kafka://{address}" for address in (settings.bootstrap or "").split(","))
     return OmniApp(
         settings.topic_prefix + settings.app_id,
         settings=settings,
         broker=broker,
         store="memory://",
-        datadir=str(settings.data_dir / "faust"),
+        datadir=str(folder / "faust"),
         topic_partitions=settings.partitions,
         topic_replication_factor=settings.replication,
         topic_disable_leader=True,
@@ -177,10 +182,10 @@ def _faust_app(settings: Settings) -> OmniApp:
     )
 
 
-def _table(app: OmniApp, settings: Settings, actor: str) -> ActorTable:
-    folder = settings.data_dir / "tables" / actor if settings.store == "rocksdb" else None
+def _table(app: OmniApp, settings: Settings, actor: str, folder: Path) -> ActorTable:
+    on_disk = folder / "tables" / app.conf.id / actor if settings.store == "rocksdb" else None
     table = ActorTable(
-        app, name=actor, partitions=settings.partitions, schema=BatchSchema(), recovery_buffer_size=2, folder=folder
+        app, name=actor, partitions=settings.partitions, schema=BatchSchema(), recovery_buffer_size=2, folder=on_disk
     )
     app.tables.add(table)
     return table
@@ -214,5 +219,3 @@ def _fail(app: AppT[Any], error: BaseException) -> None:
     """A lane died: stop the worker. What it had not made durable is read again by the next owner."""
     asyncio.ensure_future(app.crash(error))  # noqa: RUF006 - the application ends with it
 
-
-_ = (time, defaultdict)

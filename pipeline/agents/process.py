@@ -1,0 +1,60 @@
+"""The worker process: the application on an event loop, until a signal or a failure."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from pipeline.app import create_app, default_actors
+from pipeline.domain.rules import Rules
+from pipeline.settings import Settings
+
+SLOTS = 64
+"""Workers that may share one data directory."""
+SWITCH_SECONDS = 0.001
+"""How long one thread may hold the interpreter while another waits. Python's 5 ms would delay each fetch by that
+much while a batch is in work."""
+
+
+def run_worker(settings: Settings, rules: Rules) -> int:
+    """Run a worker; return 0 once it was told to stop. Raises what made it fail."""
+    uvloop.install()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    app = create_app(settings, default_actors(settings, rules), _slot(settings.data_dir / "workers"))
+    worker: Any = app.Worker(
+        loglevel=settings.log_level.upper(),
+        logging_config=None,
+        override_logging=False,
+        redirect_stdouts=False,
+        quiet=True,
+        workdir=Path.cwd(),
+    )
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as left:
+        if left.code not in (0, None):
+            raise RuntimeError(f"the worker left with status {left.code}") from left
+    return 0
+
+
+def _slot(folder: Path) -> Path:
+    """Take the first free of the numbered folders below `folder`, so that a worker that starts again finds its tables.
+
+    The lock is the process's: it ends when the process does, however that happens.
+    """
+    for number in range(SLOTS):
+        slot = folder / str(number)
+        slot.mkdir(parents=True, exist_ok=True)
+        lock = os.open(slot / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(lock)
+            continue
+        return slot
+    raise RuntimeError(f"{folder}: all {SLOTS} places are taken. Give another --data-dir.")
