@@ -65,7 +65,8 @@ class CustomerActor:
             state = CustomerState(message.tenant, message.customer_id)
         if isinstance(message, Complements):
             draft = Draft(state)
-            return draft.state(), _with_counts(draft, self._complements(draft, message))
+            answered = self._complements(draft, message)
+            return draft.state(), _with_counts(draft, answered)
         if self._event_clock:
             at_ms = message.event.occurred_at_ms
             early_at_ms = at_ms if state.early_at_ms is None else min(at_ms, state.early_at_ms)

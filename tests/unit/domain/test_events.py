@@ -1,0 +1,134 @@
+"""Events told twice, told differently, or told with a time that cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from pipeline.domain.events import ChannelEvent
+from pipeline.domain.recent import RECENT_KEPT, event_key, remember, remembered_digest
+from tests.unit.domain.story import (
+    Story,
+    abandoned_cart,
+    cross_sell,
+    event,
+    order_completed,
+    product_added,
+)
+
+RULES = (abandoned_cart("1h"), cross_sell(min_baskets=1))
+
+
+def test_b19_the_same_event_again_changes_nothing_sends_nothing_and_is_counted() -> None:
+    for arriving in ("10:00", "10:30", "1d 10:00"):
+        told = product_added("A", cart="c1", event_id="e-7")
+        story = Story(*RULES).at("10:00", told).at(arriving)
+        before, sent = story.state, len(story.records)
+        story.again(told, "10:00", arriving)
+
+        assert story.state == before
+        assert len(story.records) == sent
+        assert story.counted("duplicates") == ["web"]
+
+
+def test_b19_an_order_again_under_another_event_id_counts_once() -> None:
+    story = Story(*RULES).at("10:00", order_completed("A", order="o-1", amount_minor=500, currency="EUR"))
+    story.at("10:05", order_completed("A", order="o-1", amount_minor=500, currency="EUR", channel="pos"))
+
+    assert story.customer["orders"] == 1
+    assert story.customer["spend_minor"] == {"EUR": 500}
+    assert story.counted("orders_repeated") == ["pos"]
+
+
+def test_b20_the_same_event_id_with_another_payload_is_flagged_and_replaces_nothing() -> None:
+    story = Story(*RULES).at("10:00", product_added("A", cart="c1", event_id="e-7"))
+    before = story.state
+    story.at("10:00", product_added("B", cart="c1", event_id="e-7"))
+
+    assert story.state == before
+    assert story.counted("event_conflicts") == ["web"]
+    assert story.counted("duplicates") == []
+
+
+@pytest.mark.parametrize(
+    ("happened", "arriving"),
+    [("2d 10:00", "10:00"), ("11:01", "10:00"), ("-30d 10:00", "10:00"), ("-7d 09:59", "10:00")],
+)
+def test_b23_a_time_that_cannot_be_fires_nothing_and_is_counted_per_channel(happened: str, arriving: str) -> None:
+    story = Story(*RULES).trained("A", "B", orders=5)
+    story.at(happened, product_added("A", cart="c1"), arriving=arriving).at("5d 00:00")
+
+    assert story.records == []
+    assert story.counted("events_out_of_time") == ["web"]
+
+
+@pytest.mark.parametrize(("happened", "arriving"), [("11:00", "10:00"), ("-7d 10:00", "10:00")])
+def test_b23_an_hour_ahead_and_seven_days_behind_may_still_have_just_happened(happened: str, arriving: str) -> None:
+    story = Story(*RULES).at(happened, product_added("A", cart="c1"), arriving=arriving).at("5d 00:00")
+
+    assert [rule for _, rule in story.fired] == ["abandoned_cart"]
+
+
+def test_b23_an_order_with_an_impossible_time_is_kept_with_both_times_and_is_money() -> None:
+    story = Story(*RULES).at("-30d 10:00", order_completed("A", order="o-1", amount_minor=500), arriving="10:00")
+
+    assert story.customer["last_orders"] == [
+        {
+            "amount_minor": 500,
+            "at": "2026-10-25T10:00:00.000Z",
+            "cancelled": False,
+            "currency": "XXX",
+            "order_id": "o-1",
+            "received_at": "2026-11-24T10:00:00.000Z",
+            "refunded_minor": 0,
+            "skus": ["A"],
+        }
+    ]
+    assert story.customer["spend_minor"] == {"XXX": 500}
+    assert story.customer["owned"] == ["A"]
+
+
+def test_b23_an_event_from_the_future_closes_no_cart_of_the_days_to_come() -> None:
+    story = Story(*RULES).at("2d 10:00", order_completed("A"), arriving="10:00")
+    story.at("12:00", product_added("B", cart="c1")).at("13:00")
+
+    assert story.fired == [("13:00", "abandoned_cart")]
+    assert story.customer["last_seen_at"] == "2026-11-24T12:00:00.000Z"
+
+
+def test_an_event_type_without_a_meaning_here_changes_last_seen_alone() -> None:
+    story = Story(*RULES).at("10:00", event("product_viewed", channel="app"), event("never_heard_of", channel="pos"))
+
+    customer = story.customer
+    assert customer["events"] == 2
+    assert customer["carts"] == customer["timers"] == []
+    assert customer["channels"] == {
+        "app": {"events": 1, "last_seen_at": "2026-11-24T10:00:00.000Z"},
+        "pos": {"events": 1, "last_seen_at": "2026-11-24T10:00:00.000Z"},
+    }
+
+
+def test_identifiers_are_kept_by_kind_the_latest_five_of_each() -> None:
+    story = Story(*RULES)
+    for number in range(7):
+        story.at("10:00", event("page_viewed", identifiers={"cookie": f"c-{number}", "account": "u-1"}))
+
+    assert story.customer["identifiers"] == {"account": ["u-1"], "cookie": ["c-2", "c-3", "c-4", "c-5", "c-6"]}
+    assert story.counted("evictions") == ["identifiers", "identifiers"]
+
+
+def test_the_oldest_event_id_is_forgotten_first_and_a_key_across_two_entries_is_not_found() -> None:
+    keys = [event_key(f"e-{number}") for number in range(RECENT_KEPT + 1)]
+    recent = b""
+    for number, key in enumerate(keys):
+        recent = remember(recent, key, number)
+
+    assert remembered_digest(recent, keys[0]) is None
+    assert [remembered_digest(recent, key) for key in keys[1:]] == list(range(1, RECENT_KEPT + 1))
+    assert remembered_digest(recent, recent[5:13]) is None
+
+
+@pytest.mark.parametrize("told", [lambda: product_added("A"), lambda: order_completed("A")])
+def test_events_without_identifiers_or_cart_still_find_their_customer(told: Callable[[], ChannelEvent]) -> None:
+    assert Story(*RULES).at("10:00", told()).customer["events"] == 1

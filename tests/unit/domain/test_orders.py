@@ -1,0 +1,100 @@
+"""What was bought, spent, cancelled and given back, in whatever order we learn of it."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+from pipeline.domain.messages import BoughtTogether, Send
+from pipeline.domain.orders import ORDERS_KEPT, SKUS_PER_ORDER
+from tests.unit.domain.story import Story, event, item, order_completed
+
+
+def test_spend_is_added_up_per_currency() -> None:
+    story = Story()
+    story.at("10:00", order_completed("A", order="o-1", amount_minor=500, currency="EUR"))
+    story.at("10:01", order_completed("B", order="o-2", amount_minor=700, currency="EUR"))
+    story.at("10:02", order_completed("C", order="o-3", amount_minor=900, currency="PLN"))
+
+    assert story.customer["spend_minor"] == {"EUR": 1200, "PLN": 900}
+    assert (story.customer["orders"], story.customer["owned"]) == (3, ["A", "B", "C"])
+
+
+def test_an_order_that_tells_no_amount_is_worth_its_lines() -> None:
+    story = Story().at("10:00", event("order_completed", order_id="o-1", items=(item("A", 2, 250), item("B", 1, 99))))
+
+    assert story.customer["spend_minor"] == {"EUR": 599}
+
+
+def test_an_order_cancelled_is_neither_spend_nor_owned_in_whatever_order_we_learn_of_it() -> None:
+    completed = order_completed("A", order="o-1", amount_minor=500, currency="EUR")
+    cancelled = event("order_cancelled", order_id="o-1")
+    for told in permutations((completed, cancelled)):
+        story = Story().at("10:00", order_completed("B", order="o-2", amount_minor=100, currency="EUR"), *told)
+
+        assert story.customer["spend_minor"] == {"EUR": 100}
+        assert story.customer["owned"] == ["B"]
+
+
+def test_refunds_come_off_the_spend_in_whatever_order_and_never_more_than_was_paid() -> None:
+    completed = order_completed("A", order="o-1", amount_minor=500, currency="EUR")
+    first, second = (event("order_refunded", order_id="o-1", amount_minor=amount) for amount in (200, 250))
+    for told in permutations((completed, first, second)):
+        story = Story().at("10:00", *told)
+        assert story.customer["spend_minor"] == {"EUR": 50}
+        assert story.customer["owned"] == ["A"]
+        story.at("10:10", event("order_refunded", order_id="o-1", amount_minor=9_999))
+        assert story.customer["spend_minor"] == {"EUR": 0}
+        assert story.customer["owned"] == []
+
+
+def test_a_refund_without_amount_or_lines_is_of_the_whole_order() -> None:
+    story = Story().at("10:00", order_completed("A", order="o-1", amount_minor=500, currency="EUR"))
+    story.at("10:10", event("order_refunded", order_id="o-1"))
+
+    assert story.customer["spend_minor"] == {"EUR": 0}
+
+
+def test_what_two_orders_held_stays_owned_when_one_is_cancelled() -> None:
+    story = Story().at("10:00", order_completed("A", order="o-1"), order_completed("A", "B", order="o-2"))
+    story.at("10:10", event("order_cancelled", order_id="o-2"))
+
+    assert story.customer["owned"] == ["A"]
+
+
+def test_a_cancellation_that_names_no_order_is_counted_and_changes_nothing() -> None:
+    story = Story().at("10:00", event("order_cancelled"), event("order_refunded", amount_minor=5))
+
+    assert story.counted("events_incomplete") == ["order_id", "order_id"]
+    assert story.customer["spend_minor"] == {}
+
+
+def test_each_sku_of_an_order_learns_of_the_others_once() -> None:
+    story = Story().at("10:00", order_completed("B", "A", "C", "A", order="o-1"))
+    story.at("10:01", order_completed("A", "B", order="o-1"))
+
+    told = [e.message for e in story.effects if isinstance(e, Send) and isinstance(e.message, BoughtTogether)]
+    assert [(message.sku, message.others) for message in told] == [
+        ("A", ("B", "C")),
+        ("B", ("A", "C")),
+        ("C", ("A", "B")),
+    ]
+
+
+def test_a_wholesale_order_tells_of_its_first_fifty_skus_only() -> None:
+    story = Story().at("10:00", order_completed(*(f"S{number:03d}" for number in range(80))))
+
+    told = [e.message for e in story.effects if isinstance(e, Send)]
+    assert len(told) == SKUS_PER_ORDER
+    assert story.counted("evictions") == ["order_skus"]
+
+
+def test_the_oldest_order_is_forgotten_first_and_its_money_stays() -> None:
+    story = Story()
+    for number in range(ORDERS_KEPT + 2):
+        story.at(f"10:{number:02d}", order_completed("A", order=f"o-{number}", amount_minor=100, currency="EUR"))
+
+    assert story.state is not None
+    assert "o-0" not in story.state.orders
+    assert len(story.state.orders) == ORDERS_KEPT
+    assert story.customer["orders"] == ORDERS_KEPT + 2
+    assert story.customer["spend_minor"] == {"EUR": 100 * (ORDERS_KEPT + 2)}

@@ -1,0 +1,107 @@
+"""Products: co-purchase counts that never claim more than is sure, in bounded room."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pipeline.domain.messages import AskComplements, BoughtTogether, Complement, Complements, Count, Send
+from pipeline.domain.product import TOGETHER_KEPT, ProductActor, ProductState, product_json
+
+ACTOR = ProductActor()
+
+
+def bought(state: ProductState | None, *others: str, times: int = 1) -> ProductState:
+    for _ in range(times):
+        state, _ = ACTOR.handle(state, BoughtTogether("default", "A", others, 0), 0)
+    assert state is not None
+    return state
+
+
+def asked(state: ProductState | None) -> list[Complements]:
+    _, effects = ACTOR.handle(state, AskComplements("default", "A", "customer-1", "e-1", 7, "web"), 7)
+    for effect in effects:
+        assert isinstance(effect, Send)
+        assert (effect.actor, effect.key) == ("customer", "default\x1fcustomer-1")
+    return [e.message for e in effects if isinstance(e, Send) and isinstance(e.message, Complements)]
+
+
+def test_the_answer_is_sorted_by_confidence_then_sku() -> None:
+    state = bought(bought(bought(None, "C", "D", times=2), "B", times=3), times=5)
+
+    assert asked(state) == [
+        Complements(
+            "default",
+            "customer-1",
+            "A",
+            (Complement("B", 3, 0.3), Complement("C", 2, 0.2), Complement("D", 2, 0.2)),
+            "e-1",
+            7,
+            "web",
+        )
+    ]
+
+
+def test_ten_complements_are_enough() -> None:
+    state = bought(None, *(f"S{number:02d}" for number in range(30)))
+
+    assert [other.sku for other in asked(state)[0].complements] == [f"S{number:02d}" for number in range(10)]
+
+
+def test_a_product_nobody_bought_or_always_alone_has_no_answer() -> None:
+    assert asked(None) == asked(bought(None)) == []
+
+
+def test_asking_about_a_product_never_bought_leaves_no_state() -> None:
+    state, _ = ACTOR.handle(None, AskComplements("default", "A", "customer-1", "e-1", 7, "web"), 7)
+
+    assert state is None
+
+
+def test_companions_are_bounded_and_a_newcomer_is_never_said_to_be_more_frequent_than_it_is() -> None:
+    state = bought(None, "best", times=50)
+    state = bought(state, *(f"S{number:03d}" for number in range(TOGETHER_KEPT - 1)), times=4)
+    state = bought(state, "newcomer", times=3)
+
+    assert len(state.together) == TOGETHER_KEPT
+    assert state.together["newcomer"].baskets == 3
+    assert "S000" not in state.together
+    assert asked(state)[0].complements[0] == Complement("best", 50, 50 / 57)
+
+
+def test_evictions_are_counted() -> None:
+    state = bought(None, *(f"S{number:03d}" for number in range(TOGETHER_KEPT)))
+    _, effects = ACTOR.handle(state, BoughtTogether("default", "A", ("one", "two"), 0), 0)
+
+    assert effects == [Count("evictions", "together"), Count("evictions", "together")]
+
+
+def test_nothing_waits_for_a_time_at_a_product() -> None:
+    state = bought(None, "B")
+
+    assert ACTOR.wakes_at(state) is None
+    assert ACTOR.wake(state, 10**15) == (state, ())
+
+
+def test_a_state_handed_in_stays_as_it_was_and_survives_encoding() -> None:
+    state = bought(None, "B")
+    encoded = msgspec.msgpack.encode(state)
+    bought(state, "B", "C")
+
+    assert msgspec.msgpack.encode(state) == encoded
+    assert msgspec.msgpack.decode(encoded, type=ProductState) == state
+
+
+def test_the_json_of_equal_products_is_equal_bytes() -> None:
+    first = bought(bought(None, "B", "C"), "C")
+    second = bought(bought(None, "C"), "B", "C")
+
+    assert msgspec.json.encode(product_json(first)) == msgspec.json.encode(product_json(second))
+    assert product_json(first) == {
+        "baskets": 2,
+        "complements": [
+            {"baskets": 2, "confidence": 1.0, "sku": "C"},
+            {"baskets": 1, "confidence": 0.5, "sku": "B"},
+        ],
+        "sku": "A",
+        "tenant": "default",
+    }
