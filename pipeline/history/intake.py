@@ -1,0 +1,120 @@
+"""A Kafka message to the rows in it. Pure but for the decoders it keeps."""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+import msgspec
+
+from pipeline.domain.errors import InvalidReason
+from pipeline.domain.messages import Arrived, CustomerMessage
+from pipeline.domain.records import DeadLetter, Decision, IdentityChange, Trigger
+from pipeline.history.rows import Kind, Row
+from pipeline.settings import Settings
+from pipeline.streaming.envelope import EnvelopeDecoder
+from pipeline.topics import DEADLETTER, DECISIONS, IDENTITY_CHANGES, inbox_topic, prefixed, trigger_topic
+from pipeline.wire.records import UnreadableRecord, decode_record
+
+ARRIVED_TAG: Final = Arrived.__struct_config__.tag
+
+
+class Message(Protocol):
+    """What `rows_of` needs of a consumed message; kafka-python's records have it."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+
+
+class Intake:
+    """Knows which topics matter and what each holds."""
+
+    def __init__(self, settings: Settings) -> None:
+        """The topics are those of `settings.topic_prefix`."""
+        self.inbox = inbox_topic(settings, "customer")
+        self.decisions = prefixed(settings, DECISIONS)
+        self.identity_changes = prefixed(settings, IDENTITY_CHANGES)
+        self.dead_letters = prefixed(settings, DEADLETTER)
+        self.triggers = trigger_topic(settings, "")
+        self._envelopes: EnvelopeDecoder[CustomerMessage] = EnvelopeDecoder(CustomerMessage)
+        self._loose: EnvelopeDecoder[msgspec.Raw] = EnvelopeDecoder(msgspec.Raw)
+        self._arrived = msgspec.msgpack.Decoder(Arrived)
+
+    def wants(self, topic: str) -> bool:
+        """Whether history keeps what is on `topic`. Every rule's triggers are, also of rules yet to come."""
+        return topic in {self.inbox, self.decisions, self.identity_changes, self.dead_letters} or (
+            topic.startswith(self.triggers) and topic != self.triggers
+        )
+
+    def rows_of(self, message: Message) -> list[Row]:
+        """Return the rows of a message; one that cannot be read is a dead letter, bytes and all.
+
+        Raises UnknownVersion for an envelope of a newer version: it is not the message that is wrong.
+        """
+        if message.value is None:  # a tombstone: nothing happened
+            return []
+        try:
+            if message.topic == self.inbox:
+                return self._events(message, message.value)
+            return [self._record(message, message.value)]
+        except (UnreadableRecord, msgspec.DecodeError) as error:
+            return [_unreadable(message, str(error))]
+
+    def _events(self, message: Message, value: bytes) -> list[Row]:
+        try:
+            envelope = self._envelopes.decode(value)
+        except msgspec.ValidationError:
+            return self._readable_events(message, value)
+        event, source = Kind.EVENT, envelope.source
+        return [
+            Row(event, entry.message, source, entry.position)
+            for entry in envelope.entries
+            if type(entry.message) is Arrived
+        ]
+
+    def _readable_events(self, message: Message, value: bytes) -> list[Row]:
+        """Entry by entry: kinds of messages that this version does not know are none of its business."""
+        envelope = self._loose.decode(value)
+        rows = []
+        for entry in envelope.entries:
+            if _tag(entry.message) != ARRIVED_TAG:
+                continue
+            try:
+                arrived = self._arrived.decode(entry.message)
+            except msgspec.ValidationError as error:
+                rows.append(_unreadable(message, f"entry {entry.position} of {envelope.source}: {error}"))
+                continue
+            rows.append(Row(Kind.EVENT, arrived, envelope.source, entry.position))
+        return rows
+
+    def _record(self, message: Message, value: bytes) -> Row:
+        source, offset = f"{message.topic}/{message.partition}", message.offset
+        if message.topic == self.decisions:
+            return Row(Kind.DECISION, decode_record(Decision, value), source, offset)
+        if message.topic == self.identity_changes:
+            return Row(Kind.IDENTITY_CHANGE, decode_record(IdentityChange, value), source, offset)
+        if message.topic == self.dead_letters:
+            return Row(Kind.DEAD_LETTER, decode_record(DeadLetter, value), source, offset)
+        return Row(Kind.TRIGGER, decode_record(Trigger, value), source, offset)
+
+
+def _tag(message: msgspec.Raw) -> object:
+    fields = msgspec.msgpack.decode(message)
+    return fields[0] if isinstance(fields, list) and fields else None
+
+
+def _unreadable(message: Message, detail: str) -> Row:
+    letter = DeadLetter(
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        reason=InvalidReason.UNDECODABLE,
+        detail=detail,
+        appended_at_ms=message.timestamp,
+        key=message.key,
+        value=message.value,
+    )
+    return Row(Kind.DEAD_LETTER, letter, f"{message.topic}/{message.partition}", message.offset)

@@ -1,0 +1,92 @@
+-- One row per event that has found its customer. Delivered again, or sent twice by its producer, it is still one row:
+-- among rows of one (tenant, event_id) the one received first is kept, which is the greatest `precedence`.
+-- The key holds nothing that changes when the customer becomes known. There is no partition by time: a second
+-- content under a used event id may lie in another month, and a filter on time would then show it.
+CREATE TABLE IF NOT EXISTS events_log
+(
+    tenant @word,
+    event_id String,
+    event_type @word,
+    channel @word,
+    occurred_at_ms Int64,
+    received_at_ms Int64,
+    sent_at_ms Nullable(Int64),
+    customer_id String,
+    identifiers Nested (kind String, value String),
+    session_id String,
+    store_id @word,
+    order_id String,
+    cart_id String,
+    trigger_id String,
+    items Nested (sku String, quantity Int64, unit_price_minor Int64, currency String, attributes String),
+    items_total_minor Int64,
+    amount_minor Nullable(Int64),
+    currency @word,
+    device @word,
+    locale @word,
+    country @word,
+    city @word,
+    latitude Nullable(Float64),
+    longitude Nullable(Float64),
+    time_zone @word,
+    weather @word,
+    campaign_source @word,
+    campaign_medium @word,
+    campaign_name @word,
+    campaign_content @word,
+    campaign_term @word,
+    consent Nested (purpose String, granted UInt8),
+    properties String,
+    digest UInt32,
+    precedence Int64,
+    source @word,
+    position Int64
+)
+ENGINE = ReplacingMergeTree(precedence)
+ORDER BY (tenant, event_id)
+@durable;
+
+CREATE VIEW IF NOT EXISTS events AS
+SELECT *, @time(occurred_at_ms) AS occurred_at, @time(received_at_ms) AS received_at
+FROM events_log FINAL;
+
+-- Every content that came under an event id: the same id with another content must not vanish without a trace.
+CREATE TABLE IF NOT EXISTS event_contents_log
+(
+    tenant @word,
+    event_id String,
+    digest UInt32,
+    precedence Int64,
+    customer_id String,
+    event_type @word,
+    channel @word,
+    occurred_at_ms Int64,
+    received_at_ms Int64,
+    order_id String,
+    items_total_minor Int64,
+    source @word,
+    position Int64
+)
+ENGINE = ReplacingMergeTree(precedence)
+ORDER BY (tenant, event_id, digest)
+@durable;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS event_contents_feed TO event_contents_log AS
+SELECT
+    tenant, event_id, digest, precedence, customer_id, event_type, channel, occurred_at_ms, received_at_ms, order_id,
+    items_total_minor, source, position
+FROM events_log;
+
+-- `kept` is 1 for the content that `events` shows, 0 for what came later under the same id.
+CREATE VIEW IF NOT EXISTS event_conflicts AS
+SELECT
+    *,
+    (tenant, event_id, precedence) IN (
+        SELECT tenant, event_id, max(precedence) FROM event_contents_log GROUP BY tenant, event_id
+    ) AS kept,
+    @time(occurred_at_ms) AS occurred_at,
+    @time(received_at_ms) AS received_at
+FROM event_contents_log FINAL
+WHERE (tenant, event_id) IN (
+    SELECT tenant, event_id FROM event_contents_log GROUP BY tenant, event_id HAVING min(digest) != max(digest)
+);

@@ -1,0 +1,23 @@
+-- What was refused: where it lay, why, and its original bytes (base64Decode gives them back). `tenant` is
+-- empty where the record could not be read that far.
+CREATE TABLE IF NOT EXISTS dead_letters_log
+(
+    tenant @word,
+    topic @word,
+    partition Int64,
+    offset Int64,
+    reason @word,
+    detail String,
+    appended_at_ms Int64,
+    key_base64 String,
+    value_base64 String,
+    source @word,
+    position Int64
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (topic, partition, offset)
+@durable;
+
+CREATE VIEW IF NOT EXISTS dead_letters AS
+SELECT *, @time(appended_at_ms) AS appended_at
+FROM dead_letters_log FINAL;

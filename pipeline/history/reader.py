@@ -1,0 +1,45 @@
+"""`open_reader`: whoever asks gets an answer, also while another process writes the embedded history."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from pipeline.history.embedded import Embedded
+from pipeline.history.engine import HistoryUnavailable, Reader
+from pipeline.history.folder import Folder, FolderInUse
+from pipeline.history.owner import RemoteReader
+from pipeline.settings import Settings
+
+WAIT_SECONDS: Final = 10.0
+
+
+def open_reader(settings: Settings, wait_seconds: float = WAIT_SECONDS) -> Reader:
+    """Return the server's reader, the owner's of the embedded folder, or the folder itself if nobody owns it.
+
+    Raises HistoryUnavailable, also where no history was ever written.
+    """
+    if settings.clickhouse_url:
+        from pipeline.history.server import Server
+
+        return Server(settings.clickhouse_url)
+    folder = Folder(settings.history_path)
+    if not folder.exists:
+        raise HistoryUnavailable(
+            f"there is no history in {folder.path} yet. `omni history` writes it from Kafka, `omni simulate --history` "
+            "from files; --history-path names another folder, clickhouse_url a server."
+        )
+    deadline = time.monotonic() + wait_seconds
+    while True:
+        connection = folder.connect()
+        if connection is not None:
+            return RemoteReader(folder, connection)
+        try:
+            return Embedded(folder.path, wait_seconds=0)
+        except FolderInUse:  # its owner is just opening or closing it
+            if time.monotonic() >= deadline:
+                raise HistoryUnavailable(
+                    f"the history in {folder.path} is held by process {folder.owner()}, which does not answer. "
+                    "Stop it and ask again."
+                ) from None
+        time.sleep(0.05)

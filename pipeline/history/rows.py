@@ -1,0 +1,246 @@
+"""Records to columns, one table per kind. Pure: what a row holds depends on its record and its position alone.
+
+A column is a list with one value per row; an array column holds one list per row. A text that is absent is empty, a
+number that is absent is None (NULL).
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Sequence
+from enum import StrEnum
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import astuple
+
+from pipeline.domain.events import Campaign, Context, Item
+from pipeline.domain.messages import Arrived
+from pipeline.domain.records import DeadLetter, Decision, IdentityChange, Trigger
+
+Column = list[Any]
+Record = Arrived | Trigger | Decision | IdentityChange | DeadLetter
+
+INT64_MAX: Final = 2**63 - 1
+TIE_BITS: Final = 20  # 41 bits of milliseconds and 20 of the digest fill a positive Int64
+TIE_MASK: Final = (1 << TIE_BITS) - 1
+
+
+class Kind(StrEnum):
+    """What a row is about; one table each."""
+
+    EVENT = "event"
+    TRIGGER = "trigger"
+    DECISION = "decision"
+    IDENTITY_CHANGE = "identity_change"
+    DEAD_LETTER = "dead_letter"
+
+
+class Row(NamedTuple):
+    """One record and where it came from: `position` grows within its `source` and is the same when sent again."""
+
+    kind: Kind
+    record: Record
+    source: str
+    position: int
+
+
+class Table(Struct, frozen=True):
+    """Where the rows of a kind go: the log behind the view of the same name, and how its columns are filled."""
+
+    log: str
+    view: str
+    columns: tuple[str, ...]
+    fill: Callable[[Sequence[Row]], list[Column]]
+
+
+_json = msgspec.json.Encoder()
+_NO_CONTEXT: Final = Context()
+_NO_CAMPAIGN: Final = Campaign()
+_ITEM_COLUMNS: Final = ("sku", "quantity", "unit_price_minor", "currency", "attributes")
+_NO_ITEMS: Final[tuple[tuple[Any, ...], ...]] = ((), (), (), (), ())
+
+
+def text(value: object) -> str:
+    """Return `value` as JSON text; empty for an absent or empty one."""
+    return _json.encode(value).decode() if value else ""
+
+
+def precedence(received_at_ms: int, digest: int) -> int:
+    """Rank of an event among others of the same id: the greatest is the one received first.
+
+    Two different contents received in the same millisecond are told apart by their digest, so that the same one is
+    kept whatever order the rows are written in.
+    """
+    return -(received_at_ms << TIE_BITS | digest & TIE_MASK)
+
+
+def total_minor(items: Iterable[Item]) -> int:
+    """Sum of quantity × unit price in minor units; a line without a price counts nothing."""
+    total = sum(item.quantity * (item.unit_price_minor or 0) for item in items)
+    return max(-INT64_MAX, min(INT64_MAX, total))
+
+
+def _transposed(structs: Iterable[Struct]) -> list[Column]:
+    """One column per field, in the order of the fields: a fraction of the cost of reading each by its name."""
+    return list(map(list, zip(*map(astuple, structs), strict=True)))
+
+
+def _by_field(structs: Sequence[Struct]) -> dict[str, Column]:
+    return dict(zip(structs[0].__struct_fields__, _transposed(structs), strict=True))
+
+
+def _texts(values: Column) -> Column:
+    return [value or "" for value in values]
+
+
+def _item_columns(lists: Sequence[tuple[Item, ...]]) -> list[Column]:
+    """Five array columns, as in `_ITEM_COLUMNS`. A price that is not known is 0."""
+    lines = [_item_lists(items) if items else _NO_ITEMS for items in lists]
+    return [list(column) for column in zip(*lines, strict=True)]
+
+
+def _item_lists(items: tuple[Item, ...]) -> tuple[tuple[Any, ...], ...]:
+    if len(items) == 1:  # nine of ten rows
+        item = items[0]
+        return (
+            (item.sku,),
+            (item.quantity,),
+            (item.unit_price_minor or 0,),
+            (item.currency or "",),
+            (text(item.attributes),),
+        )
+    skus, quantities, prices, currencies, attributes = zip(*map(astuple, items), strict=True)
+    return (
+        skus,
+        quantities,
+        tuple(price or 0 for price in prices),
+        tuple(currency or "" for currency in currencies),
+        tuple(map(text, attributes)),
+    )
+
+
+def _pairs(mappings: Sequence[Sequence[tuple[Any, Any]]]) -> list[Column]:
+    return [[[pair[0] for pair in pairs] for pairs in mappings], [[pair[1] for pair in pairs] for pairs in mappings]]
+
+
+def _places(rows: Sequence[Row]) -> list[Column]:
+    return [[row.source for row in rows], [row.position for row in rows]]
+
+
+_EVENT_TEXTS: Final = ("session_id", "store_id", "order_id", "cart_id", "trigger_id", "currency")
+_PLACE_TEXTS: Final = ("device", "locale", "country", "city", "time_zone", "weather")
+_CAMPAIGN_TEXTS: Final = ("source", "medium", "name", "content", "term")
+EVENT_COLUMNS: Final = (
+    *("tenant", "customer_id", "received_at_ms", "digest", "precedence"),
+    *("event_id", "event_type", "channel", "occurred_at_ms", "sent_at_ms", "amount_minor"),
+    *_EVENT_TEXTS,
+    *("identifiers.kind", "identifiers.value"),
+    *(f"items.{name}" for name in _ITEM_COLUMNS),
+    "items_total_minor",
+    *("latitude", "longitude"),
+    *_PLACE_TEXTS,
+    *(f"campaign_{name}" for name in _CAMPAIGN_TEXTS),
+    *("consent.purpose", "consent.granted"),
+    *("properties", "source", "position"),
+)
+
+
+def _event_columns(rows: Sequence[Row]) -> list[Column]:
+    arrived = _by_field([row.record for row in rows])
+    event = _by_field(arrived["event"])
+    place = _by_field([context or _NO_CONTEXT for context in event["context"]])
+    campaign = _by_field([campaign or _NO_CAMPAIGN for campaign in place["campaign"]])
+    received, digests = arrived["received_at_ms"], arrived["digest"]
+    return [
+        *(arrived["tenant"], arrived["customer_id"], received, digests, list(map(precedence, received, digests))),
+        *(event[name] for name in ("event_id", "event_type", "channel", "occurred_at_ms", "sent_at_ms")),
+        event["amount_minor"],
+        *(_texts(event[name]) for name in _EVENT_TEXTS),
+        *_pairs(arrived["identifiers"]),
+        *_item_columns(event["items"]),
+        [total_minor(items) if items else 0 for items in event["items"]],
+        *(place["latitude"], place["longitude"]),
+        *(_texts(place[name]) for name in _PLACE_TEXTS),
+        *(_texts(campaign[name]) for name in _CAMPAIGN_TEXTS),
+        *_pairs([sorted(consent.items()) if consent else () for consent in event["consent"]]),
+        list(map(text, event["properties"])),
+        *_places(rows),
+    ]
+
+
+_TRIGGER_TEXTS: Final = (
+    *("tenant", "trigger_id", "status", "rule", "kind", "rules_version", "customer_id", "channel", "address"),
+    *("caused_by", "content_variant", "reason"),
+)
+_TRIGGER_TIMES: Final = ("due_at_ms", "fired_at_ms", "expires_at_ms")
+TRIGGER_COLUMNS: Final = (
+    *_TRIGGER_TEXTS,
+    *_TRIGGER_TIMES,
+    *(f"items.{name}" for name in _ITEM_COLUMNS),
+    *("offer_code", "offer_percent", "offer_valid_until_ms"),
+    *("context", "source", "position"),
+)
+
+
+def _trigger_columns(rows: Sequence[Row]) -> list[Column]:
+    trigger = _by_field([row.record for row in rows])
+    offers = trigger["offer"]
+    return [
+        *(_texts(trigger[name]) for name in _TRIGGER_TEXTS),
+        *(trigger[name] for name in _TRIGGER_TIMES),
+        *_item_columns(trigger["items"]),
+        [offer.code if offer else "" for offer in offers],
+        [offer and offer.percent for offer in offers],
+        [offer and offer.valid_until_ms for offer in offers],
+        list(map(text, trigger["context"])),
+        *_places(rows),
+    ]
+
+
+_DECISION_TEXTS: Final = (
+    *("tenant", "decision_id", "customer_id", "rule", "outcome", "reason", "trigger_id", "rules_version", "caused_by"),
+)
+DECISION_COLUMNS: Final = (*_DECISION_TEXTS, "decided_at_ms", "source", "position")
+
+
+def _decision_columns(rows: Sequence[Row]) -> list[Column]:
+    decision = _by_field([row.record for row in rows])
+    return [*(_texts(decision[name]) for name in _DECISION_TEXTS), decision["decided_at_ms"], *_places(rows)]
+
+
+_CHANGE_FIELDS: Final = (
+    *("tenant", "change_id", "change", "customer_id", "kind", "value", "reason", "caused_by", "occurred_at_ms"),
+)
+IDENTITY_CHANGE_COLUMNS: Final = (*_CHANGE_FIELDS, "source", "position")
+
+
+def _identity_change_columns(rows: Sequence[Row]) -> list[Column]:
+    change = _by_field([row.record for row in rows])
+    return [*(change[name] for name in _CHANGE_FIELDS), *_places(rows)]
+
+
+_LETTER_FIELDS: Final = ("topic", "partition", "offset", "reason", "detail", "appended_at_ms")
+DEAD_LETTER_COLUMNS: Final = ("tenant", *_LETTER_FIELDS, "key_base64", "value_base64", "source", "position")
+
+
+def _dead_letter_columns(rows: Sequence[Row]) -> list[Column]:
+    letter = _by_field([row.record for row in rows])
+    return [
+        _texts(letter["tenant"]),
+        *(letter[name] for name in _LETTER_FIELDS),
+        *([b64encode(value or b"").decode() for value in letter[name]] for name in ("key", "value")),
+        *_places(rows),
+    ]
+
+
+TABLES: Final[dict[Kind, Table]] = {
+    Kind.EVENT: Table("events_log", "events", EVENT_COLUMNS, _event_columns),
+    Kind.TRIGGER: Table("triggers_log", "triggers", TRIGGER_COLUMNS, _trigger_columns),
+    Kind.DECISION: Table("decisions_log", "decisions", DECISION_COLUMNS, _decision_columns),
+    Kind.IDENTITY_CHANGE: Table(
+        "identity_changes_log", "identity_changes", IDENTITY_CHANGE_COLUMNS, _identity_change_columns
+    ),
+    Kind.DEAD_LETTER: Table("dead_letters_log", "dead_letters", DEAD_LETTER_COLUMNS, _dead_letter_columns),
+}
