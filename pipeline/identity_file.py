@@ -14,7 +14,7 @@ from pipeline.domain.identity_config import DEFAULT_ORDER, IdentityConfig
 
 NO_LIMIT = "none"
 INTEGER = re.compile(r"[0-9]{1,9}")
-KIND = re.compile(r"[a-z][a-z0-9_]*")
+KIND = re.compile(r"[a-z0-9][a-z0-9._-]*")
 KEYS = ("version", "order", "limits", "customers_per_value", "merge_cap", "mapping_cap", "blocked", "normalise")
 
 
@@ -94,7 +94,9 @@ class _Reader:
         if near and near[0] != kind:
             raise self._wrong(node, f"unknown kind {kind}. Did you mean {near[0]}?")
         if not KIND.fullmatch(kind):
-            raise self._wrong(node, f"{kind!r} is not a kind. Use lower-case letters, digits and underscores.")
+            raise self._wrong(
+                node, f"{kind!r} is not a kind. Use lower-case letters, digits, dot, dash and underscore."
+            )
 
     def _limit_of(self, found: dict[str, Node], key: str, usual: int | None) -> int | None:
         return self._limit(found[key], key) if key in found else usual

@@ -30,6 +30,7 @@ from pipeline.settings import Settings
 from pipeline.streaming.envelope import EnvelopeDecoder
 from pipeline.streaming.ingest import Ingested
 from pipeline.streaming.memory_bus import MemoryBus
+from pipeline.streaming.memory_lane import Crashes
 from pipeline.streaming.memory_rounds import Disturbance, rounds
 from pipeline.streaming.units import Output, Record
 from pipeline.topics import inbox_topic
@@ -75,11 +76,13 @@ class Simulation:
         conditions: Conditions | None = None,
         on_published: Callable[[Published], None] | None = None,
         on_arrived: Callable[[str, int, Arrived], None] | None = None,
+        crashes: Crashes | None = None,
     ) -> None:
         """Set up an empty installation.
 
         `on_published` is told of each public record once, as it appears; `on_arrived` of each event that has found
-        its customer (its source, its position there, the event), again when it is delivered again.
+        its customer (its source, its position there, the event), again when it is delivered again. `crashes`: chosen
+        ones instead of the random ones of `conditions`.
         """
         self._conditions = conditions = conditions or Conditions()
         self._on_published = on_published
@@ -99,7 +102,7 @@ class Simulation:
             conditions.partitions,
             self._delivered,
             conditions.seed,
-            conditions.crash,
+            crashes or Crashes(conditions.crash, conditions.seed or 0),
             conditions.duplicate,
         )
         self._records: dict[tuple[bytes, str], tuple[Published, bytes]] = {}

@@ -37,12 +37,12 @@ class MemoryBus:
         partitions: int,
         delivered: Callable[[Output], None],
         seed: int | None = None,
-        crash: float = 0.0,
+        crashes: Crashes | None = None,
         duplicate: float = 0.0,
     ) -> None:
         """Run `actors` on `partitions` partitions, as `topology` has it; `delivered` sees every output.
 
-        `crash` is the share of units that are cut short, `duplicate` the share of envelopes delivered twice.
+        `crashes` decides which units are cut short, `duplicate` is the share of envelopes delivered twice.
         """
         self.counts: Counter[tuple[str, str]] = Counter()
         self.clock_ms = 0
@@ -52,7 +52,7 @@ class MemoryBus:
         self._duplicate = duplicate
         self._random = None if seed is None else Random(seed)
         self._chance = Random(seed or 0)
-        self.crashes = Crashes(crash, self._chance)
+        self.crashes = crashes or Crashes()
         self._ingested: list[dict[int, Ingested]] = [{} for _ in range(partitions)]
         self._inputs = [self._ingest_lane(number) for number in range(partitions)]
         self._actors: dict[str, list[MemoryLane]] = {}

@@ -75,10 +75,10 @@ class Changelog:
 class Crashes:
     """Decides, on a seed, which units are cut short and where."""
 
-    def __init__(self, share: float = 0.0, random: Random | None = None) -> None:
+    def __init__(self, share: float = 0.0, seed: int = 0) -> None:
         """Cut short `share` (0 to below 1) of all units."""
         self._share = share
-        self._random = random or Random(0)
+        self._random = Random(seed)
         self.happened = 0
 
     def step(self, steps: int) -> int | None:

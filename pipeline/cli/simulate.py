@@ -1,0 +1,174 @@
+"""`omni simulate`: the actors of the worker over files, on event time, in memory, deterministic."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import TypeVar
+
+from pipeline.cli import DONE, UNREACHABLE, USAGE, CommandError
+from pipeline.cli.progress import Progress
+from pipeline.cli.simulate_input import Input
+from pipeline.cli.simulate_output import Recorder, Summary, summarise, write_folder
+from pipeline.domain.errors import InvalidEvent
+from pipeline.history.engine import HistoryUnavailable
+from pipeline.history.writer import HistoryWriter, open_history
+from pipeline.identity_file import IdentityFileError, load_identity
+from pipeline.rules_file import RulesFileError, load_rules
+from pipeline.settings import Settings
+from pipeline.simulation import Conditions, Simulation
+from pipeline.sources import DEFAULT, SourceError, find_source
+from pipeline.wire.json_event import time_ms
+
+HELP = """Run the actors of the worker over files, on event time and without a broker. The same files give the same
+customers and triggers, byte for byte. The clock follows the events and stops at the last one, so that later timers
+stay pending; with --until T it stops at T: events after T are left out, timers due by T fire. Several files are
+merged by time. A line that cannot be read becomes a dead letter and the run goes on."""
+EXAMPLE = """
+omni simulate events.jsonl --out result
+omni simulate events.csv --source rees46 --rules my-rules.yaml --until 2019-10-01T02:50:00Z --json
+omni simulate web.jsonl store.jsonl --partitions 8 --seed 7 --duplicate 0.1 --shuffle 20 --crash 0.05
+"""
+
+Number = TypeVar("Number", int, float)
+
+MOST_PARTITIONS = 1_000
+MOST_CRASHES = 0.9
+"""A unit that crashes every time is never done."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's own options."""
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="file or folder; - is standard input")
+    parser.add_argument("--source", default=DEFAULT, metavar="NAME", help=f"what the files are (default: {DEFAULT})")
+    parser.add_argument("--rules", dest="rules_file", metavar="FILE", help="rules file (default: the configured one)")
+    parser.add_argument("--identity", dest="identity_file", metavar="FILE", help="identity rules file")
+    parser.add_argument("--until", type=_time, metavar="T", help="stop the clock at T: RFC 3339, or milliseconds")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write triggers.jsonl … summary.json there")
+    parser.add_argument("--history", type=Path, metavar="PATH", help="write the embedded history there as well")
+    disturbances = parser.add_argument_group("disturbances (none of them changes the digests)")
+    disturbances.add_argument(
+        "--partitions",
+        dest="simulated_partitions",
+        type=_partitions,
+        default=1,
+        metavar="N",
+        help="partitions of every topic (default: 1)",
+    )
+    disturbances.add_argument("--seed", type=int, metavar="N", help="let partitions take turns at random, on this seed")
+    disturbances.add_argument(
+        "--duplicate", type=_share, default=0.0, metavar="P", help="deliver this share of events and messages twice"
+    )
+    disturbances.add_argument(
+        "--shuffle", type=_places, default=0, metavar="N", help="hand events over up to N places out of order"
+    )
+    disturbances.add_argument(
+        "--crash", type=_crashes, default=0.0, metavar="P", help="kill and recover partitions in this share of steps"
+    )
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Play the files; write and print what came of them."""
+    began = time.monotonic()
+    try:
+        rules = load_rules(settings.rules_file)
+        identity = load_identity(settings.identity_file)
+        files = Input(args.files, find_source(args.source), args.source)
+    except (RulesFileError, IdentityFileError, SourceError) as error:
+        raise CommandError(str(error), USAGE) from None
+    conditions = Conditions(args.simulated_partitions, args.seed, args.duplicate, args.shuffle, args.crash)
+    with ExitStack() as stack:
+        writer = stack.enter_context(closing(_open(args.history))) if args.history else None
+        recorder = Recorder(writer)
+        simulation = Simulation(
+            settings,
+            rules,
+            identity,
+            conditions,
+            recorder.published if writer else None,
+            recorder.arrived if writer else None,
+        )
+        progress = Progress("events", files.lines())
+        try:
+            simulation.play(files.events(simulation), args.until, progress)
+            recorder.refused(files.refused)
+            rows = recorder.rows()
+        except SourceError as error:
+            raise CommandError(str(error), USAGE) from None
+        except HistoryUnavailable as error:
+            raise CommandError(str(error), UNREACHABLE) from None
+        finally:
+            progress.close()
+    summary = summarise(simulation, rules, len(files.refused), rows, time.monotonic() - began)
+    if args.out is not None:
+        try:
+            write_folder(args.out, simulation, files.refused, summary)
+        except OSError as error:
+            raise CommandError(
+                f"{args.out}: cannot be written: {error.strerror}. Name a folder of yours.", USAGE
+            ) from None
+    if args.json:
+        print(json.dumps(summary))
+    else:
+        _print(summary, args.out)
+    return DONE
+
+
+def _open(path: Path) -> HistoryWriter:
+    try:
+        return open_history(path)
+    except HistoryUnavailable as error:
+        raise CommandError(str(error), UNREACHABLE) from None
+
+
+def _print(summary: Summary, folder: Path | None) -> None:
+    print(f"{summary['events']:,} events of {summary['customers']:,} customers in {summary['seconds']} s", end="")
+    print(f"; {summary['duplicates']:,} duplicates, {summary['dead_letters']:,} dead letters.")
+    print(f"The clock stopped at {summary['clock']}.")
+    for name in ("triggers", "decisions", "history_rows"):
+        counts = summary[name]
+        assert isinstance(counts, dict)
+        if counts:
+            print(f"{name.replace('_', ' ')}: " + ", ".join(f"{key} {number:,}" for key, number in counts.items()))
+    print(f"state {summary['state_digest']}")
+    print(f"triggers {summary['triggers_digest']}")
+    sys.stdout.flush()
+    if folder is not None:
+        print(f"Written to {folder}.", file=sys.stderr)
+
+
+def _time(text: str) -> int:
+    try:
+        return int(text) if text.lstrip("-").isdigit() else time_ms(text, "--until")
+    except InvalidEvent as error:
+        raise argparse.ArgumentTypeError(f"{error.detail}. Write it like 2026-11-24T10:00:00Z.") from None
+
+
+def _partitions(text: str) -> int:
+    return _within(text, int, 1, MOST_PARTITIONS)
+
+
+def _places(text: str) -> int:
+    return _within(text, int, 0, 1_000_000)
+
+
+def _share(text: str) -> float:
+    return _within(text, float, 0.0, 1.0)
+
+
+def _crashes(text: str) -> float:
+    return _within(text, float, 0.0, MOST_CRASHES)
+
+
+def _within(text: str, kind: type[Number], least: Number, most: Number) -> Number:
+    try:
+        number = kind(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    if not least <= number <= most:
+        raise argparse.ArgumentTypeError(f"{text} is not between {least} and {most}")
+    return number

@@ -1,0 +1,72 @@
+"""Files for `omni simulate`: read, checked, merged by time; what is refused becomes a dead letter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from heapq import merge
+from pathlib import Path
+
+from pipeline.domain.errors import InvalidEvent
+from pipeline.domain.records import DeadLetter
+from pipeline.simulation import Simulation
+from pipeline.sources import DEFAULT, Rejected, Source
+from pipeline.sources.files import STANDARD_INPUT, files_in
+from pipeline.streaming.ingest import Ingested
+from pipeline.wire import json_event
+
+SUFFIXES = (".jsonl", ".ndjson", ".json")
+
+
+class Input:
+    """The files of one run. Dead letters gather in `refused`, one for each line, in the order of reading."""
+
+    def __init__(self, paths: Iterable[Path], source: Source, source_name: str) -> None:
+        """Check that the files are there. Raises SourceError."""
+        self._source = source
+        self._paths: list[Path] = []
+        for path in paths:
+            if source_name == DEFAULT:  # each file of the folder is a stream of its own
+                self._paths += files_in(path, SUFFIXES)
+            elif path == STANDARD_INPUT or path.exists():
+                self._paths.append(path)
+            else:
+                self._paths += files_in(path, ())  # which says what is wrong
+        self.refused: list[DeadLetter] = []
+
+    def lines(self) -> int | None:
+        """Return how many lines there are; None if that is not to be had without reading twice."""
+        total = 0
+        for path in self._paths:
+            if path.is_dir() or path == STANDARD_INPUT or path.suffix == ".gz":
+                return None
+            with path.open("rb") as file:
+                total += sum(block.count(b"\n") for block in iter(lambda file=file: file.read(1 << 20), b""))  # type: ignore[misc]
+        return total
+
+    def events(self, simulation: Simulation) -> Iterator[Ingested]:
+        """Yield every event; several files by time, each in its own order. Raises SourceError."""
+        streams = [self._one(path, simulation) for path in self._paths]
+        return streams[0] if len(streams) == 1 else merge(*streams, key=_time)
+
+    def _one(self, path: Path, simulation: Simulation) -> Iterator[Ingested]:
+        read: Callable[..., Ingested] = simulation.read
+        for number, found in enumerate(self._source.read(path), 1):
+            if isinstance(found, Rejected):
+                letter = _dead_letter(found.path, found.line, found.reason, found.detail, found.original)
+                self.refused.append(letter)
+                continue
+            try:
+                yield read(found)
+            except InvalidEvent as error:
+                original = json_event.encode(found)
+                self.refused.append(_dead_letter(str(path), number, error.reason, error.detail, original))
+
+
+def _dead_letter(path: str, line: int, reason: str, detail: str, original: bytes) -> DeadLetter:
+    return DeadLetter(
+        topic=path, partition=0, offset=line, reason=reason, detail=detail, appended_at_ms=0, key=None, value=original
+    )
+
+
+def _time(event: Ingested) -> int:
+    return event.occurred_at_ms
