@@ -43,7 +43,7 @@ def jars() -> Path:
     folder = jar_dir()
     if folder.is_dir():
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    writable(folder.parent, "choose another cache: XDG_CACHE_HOME")
     with locked(folder.parent / f"{folder.name}.lock"):
         if not folder.is_dir():  # another process may have fetched them while this one waited
             _fetch(folder)
@@ -75,6 +75,16 @@ def _fetch(folder: Path) -> None:
         if done.returncode != 0 or not libs.is_dir():
             raise BrokerError(f"Maven could not fetch Kafka. Its last words:\n{(done.stdout + done.stderr)[-1500:]}")
         libs.rename(folder)  # whole or not at all
+
+
+def writable(folder: Path, remedy: str) -> None:
+    """Make `folder` if need be. Raises `BrokerError` with the `remedy` if nothing can be written there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError("not writable")
+    except OSError as error:
+        raise BrokerError(f"{folder}: {error.strerror or error}. Make it writable, or {remedy}") from None
 
 
 @contextmanager

@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from pipeline.broker import BrokerError, guard
-from pipeline.broker.jars import KAFKA_DIR, KAFKA_VERSION, find_java, jars, locked
+from pipeline.broker.jars import KAFKA_DIR, KAFKA_VERSION, find_java, jars, locked, writable
 from pipeline.broker.ready import free_ports, port_free, wait_until_answered
 from pipeline.broker.state import BrokerState, broker_dir, read_state, running_pid, write_state
 
@@ -91,7 +91,7 @@ class LocalKafka:
                 "There is no Java. Install default-jre-headless (17 or later) or set KAFKA_BOOTSTRAP=host:port."
             )
         libs = jars()
-        self.directory.mkdir(parents=True, exist_ok=True)
+        writable(self.directory, "choose another data directory: --data-dir")
         with locked(self.directory / "lock"):
             for _ in range(PORT_ATTEMPTS):
                 state, pid = read_state(self.directory), running_pid(self.directory)
