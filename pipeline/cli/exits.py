@@ -1,0 +1,36 @@
+"""What the errors of the layers below mean to the shell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pipeline.broker import BrokerError
+from pipeline.cli import NO, UNREACHABLE, USAGE, CommandError
+from pipeline.domain.errors import InvalidEvent
+from pipeline.identity_file import IdentityFileError
+from pipeline.sources import SourceError
+from pipeline.wire.json_event import time_ms
+
+
+@contextmanager
+def exits() -> Iterator[None]:
+    """Turn the errors that a person can mend into the end of the command, with its exit status."""
+    from pipeline.clients.publisher import UnknownTopic
+
+    try:
+        yield
+    except BrokerError as error:
+        raise CommandError(str(error), UNREACHABLE) from error
+    except (SourceError, IdentityFileError) as error:
+        raise CommandError(str(error), USAGE) from error
+    except UnknownTopic as error:
+        raise CommandError(str(error), NO) from error
+
+
+def time_argument(option: str, text: str) -> int:
+    """Read a time of the command line: RFC 3339 or milliseconds. Raises CommandError."""
+    try:
+        return time_ms(int(text) if text.lstrip("-").isdigit() else text, option)
+    except InvalidEvent as error:
+        raise CommandError(f"{error.detail}. Write it like 2026-11-24T10:00:00Z.", USAGE) from error

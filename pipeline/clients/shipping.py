@@ -1,0 +1,141 @@
+"""Reads files with a source and publishes what they hold: the shared half of `omni publish` and `omni replay`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from pipeline.clients.publisher import Publisher
+from pipeline.clients.resume import Bookmark
+from pipeline.domain.errors import InvalidEvent
+from pipeline.domain.event_types import CONTROL_TYPES
+from pipeline.domain.events import ChannelEvent
+from pipeline.identity_file import load_identity
+from pipeline.settings import Settings
+from pipeline.sources import Rejected, find_source
+from pipeline.wire.normalise import normalise
+
+FLUSH_EVERY: Final = 5_000
+"""Events between two bookmarks: at most so many are sent twice after a crash."""
+REPORT_EVERY_SECONDS: Final = 5.0
+REJECTS_SHOWN: Final = 100
+
+
+class Shipment(Struct):
+    """What came of it. `skipped` are lines that an earlier, interrupted run had published."""
+
+    published: int = 0
+    rejected: int = 0
+    skipped: int = 0
+    seconds: float = 0.0
+
+
+class Shipper:
+    """Publishes events, counts and prints what is rejected, and keeps a bookmark."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        publisher: Publisher,
+        source_name: str,
+        topic: str | None = None,
+        restart: bool = False,
+        before: Callable[[ChannelEvent], None] | None = None,
+    ) -> None:
+        """`before` is called with each event just before it is sent: to wait, or to move the clock.
+
+        Raises SourceError where there is no such source, IdentityFileError where identity.yaml is wrong.
+        """
+        self._settings = settings
+        self._publisher = publisher
+        self._destination = (publisher.cluster, settings.topic_prefix, topic or "", source_name)
+        self._source = find_source(source_name)
+        self._identity = load_identity(settings.identity_file)
+        self._restart = restart
+        self._before = before
+        self._reasons: Counter[str] = Counter()
+        self._began = self._reported = time.monotonic()
+        self.shipment = Shipment()
+
+    def ship(self, paths: Sequence[Path]) -> Shipment:
+        """Publish `paths` in the order given. Raises SourceError, BrokerError."""
+        for path in paths:
+            self._ship_one(path)
+        self.shipment.seconds = round(time.monotonic() - self._began, 3)
+        hidden = self.shipment.rejected - REJECTS_SHOWN
+        if hidden > 0:
+            reasons = ", ".join(f"{count} {reason}" for reason, count in self._reasons.most_common())
+            self._say(f"… and {hidden} more rejected; all in all {reasons}")
+        return self.shipment
+
+    def _ship_one(self, path: Path) -> None:
+        bookmark = Bookmark(self._settings.data_dir, path, self._destination)
+        if self._restart:
+            bookmark.forget()
+        skip = bookmark.done
+        if skip:
+            self._say(f"{path}: goes on behind line {skip}, where it stopped; --restart begins again")
+        done = 0
+        try:
+            for done, read in enumerate(self._source.read(path), 1):
+                if done <= skip:
+                    self.shipment.skipped += 1
+                    continue
+                if isinstance(read, Rejected):
+                    self._reject(read.reason, str(read))
+                else:
+                    self._send(read, f"{path}: event {done}")
+                if done % FLUSH_EVERY == 0:
+                    self._publisher.flush()
+                    bookmark.advance(done)
+                self._report(path)
+        except KeyboardInterrupt:
+            self._publisher.flush()
+            bookmark.advance(max(skip, done - 1))  # the one in hand may not have left
+            raise
+        self._publisher.flush()
+        bookmark.forget()
+
+    def _send(self, event: ChannelEvent, where: str) -> None:
+        try:
+            if event.event_type in CONTROL_TYPES:
+                self._publisher.control(event.event_type, event.occurred_at_ms)
+                return
+            normalised = normalise(event, self._identity)
+            if self._before is not None:
+                self._before(event)
+            self._publisher.send(normalised.event, normalised.identifiers)
+        except InvalidEvent as error:
+            self._reject(error.reason, f"{where} ({event.event_id}): {error}")
+            return
+        self.shipment.published += 1
+
+    def _reject(self, reason: str, line: str) -> None:
+        self.shipment.rejected += 1
+        self._reasons[reason] += 1
+        if self.shipment.rejected <= REJECTS_SHOWN:
+            self._say(f"rejected: {line}")
+
+    def _report(self, path: Path) -> None:
+        now = time.monotonic()
+        if now - self._reported >= REPORT_EVERY_SECONDS:
+            self._reported = now
+            sent = self.shipment.published
+            self._say(f"{path}: {sent} events published, {sent / (now - self._began):.0f}/s")
+
+    def _say(self, line: str) -> None:
+        sys.stderr.write(line + "\n")
+
+
+def summary(shipment: Shipment) -> str:
+    """Say in one line what came of it."""
+    rate = shipment.published / shipment.seconds if shipment.seconds else 0
+    said = f"{shipment.published} events published in {shipment.seconds:.1f} s ({rate:.0f}/s)"
+    said += f", {shipment.rejected} rejected" if shipment.rejected else ""
+    return said + (f", {shipment.skipped} had been published before" if shipment.skipped else "")
