@@ -63,7 +63,9 @@ def _consumer(settings: Settings) -> KafkaConsumer:
             max_poll_records=2_000,
         )
     except (KafkaError, OSError, ValueError) as error:
-        raise BrokerError(f"Kafka does not answer at {settings.bootstrap} ({error}). A local one: omni kafka start")
+        raise BrokerError(
+            f"Kafka does not answer at {settings.bootstrap} ({error}). A local one: omni kafka start"
+        ) from error
 
 
 class _Following:
@@ -91,7 +93,14 @@ class _Following:
                 for partition, records in consumer.poll(timeout_ms=POLL_MS).items():
                     for record in records:
                         if not until_end or record.offset < ends[partition]:
-                            yield Received(*partition, record.offset, record.timestamp, record.key, record.value)
+                            yield Received(
+                                partition.topic,
+                                partition.partition,
+                                record.offset,
+                                record.timestamp,
+                                record.key,
+                                record.value,
+                            )
             else:
                 time.sleep(POLL_MS / 1000)
             if not until_end and time.monotonic() - looked_at > NEW_TOPICS_EVERY_SECONDS:

@@ -63,6 +63,7 @@ class Publisher:
                 delivery_timeout_ms=GIVE_UP_AFTER_MS,
                 request_timeout_ms=GIVE_UP_AFTER_MS // 3,
                 max_block_ms=GIVE_UP_AFTER_MS,
+                retry_backoff_ms=20,  # also the pause between two looks at the topics: one for each of them
             )
         except (KafkaError, OSError, ValueError) as error:
             raise self._unreachable(error) from error
