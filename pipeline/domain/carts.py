@@ -34,7 +34,7 @@ class Line(Struct, frozen=True, array_like=True, gc=False):
 class Cart(Struct, frozen=True, array_like=True, gc=False):
     """One cart. `contents_at_ms`: when it was last told whole; `closed_at_ms`: latest order that bought it.
 
-    `amount_minor` is what `cart_updated` said the cart is worth, for producers that tell no lines.
+    `amount_minor` is what `cart_updated` said the cart is worth, for producers that tell no lines or no prices.
     """
 
     changed_at_ms: int = 0
@@ -47,8 +47,8 @@ class Cart(Struct, frozen=True, array_like=True, gc=False):
     @property
     def is_open(self) -> bool:
         """Whether there is something in it."""
-        if self.amount_minor:
-            return True
+        if not self.lines:
+            return bool(self.amount_minor)
         return any(line.quantity > 0 for line in self.lines.values())
 
     def items(self) -> tuple[Item, ...]:
@@ -104,7 +104,7 @@ def replaced(
         lines=kept,
         changed_at_ms=max(cart.changed_at_ms, at_ms),
         contents_at_ms=at_ms,
-        amount_minor=None if lines else amount_minor,
+        amount_minor=None if later else amount_minor,
         currency=currency,
     )
     return told, len(lines) - len(kept)

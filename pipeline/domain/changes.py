@@ -22,6 +22,10 @@ from pipeline.domain.triggers.kind import Change
 def _product_added(
     draft: Draft, event: ChannelEvent, at_ms: int, told_at_ms: int | None, effects: list[Effect]
 ) -> Change | None:
+    if not event.items:
+        effects.append(Count("events_incomplete", "items"))
+        return None
+
     def add(cart: Cart) -> Cart:
         added, over = carts.changed(cart, event.items, 1, at_ms)
         draft.evicted.extend(["cart_lines"] * over)
@@ -33,6 +37,10 @@ def _product_added(
 def _product_removed(
     draft: Draft, event: ChannelEvent, at_ms: int, told_at_ms: int | None, effects: list[Effect]
 ) -> Change | None:
+    if not event.items:
+        effects.append(Count("events_incomplete", "items"))
+        return None
+
     def remove(cart: Cart) -> Cart:
         removed, over = carts.changed(cart, event.items, -1, at_ms)
         draft.evicted.extend(["cart_lines"] * over)
@@ -113,7 +121,7 @@ def _order_completed(
         others = tuple(other for other in skus if other != sku)
         together = BoughtTogether(draft.tenant, sku, others, at_ms)
         effects.append(Send("product", product_key(draft.tenant, sku), together))
-    return Change(event, at_ms, closed=_close(draft, event.cart_id, at_ms), ordered=skus)
+    return Change(event, at_ms, closed=_close(draft, event.cart_id or None, at_ms), ordered=skus)
 
 
 def _close(draft: Draft, cart_id: str | None, at_ms: int) -> tuple[str, ...]:

@@ -61,12 +61,14 @@ class CustomerActor:
         self, state: CustomerState | None, message: CustomerMessage, now_ms: int
     ) -> tuple[CustomerState | None, Sequence[Effect]]:
         """Apply one message. `now_ms` is the logical time of the event it goes back to."""
+        if isinstance(message, Complements):
+            if state is None:
+                return None, (Count("answers_dropped", "unknown_customer"),)
+            draft = Draft(state)
+            answered = self._complements(draft, message, now_ms)
+            return draft.state(), _with_counts(draft, answered)
         if state is None:
             state = CustomerState(message.tenant, message.customer_id)
-        if isinstance(message, Complements):
-            draft = Draft(state)
-            answered = self._complements(draft, message)
-            return draft.state(), _with_counts(draft, answered)
         if self._event_clock:
             at_ms = message.event.occurred_at_ms
             early_at_ms = at_ms if state.early_at_ms is None else min(at_ms, state.early_at_ms)
@@ -193,7 +195,8 @@ class CustomerActor:
 
     # --- products -----------------------------------------------------------------------------------------------
 
-    def _complements(self, draft: Draft, answer: Complements) -> list[Effect]:
+    def _complements(self, draft: Draft, answer: Complements, now_ms: int) -> list[Effect]:
+        """Let every rule answer, and settle what they propose. An event that came too late offers nothing."""
         effects: list[Effect] = []
         proposals: list[tuple[Rule, Proposal]] = []
         for rule in self._rules.rules:
@@ -208,7 +211,7 @@ class CustomerActor:
                 effects.append(dropped(self._rules, rule.name, outcome, draft))
             else:
                 proposals.append((rule, outcome))
-        effects.extend(settle(self._rules, proposals, draft, None))
+        effects.extend(settle(self._rules, proposals, draft, None if self._event_clock else now_ms))
         return effects
 
 

@@ -7,6 +7,7 @@ from msgspec import Struct
 from pipeline.domain.carts import Cart
 from pipeline.domain.messages import Arrived
 from pipeline.domain.orders import ORDERS_KEPT, Order
+from pipeline.domain.time import DAY_MS
 from pipeline.domain.triggers.kind import Fired, Timer
 
 CARTS_KEPT = 20
@@ -35,6 +36,9 @@ COOLDOWNS_KEPT = 64
 
 FIRED_KEPT = 16
 """Triggers a late purchase may still take back. The oldest goes first."""
+
+FIRED_KEPT_MS = 7 * DAY_MS
+"""How long before a newer trigger one is remembered: a purchase is seldom told a week late (see `BEHIND_MS`)."""
 
 
 class Seen(Struct, frozen=True, array_like=True, gc=False):
@@ -222,8 +226,9 @@ class Draft:
                     self.owned.pop(sku, None)
 
     def put_fired(self, fired: Fired) -> None:
-        """Remember a trigger that went out."""
-        self.fired = (*self.fired, fired)[-FIRED_KEPT:]
+        """Remember a trigger that went out, and forget those that no purchase will overtake any more."""
+        since_ms = fired.due_at_ms - FIRED_KEPT_MS
+        self.fired = (*(other for other in self.fired if other.due_at_ms >= since_ms), fired)[-FIRED_KEPT:]
 
     def start_cooldown(self, rule: str, at_ms: int) -> None:
         """Remember when a rule fired."""

@@ -8,7 +8,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from pipeline.domain.carts import Cart, totals
-from pipeline.domain.events import Scalar
+from pipeline.domain.events import Item, Scalar
 from pipeline.domain.money import money_text
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.time import HOUR_MS, duration_text
@@ -63,7 +63,7 @@ class AbandonedCart(kind.Kind):
             reason = DropReason.CART_FORGOTTEN
             return Drop(timer.subject, generation, timer.due_at_ms, timer.caused_by, reason)
         items = cart.items()
-        worth = _worth(cart)
+        worth = _worth(cart, items)
         pieces = sum(item.quantity for item in items)
         contents = f" with {pieces} {'item' if pieces == 1 else 'items'}" if items else ""
         context: dict[str, Scalar] = {"cart_id": timer.subject, "pieces": pieces}
@@ -89,7 +89,9 @@ def _name(cart_id: str) -> str:
     return f"Cart {cart_id}" if cart_id else "The cart"
 
 
-def _worth(cart: Cart) -> dict[str, int]:
-    if cart.amount_minor is not None:
-        return {cart.currency or "": cart.amount_minor}
-    return totals(cart.items()) or {}
+def _worth(cart: Cart, items: tuple[Item, ...]) -> dict[str, int]:
+    """Return the worth per currency: the lines where all are priced, else what the cart was said to be worth."""
+    priced = totals(items)
+    if priced:
+        return priced
+    return {} if cart.amount_minor is None else {cart.currency or "": cart.amount_minor}

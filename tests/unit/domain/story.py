@@ -129,17 +129,17 @@ class Story:
     def at(self, clock: str, *events: ChannelEvent, arriving: str | None = None) -> Story:
         """Let time reach `clock` (or `arriving`), then tell events that happened at `clock`."""
         received_ms = at_ms(arriving or clock)
-        self._pass(received_ms)
+        self.pass_time(received_ms)
         for told in events:
             self._told += 1
             happened = replace(told, event_id=told.event_id or f"e-{self._told}", occurred_at_ms=at_ms(clock))
             self.tell(happened, received_ms)
-        self._pass(received_ms)
+        self.pass_time(received_ms)
         return self
 
     def again(self, told: ChannelEvent, clock: str, arriving: str) -> Story:
         """Tell the very same event (its id and time) once more."""
-        self._pass(at_ms(arriving))
+        self.pass_time(at_ms(arriving))
         self.tell(replace(told, occurred_at_ms=at_ms(clock)), at_ms(arriving))
         return self
 
@@ -152,7 +152,8 @@ class Story:
         state, effects = self.actor.handle(self.state, message, now_ms)
         self._keep(state, effects)
 
-    def _pass(self, clock_ms: int) -> None:
+    def pass_time(self, clock_ms: int) -> None:
+        """Let the clock reach a time, waking the customer as often as it asks for it."""
         self._now_ms = max(self._now_ms, clock_ms)
         while self.state is not None:
             due = self.actor.wakes_at(self.state)

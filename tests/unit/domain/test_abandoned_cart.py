@@ -47,6 +47,12 @@ def test_the_reminder_says_in_a_sentence_what_lies_there() -> None:
     assert trigger.context == {"cart_id": "c1", "pieces": 2, "amount_minor": 5998, "currency": "EUR"}
 
 
+def test_a_cart_told_without_prices_is_worth_what_it_was_said_to_be_worth() -> None:
+    story = Story(abandoned_cart("60m")).at("10:00", cart_updated(item("A", 3), total=80, cart="c1")).at("11:00")
+
+    assert story.triggers[0].reason == "Cart c1 with 3 items, 80.00 EUR, untouched for 60 min"
+
+
 def test_b11_an_order_from_another_channel_a_minute_before_keeps_the_reminder_back() -> None:
     story = Story(abandoned_cart("85m")).at("10:00", product_added("A", cart="c1"))
     story.at("11:24", order_completed("A", cart="c1", channel="pos")).at("12:00")

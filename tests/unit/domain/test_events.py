@@ -7,10 +7,12 @@ from collections.abc import Callable
 import pytest
 
 from pipeline.domain.events import ChannelEvent
+from pipeline.domain.messages import Complement, Complements, Count
 from pipeline.domain.recent import RECENT_KEPT, event_key, remember, remembered_digest
 from tests.unit.domain.story import (
     Story,
     abandoned_cart,
+    at_ms,
     cross_sell,
     event,
     order_completed,
@@ -132,3 +134,20 @@ def test_the_oldest_event_id_is_forgotten_first_and_a_key_across_two_entries_is_
 @pytest.mark.parametrize("told", [lambda: product_added("A"), lambda: order_completed("A")])
 def test_events_without_identifiers_or_cart_still_find_their_customer(told: Callable[[], ChannelEvent]) -> None:
     assert Story(*RULES).at("10:00", told()).customer["events"] == 1
+
+
+def test_a_cart_event_without_products_is_counted_and_changes_no_cart() -> None:
+    story = Story(*RULES).at("10:00", event("product_added", cart_id="c1"), event("product_removed", cart_id="c1"))
+
+    assert story.customer["carts"] == []
+    assert story.counted("events_incomplete") == ["items", "items"]
+
+
+def test_an_answer_for_a_customer_not_known_here_makes_no_customer() -> None:
+    story = Story(*RULES)
+    answer = Complements("default", "customer-1", "A", (Complement("B", 9, 0.9),), "e-1", at_ms("10:00"), "web")
+
+    assert story.actor.handle(None, answer, at_ms("10:00")) == (
+        None,
+        (Count("answers_dropped", "unknown_customer"),),
+    )
