@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol, cast
@@ -68,6 +69,7 @@ class Embedded:
         except RuntimeError as error:
             self._folder.release()
             raise HistoryUnavailable(f"the history in {path} cannot be opened: {first_line(error)}") from error
+        self._inserting = threading.Lock()  # a session has one insert at a time
         self._owner = Owner(self._folder, self.query)
 
     def version(self) -> tuple[int, int]:
@@ -88,12 +90,13 @@ class Embedded:
         listed = ", ".join(f"`{name}`" for name in names)
         try:
             block = _json.encode(dict(zip(names, columns, strict=True)))
-            inserter = self._session.send_insert(f"INSERT INTO {table} ({listed})", "JSONColumns")
-            try:
-                inserter.append(block)
-                inserter.finish()
-            finally:
-                inserter.close()
+            with self._inserting:
+                inserter = self._session.send_insert(f"INSERT INTO {table} ({listed})", "JSONColumns")
+                try:
+                    inserter.append(block)
+                    inserter.finish()
+                finally:
+                    inserter.close()
         except (msgspec.EncodeError, UnicodeEncodeError, OverflowError, TypeError) as error:
             raise RowsRefused(f"{table}: {error}") from error
         except RuntimeError as error:

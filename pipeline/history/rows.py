@@ -6,7 +6,6 @@ number that is absent is None (NULL).
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
@@ -222,7 +221,7 @@ def _identity_change_columns(rows: Sequence[Row]) -> list[Column]:
 
 
 _LETTER_FIELDS: Final = ("topic", "partition", "offset", "reason", "detail", "appended_at_ms")
-DEAD_LETTER_COLUMNS: Final = ("tenant", *_LETTER_FIELDS, "key_base64", "value_base64", "source", "position")
+DEAD_LETTER_COLUMNS: Final = ("tenant", *_LETTER_FIELDS, "key_hex", "value_hex", "source", "position")
 
 
 def _dead_letter_columns(rows: Sequence[Row]) -> list[Column]:
@@ -230,7 +229,7 @@ def _dead_letter_columns(rows: Sequence[Row]) -> list[Column]:
     return [
         _texts(letter["tenant"]),
         *(letter[name] for name in _LETTER_FIELDS),
-        *([b64encode(value or b"").decode() for value in letter[name]] for name in ("key", "value")),
+        *([(value or b"").hex() for value in letter[name]] for name in ("key", "value")),
         *_places(rows),
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
@@ -19,6 +20,8 @@ from pipeline.history.rows import Column
 from pipeline.settings import mask_url
 
 T = TypeVar("T")
+
+logging.getLogger("clickhouse_driver").setLevel(logging.ERROR)  # it prints a stack trace per refused connection
 
 CONNECT_SECONDS: Final = 5
 INSERT_BLOCK_ROWS: Final = 1 << 20  # one insert is one block, hence one part and all or nothing
@@ -135,8 +138,8 @@ def plain(value: Any) -> Any:
         case None | bool() | int() | str():
             return value
         case datetime():
-            moment = value.astimezone(UTC) if value.tzinfo else value
-            return moment.isoformat(sep=" ", timespec="milliseconds" if moment.microsecond else "seconds")[:23]
+            moment = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+            return moment.isoformat(sep=" ", timespec="milliseconds" if moment.microsecond else "seconds")
         case date() | UUID() | Decimal():
             return str(value)
         case list() | tuple():

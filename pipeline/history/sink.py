@@ -90,12 +90,12 @@ class Sink:
             self._take(self._wait_ms())
             if self._due():
                 self._store(stop)
-        if self._rows:
-            try:
-                self._write_once()
-            except HistoryUnavailable as error:
-                log.warning("stopped with %d rows not stored; they are read again: %s", len(self._rows), error)
-        self._commit()
+        try:
+            self._write_once()
+        except HistoryUnavailable as error:
+            log.warning("stopped with %d rows not stored; they are read again: %s", len(self._rows), error)
+        else:
+            self._commit()
 
     def close(self) -> None:
         """Leave the group and let go of the database."""
@@ -140,11 +140,12 @@ class Sink:
                 return
 
     def _write_once(self) -> None:
+        if not self._rows:
+            return
         try:
             if self._writer is None:
                 self._writer = self._open_writer()
-            if self._rows:
-                self._writer.write(self._rows)
+            self._writer.write(self._rows)
         except (HistoryUnavailable, QueryRefused) as error:
             if self._writer is not None:
                 self._writer.close()

@@ -1,4 +1,4 @@
--- What was refused: where it lay, why, and its original bytes (base64Decode gives them back). `tenant` is
+-- What was refused: where it lay, why, and its original bytes (`unhex` gives them back). `tenant` is
 -- empty where the record could not be read that far.
 CREATE TABLE IF NOT EXISTS dead_letters_log
 (
@@ -9,8 +9,8 @@ CREATE TABLE IF NOT EXISTS dead_letters_log
     reason @word,
     detail String,
     appended_at_ms Int64,
-    key_base64 String,
-    value_base64 String,
+    key_hex String,
+    value_hex String,
     source @word,
     position Int64
 )

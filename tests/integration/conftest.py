@@ -1,0 +1,17 @@
+"""Fixtures of the suites that need a real database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.clickhouse_server import ClickhouseServer
+
+
+@pytest.fixture(scope="session")
+def clickhouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickhouseServer]:
+    """One server for the session. Fails, and does not skip, where none is installed."""
+    server = ClickhouseServer(tmp_path_factory.mktemp("clickhouse"))
+    yield server
+    server.kill()

@@ -1,0 +1,260 @@
+"""The tables, on the embedded engine and on a real server: the same rows, the same answers."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from pipeline.domain.events import Item
+from pipeline.history.engine import Engine, HistoryUnavailable, QueryRefused, RowsRefused
+from pipeline.history.migrations import apply, migrations
+from pipeline.history.rows import Kind, Row
+from pipeline.history.server import Server
+from pipeline.history.writer import HistoryWriter, open_folder, open_history
+from pipeline.settings import load_settings
+from tests.clickhouse_server import ClickhouseServer
+from tests.history_rows import ONE_OF_EACH, TEN_O_CLOCK, TRIGGER, event_row
+
+pytestmark = pytest.mark.clickhouse
+
+OpenEngine = Callable[[], Engine]
+
+
+@pytest.fixture(params=["embedded", "server"])
+def open_again(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenEngine]:
+    """Opens connections to one and the same empty database."""
+    opened: list[Engine] = []
+    if request.param == "embedded":
+        folder = tmp_path / "history"
+
+        def connect() -> Engine:
+            if not opened:  # one process, one engine
+                opened.append(open_folder(folder))
+            return opened[0]
+
+    else:
+        server: ClickhouseServer = request.getfixturevalue("clickhouse")
+        url = server.url(f"history_{uuid4().hex[:8]}")
+
+        def connect() -> Engine:
+            engine = Server(url)
+            engine.create_database()
+            opened.append(engine)
+            return engine
+
+    yield connect
+    for engine in opened:
+        engine.close()
+
+
+@pytest.fixture
+def engine(open_again: OpenEngine) -> Engine:
+    return open_again()
+
+
+@pytest.fixture
+def history(engine: Engine) -> HistoryWriter:
+    apply(engine)
+    return HistoryWriter(engine)
+
+
+def one(history: HistoryWriter, sql: str) -> Any:
+    answer = history.engine.query(sql)
+    assert len(answer.rows) == len(answer.columns) == 1, answer
+    return answer.rows[0][0]
+
+
+def test_one_row_of_each_kind_comes_back_as_it_went_in(history: HistoryWriter) -> None:
+    history.write(ONE_OF_EACH)
+
+    (event,) = history.engine.query("SELECT * FROM events").objects()
+    assert (event["event_id"], event["tenant"], event["customer_id"]) == ("e-full", "default", "customer-1")
+    assert event["occurred_at"].startswith("2026-11-24 10:00:00")
+    assert event["identifiers.value"] == ["u-1", "c-9"]
+    assert (event["items.sku"], event["items.quantity"]) == (["shoe-38", "socks"], [2, 1])
+    assert (event["sent_at_ms"], event["amount_minor"], event["city"]) == (TEN_O_CLOCK + 20, 10_499, "Köln")
+    assert (event["latitude"], event["consent.granted"]) == (50.94, [1, 0])
+    assert event["properties"] == '{"coupon":"BACK10","first":true,"rank":3}'
+    (trigger,) = history.engine.query("SELECT * FROM triggers").objects()
+    assert (trigger["rule"], trigger["offer_code"], trigger["expires_at_ms"]) == ("cart_reminder", "BACK-1", None)
+    (decision,) = history.engine.query("SELECT outcome, reason, decided_at_ms FROM decisions").rows
+    assert decision == ["dropped", "bought", TEN_O_CLOCK + 1_000]
+    (change,) = history.engine.query("SELECT change, kind, value FROM identity_changes").rows
+    assert change == ["attached", "cookie", "c-9"]
+    (letter,) = history.engine.query("SELECT topic, offset, value_hex FROM dead_letters").rows
+    assert letter == ["channel.web", 12, "00ff270a"]
+
+
+def test_rows_delivered_again_are_never_shown_twice_merged_or_not(history: HistoryWriter) -> None:
+    rows = [event_row(f"e-{number}", number) for number in range(50)]
+    rows += [row for row in ONE_OF_EACH if row.kind is not Kind.EVENT]
+
+    for _ in range(4):
+        history.write(rows)
+
+    for merged in (False, True):
+        if merged:
+            for table in ("events_log", "triggers_log", "decisions_log", "identity_changes_log", "dead_letters_log"):
+                history.engine.execute(f"OPTIMIZE TABLE {table} FINAL")
+        assert one(history, "SELECT count() FROM events") == 50
+        assert one(history, "SELECT sum(items_total_minor) FROM events") == 50 * 10_499
+        for view in ("triggers", "decisions", "identity_changes", "dead_letters"):
+            assert one(history, f"SELECT count() FROM {view}") == 1, view
+        assert one(history, "SELECT count() FROM event_conflicts") == 0
+
+
+def test_b19_an_event_that_its_producer_sent_twice_is_one_row(history: HistoryWriter) -> None:
+    history.write([event_row("e-1", 4, received_at_ms=TEN_O_CLOCK + 900), event_row("e-1", 1)])
+
+    assert history.engine.query("SELECT position FROM events").rows == [[1]]
+    assert one(history, "SELECT count() FROM event_conflicts") == 0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_b20_another_content_under_a_used_id_replaces_nothing_and_stays_visible(
+    history: HistoryWriter, seed: int
+) -> None:
+    first = event_row("e-1", 1, digest=900)
+    later = event_row("e-1", 2, digest=5, received_at_ms=TEN_O_CLOCK + 41, occurred_at_ms=TEN_O_CLOCK - 40 * 86_400_000)
+    writes = [first, later, first, later, event_row("e-2", 3)]
+    random.Random(seed).shuffle(writes)
+
+    for row in writes:
+        history.write([row])
+
+    kept = history.engine.query("SELECT digest, items_total_minor FROM events WHERE event_id = 'e-1'").rows
+    assert kept == [[900, 10_499]]
+    assert one(history, f"SELECT count() FROM events WHERE occurred_at_ms < {TEN_O_CLOCK}") == 0
+    conflicts = history.engine.query("SELECT digest, kept, position FROM event_conflicts ORDER BY position").rows
+    assert conflicts == [[900, 1, 1], [5, 0, 2]]
+
+
+def test_two_tenants_with_the_same_ids_stay_apart(history: HistoryWriter) -> None:
+    history.write([event_row("e-1", 1), event_row("e-1", 2, tenant="acme", digest=8, items=(Item("x", 1, 7),))])
+
+    per_tenant = "SELECT tenant, count(), sum(items_total_minor) FROM events GROUP BY tenant ORDER BY tenant"
+    assert history.engine.query(per_tenant).rows == [["acme", 1, 7], ["default", 1, 10_499]]
+    assert one(history, "SELECT count() FROM event_conflicts") == 0
+
+
+def test_revenue_is_exact_by_the_sum_and_line_by_line(history: HistoryWriter) -> None:
+    price = 9_007_199_254_740_993  # 2**53 + 1: a double would lose it
+    history.write([event_row("e-1", 1, items=(Item("a", 1, price), Item("b", 3, 333), Item("c", 5)))])
+    history.write([event_row("e-2", 2, event_type="product_viewed")])
+
+    where = "FROM events WHERE event_type = 'order_completed'"
+    assert one(history, f"SELECT sum(items_total_minor) {where}") == price + 999
+    lines = "arraySum(arrayMap((q, p) -> q * p, items.quantity, items.unit_price_minor))"
+    assert one(history, f"SELECT sum({lines}) {where}") == price + 999
+
+
+def test_a_revoke_is_a_row_beside_its_trigger(history: HistoryWriter) -> None:
+    fired, revoked = TRIGGER, type(TRIGGER)(**{**_fields(TRIGGER), "status": "revoked"})
+    for record in (fired, revoked, fired):
+        history.write([Row(Kind.TRIGGER, record, "triggers.cart_reminder/0", 1)])
+
+    assert history.engine.query("SELECT status FROM triggers ORDER BY status").rows == [["fired"], ["revoked"]]
+
+
+def test_a_row_that_no_database_can_store_is_a_dead_letter_and_its_neighbours_are_rows(history: HistoryWriter) -> None:
+    rows = [event_row(f"e-{number}", number) for number in range(9)]
+    rows[4] = event_row("e-4", 4, order_id="half a character: \ud83d")
+
+    history.write(rows)
+
+    assert one(history, "SELECT count() FROM events") == 8
+    assert history.engine.query("SELECT topic, offset, reason FROM dead_letters").rows == [
+        ["channel.web/3", 4, "not_storable"]
+    ]
+
+
+def test_migrations_run_once_and_leave_a_note(engine: Engine) -> None:
+    names = [migration.name for migration in migrations()]
+
+    assert apply(engine) == names
+    assert apply(engine) == []
+    noted = engine.query("SELECT name FROM schema_migrations ORDER BY number").rows
+    assert [row[0] for row in noted] == names
+
+
+def test_migrations_of_several_processes_at_once_end_as_one(open_again: OpenEngine) -> None:
+    barrier = threading.Barrier(4)
+    failures: list[Exception] = []
+    engines = [open_again() for _ in range(4)]
+
+    def migrate(engine: Engine) -> None:
+        barrier.wait()
+        try:
+            apply(engine)
+        except (HistoryUnavailable, QueryRefused, RowsRefused) as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=migrate, args=(engine,)) for engine in engines]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert failures == []
+    history = HistoryWriter(engines[0])
+    history.write(ONE_OF_EACH)
+    history.write(ONE_OF_EACH)
+    assert one(history, "SELECT count() FROM events") == 1
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("SELEC 1", "yntax error"),
+        ("SELECT nothing FROM events", "nothing"),
+        ("SELECT 1; SELECT 2", "statement"),
+        ("DROP TABLE events_log", "readonly"),
+        ("INSERT INTO decisions_log (tenant) VALUES ('x')", "readonly"),
+        ("SET readonly = 0", "readonly"),
+    ],
+)
+def test_a_wrong_or_a_changing_statement_is_refused_in_the_databases_words(
+    history: HistoryWriter, statement: str, said: str
+) -> None:
+    with pytest.raises(QueryRefused, match=said) as refused:
+        history.engine.query(statement)
+
+    assert "\n" not in str(refused.value)
+    assert len(str(refused.value)) < 400
+    history.write(ONE_OF_EACH)  # the writer is none the worse for it
+    assert one(history, "SELECT count() FROM decisions") == 1
+
+
+def test_values_of_every_type_are_json(history: HistoryWriter) -> None:
+    sql = """SELECT toUInt64(18446744073709551615) AS u, toDateTime(0, 'UTC') AS t, toDate('2026-11-24') AS d, 0/0 AS n,
+        [1, 2] AS a, CAST(NULL AS Nullable(Int64)) AS z, 0.5 AS f, toFixedString('ab', 2) AS s"""
+    (row,) = history.engine.query(sql).rows
+
+    assert row == [18446744073709551615, "1970-01-01 00:00:00", "2026-11-24", None, [1, 2], None, 0.5, "ab"]
+
+
+def test_texts_of_any_kind_survive(history: HistoryWriter) -> None:
+    nasty = "a'b\"c\\d\n\t\x00 – 日本 🛒 %s {x} ${y} @word --;"
+    history.write([event_row(nasty, 1, order_id=nasty, properties={nasty: nasty})])
+
+    ((event_id, order_id),) = history.engine.query("SELECT event_id, order_id FROM events").rows
+    assert event_id == order_id == nasty
+
+
+def _fields(record: Any) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in record.__struct_fields__}
+
+
+def test_a_server_that_is_not_there_is_named_with_its_password_hidden() -> None:
+    settings = load_settings(environ={}, clickhouse_url="clickhouse://omni:secret@127.0.0.1:1/omni")
+
+    with pytest.raises(HistoryUnavailable, match="127.0.0.1:1") as away:
+        open_history(settings)
+
+    assert "secret" not in str(away.value)

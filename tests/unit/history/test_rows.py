@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.domain.events import Item
+from pipeline.history.rows import TABLES, Kind, Row, precedence, total_minor
+from tests.history_rows import ONE_OF_EACH, TEN_O_CLOCK, event_row
+
+
+def filled(row: Row) -> dict[str, Any]:
+    table = TABLES[row.kind]
+    columns = table.fill([row])
+    return {name: column[0] for name, column in zip(table.columns, columns, strict=True)}
+
+
+def test_every_field_of_an_event_is_a_column_of_its_own() -> None:
+    row = filled(ONE_OF_EACH[0])
+
+    assert row["event_id"] == "e-full"
+    assert row["customer_id"] == "customer-1"
+    assert (row["occurred_at_ms"], row["received_at_ms"], row["sent_at_ms"]) == (
+        TEN_O_CLOCK,
+        TEN_O_CLOCK + 40,
+        TEN_O_CLOCK + 20,
+    )
+    assert (list(row["identifiers.kind"]), list(row["identifiers.value"])) == (["account", "cookie"], ["u-1", "c-9"])
+    assert list(row["items.sku"]) == ["shoe-38", "socks"]
+    assert list(row["items.quantity"]) == [2, 1]
+    assert list(row["items.unit_price_minor"]) == [4999, 501]
+    assert list(row["items.attributes"]) == ['{"size":"38"}', ""]
+    assert row["items_total_minor"] == 2 * 4999 + 501
+    assert (row["country"], row["city"], row["latitude"], row["weather"]) == ("DE", "Köln", 50.94, "rain")
+    assert (row["campaign_source"], row["campaign_term"]) == ("google", "boots")
+    assert (row["consent.purpose"], row["consent.granted"]) == (["email", "sms"], [True, False])
+    assert row["properties"] == '{"coupon":"BACK10","first":true,"rank":3}'
+    assert (row["source"], row["position"]) == ("channel.web/3", 0)
+
+
+def test_what_is_absent_is_empty_text_or_no_number() -> None:
+    row = filled(event_row(items=(), order_id=None))
+
+    assert (row["session_id"], row["order_id"], row["device"], row["properties"]) == ("", "", "", "")
+    assert (row["sent_at_ms"], row["amount_minor"], row["latitude"]) == (None, None, None)
+    assert (list(row["items.sku"]), row["items_total_minor"], row["consent.purpose"]) == ([], 0, [])
+
+
+def test_every_kind_fills_as_many_columns_as_its_table_names() -> None:
+    for row in ONE_OF_EACH:
+        table = TABLES[row.kind]
+        assert len(table.columns) == len(set(table.columns)) == len(table.fill([row])), row.kind
+        assert all(len(column) == 3 for column in table.fill([row] * 3)), row.kind
+
+
+def test_an_offer_and_a_missing_one_fill_the_same_columns() -> None:
+    row = filled(ONE_OF_EACH[1])
+
+    assert (row["offer_code"], row["offer_percent"], row["expires_at_ms"]) == ("BACK-1", 10, None)
+    assert (row["content_variant"], row["address"]) == ("", "a@example.com")
+
+
+def test_the_original_of_a_dead_letter_is_kept_byte_by_byte() -> None:
+    row = filled(ONE_OF_EACH[4])
+
+    assert (row["value_hex"], row["key_hex"], row["tenant"]) == ("00ff270a", "", "")
+
+
+def test_a_line_without_a_price_counts_nothing_and_no_sum_leaves_64_bits() -> None:
+    assert total_minor((Item("a", 3), Item("b", 2, 250))) == 500
+    assert total_minor((Item("a", 2**40, 2**40),)) == 2**63 - 1
+
+
+def test_b20_the_event_received_first_takes_precedence_and_the_same_one_in_any_order_of_writing() -> None:
+    assert precedence(TEN_O_CLOCK, 5) > precedence(TEN_O_CLOCK + 1, 0)
+    assert precedence(TEN_O_CLOCK, 5) != precedence(TEN_O_CLOCK, 6)
+    assert precedence(TEN_O_CLOCK, 2**32 - 1) > -(2**63)
+
+
+def test_the_kinds_and_the_tables_are_the_same() -> None:
+    assert set(TABLES) == set(Kind)
