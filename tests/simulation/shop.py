@@ -1,0 +1,118 @@
+"""Streams of a small shop, rules for them, and a run of them under chosen conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from random import Random
+from typing import Any
+
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from pipeline.domain.events import ChannelEvent, Item
+from pipeline.domain.identity_config import IdentityConfig
+from pipeline.domain.rules import Rule, Rules
+from pipeline.domain.triggers import RULES
+from pipeline.settings import Settings
+from pipeline.simulation import Conditions, Simulation
+from pipeline.streaming.memory_lane import Crashes
+
+TEN = 1_795_514_400_000
+"""2026-11-24T10:00:00Z."""
+MINUTE = 60_000
+
+CARTS = Rules(
+    "test", (Rule("cart_reminder", "abandoned_cart", RULES["abandoned_cart"].config_type(delay_ms=MINUTE * 30)),)
+)
+
+EVENT_TYPES = (
+    "product_viewed",
+    "product_added",
+    "product_added",
+    "product_removed",
+    "cart_updated",
+    "cart_emptied",
+    "checkout_started",
+    "order_completed",
+)
+
+
+def played(
+    events: Iterable[ChannelEvent],
+    rules: Rules = CARTS,
+    until_ms: int | None = None,
+    crashes: Crashes | None = None,
+    **conditions: Any,
+) -> Simulation:
+    """Return the simulation after `events`."""
+    simulation = Simulation(Settings(), rules, IdentityConfig(), Conditions(**conditions), crashes=crashes)
+    simulation.play(map(simulation.read, events), until_ms)
+    return simulation
+
+
+def results(simulation: Simulation) -> dict[str, object]:
+    """Return everything that must not depend on how a stream was delivered."""
+    return {
+        "triggers": [trigger.trigger_id for trigger in simulation.triggers()],
+        "decisions": simulation.decisions(),
+        "identity": sorted(
+            (change.tenant, change.kind, change.value, change.change, change.customer_id, change.reason)
+            for change in simulation.identity_changes()
+        ),
+        "customers": simulation.customer_lines(),
+        "products": simulation.product_lines(),
+        "triggers_digest": simulation.triggers_digest(),
+        "state_digest": simulation.state_digest(),
+        "events": simulation.distinct_events(),
+    }
+
+
+def shop_stream(seed: int, count: int, same_instant: float = 0.3) -> list[ChannelEvent]:
+    """Return a time-ordered stream over two tenants, three channels, a dozen customers who log in now and then."""
+    random = Random(seed)
+    at_ms = TEN
+    events = []
+    for number in range(count):
+        if random.random() >= same_instant:
+            at_ms += random.choice((1, 1_000, MINUTE, 5 * MINUTE))
+        events.append(_event(number, at_ms, random.randrange, random.choice))
+    return events
+
+
+@st.composite
+def shop_streams(draw: st.DrawFn, max_size: int = 40) -> list[ChannelEvent]:
+    """Draw such a stream, in a form that shrinks."""
+
+    def below(limit: int) -> int:
+        return draw(st.integers(0, limit - 1))
+
+    def choice(options: tuple[Any, ...]) -> Any:
+        return draw(st.sampled_from(options))
+
+    at_ms = TEN
+    events = []
+    for number in range(draw(st.integers(1, max_size))):
+        at_ms += choice((0, 1, MINUTE, 20 * MINUTE, 40 * MINUTE))
+        events.append(_event(number, at_ms, below, choice))
+    return events
+
+
+def _event(
+    number: int, at_ms: int, below: Callable[[int], int], choice: Callable[[tuple[Any, ...]], Any]
+) -> ChannelEvent:
+    customer = below(6)
+    known = choice((("account",), ("cookie",), ("account", "cookie"), ("email", "cookie"), ("account", "email")))
+    values = {"account": f"u-{customer}", "email": f"{customer}@example.com", "cookie": f"c-{customer + below(3)}"}
+    event_type = choice(EVENT_TYPES)
+    items = tuple(Item(f"SKU-{below(6)}", 1 + below(3), 1_999, "EUR") for _ in range(1 + below(2)))
+    event = ChannelEvent(
+        f"e-{number}",
+        event_type,
+        choice(("web", "app", "pos")),
+        at_ms,
+        {kind: values[kind] for kind in known},
+        choice(("north", "south")),
+        cart_id=choice(("c1", "c2", None)),
+        items=items,
+    )
+    return replace(event, order_id=f"o-{number}") if event_type == "order_completed" else event

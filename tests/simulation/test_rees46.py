@@ -1,0 +1,60 @@
+"""A real shop's stream, where the data is at hand, against figures counted by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from pipeline.domain.events import ChannelEvent
+from pipeline.domain.rules import Rule, Rules
+from pipeline.domain.triggers import RULES
+from pipeline.sources.rees46 import Rees46
+from tests.simulation.shop import MINUTE, played, results
+
+REES46 = Path(__file__).parents[3] / "shared" / "data" / "rees46" / "events_dev.csv"
+END_MS = 1_569_898_200_000
+"""2019-10-01T02:50:00Z."""
+
+pytestmark = pytest.mark.skipif(not REES46.exists(), reason=f"the REES46 sample is not at {REES46}")
+
+
+def rules(minutes: int) -> Rules:
+    config = RULES["abandoned_cart"].config_type
+    return Rules("test", (Rule("abandoned", "abandoned_cart", config(delay_ms=minutes * MINUTE)),))
+
+
+@pytest.fixture(scope="module")
+def events() -> list[ChannelEvent]:
+    return [event for event in Rees46().read(REES46) if isinstance(event, ChannelEvent)]
+
+
+@pytest.mark.parametrize(("minutes", "abandoned"), [(5, 22), (10, 14), (20, 6)])
+def test_the_abandoned_carts_of_a_morning_are_those_counted_by_hand(
+    events: list[ChannelEvent], minutes: int, abandoned: int
+) -> None:
+    simulation = played(events, rules(minutes), END_MS)
+
+    assert [trigger.status for trigger in simulation.triggers()] == ["fired"] * abandoned
+    assert (len(events), simulation.distinct_events(), simulation.duplicates()) == (8_746, 8_743, 3)
+    spend = [msgspec.json.decode(line)["spend_minor"] for line in simulation.customer_lines()]
+    assert sum(customer.get("USD", 0) for customer in spend) == 2_831_224
+    assert len(spend) == 2_256
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        {"partitions": 8},
+        {"partitions": 3, "seed": 1, "duplicate": 0.1, "shuffle": 50},
+        {"partitions": 5, "seed": 2, "crash": 0.2},
+    ],
+)
+def test_the_real_stream_gives_the_same_however_it_is_delivered(
+    events: list[ChannelEvent], conditions: dict[str, Any]
+) -> None:
+    straight = played(events, rules(5), END_MS)
+
+    assert results(played(events, rules(5), END_MS, **conditions)) == results(straight)
