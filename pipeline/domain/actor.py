@@ -17,8 +17,8 @@ class Actor(Protocol[State, Received]):
     `handle` answers what one message changes and causes. `now_ms` is the message's logical time (when the broker
     took the event it goes back to), never the wall clock.
     `wakes_at` is the earliest time (ms) at which this state wants `wake`, or None.
-    `wake` is called when the partition's clock has reached `clock_ms` ≥ `wakes_at(state)` and must leave a state
-    whose `wakes_at` lies after `clock_ms`, or is None.
+    `wake` is called when the partition's clock has reached `clock_ms` ≥ `wakes_at(state)`, again and again until it
+    leaves a state whose `wakes_at` lies after `clock_ms`, or is None; each call must come closer to that.
     All three are deterministic. A state of None is an absent key; returning None removes it.
     """
 

@@ -28,7 +28,8 @@ def _product_added(
 
     def add(cart: Cart) -> Cart:
         added, over = carts.changed(cart, event.items, 1, at_ms)
-        draft.evicted.extend(["cart_lines"] * over)
+        if over:
+            draft.evicted.add("cart_lines")
         return added
 
     return _cart_changed(draft, event, at_ms, add, effects, distinct_skus(event.items))
@@ -43,7 +44,8 @@ def _product_removed(
 
     def remove(cart: Cart) -> Cart:
         removed, over = carts.changed(cart, event.items, -1, at_ms)
-        draft.evicted.extend(["cart_lines"] * over)
+        if over:
+            draft.evicted.add("cart_lines")
         return removed
 
     return _cart_changed(draft, event, at_ms, remove, effects)
@@ -54,7 +56,8 @@ def _cart_updated(
 ) -> Change | None:
     def tell(cart: Cart) -> Cart:
         told, over = carts.replaced(cart, event.items, event.amount_minor, event.currency, at_ms)
-        draft.evicted.extend(["cart_lines"] * over)
+        if over:
+            draft.evicted.add("cart_lines")
         return told
 
     return _cart_changed(draft, event, at_ms, tell, effects)

@@ -36,6 +36,10 @@ Clock = Literal["wall", "event"]
 AHEAD_MS = HOUR_MS
 """How far an event's time may lie ahead of its arrival: clocks of phones and tills are minutes off, not hours."""
 
+EFFECTS_PER_WAKE = 256
+"""After so many effects a wake leaves the rest to the next one: a unit of work, and what one message may cause, are
+bounded, while one customer may have thousands of events waiting when the event clock leaps."""
+
 BEHIND_MS = 7 * DAY_MS
 """How old an event may be on arrival and still have "just happened": an app that was offline for a holiday."""
 
@@ -66,7 +70,7 @@ class CustomerActor:
                 return None, (Count("answers_dropped", "unknown_customer"),)
             draft = Draft(state)
             answered = self._complements(draft, message, now_ms)
-            return draft.state(), _with_counts(draft, answered)
+            return draft.state(), _with_counts(answered)
         if state is None:
             state = CustomerState(message.tenant, message.customer_id)
         if self._event_clock:
@@ -76,23 +80,31 @@ class CustomerActor:
         draft = Draft(state)
         effects: list[Effect] = []
         self._arrived(draft, message, message.received_at_ms, effects)
-        return draft.state(), _with_counts(draft, effects)
+        return draft.state(), _with_counts(effects)
 
     def wake(self, state: CustomerState, clock_ms: int) -> tuple[CustomerState | None, Sequence[Effect]]:
-        """Apply the events the clock has passed and fire the timers due, in the order of their times."""
+        """Apply the events the clock has passed and fire the timers due, in the order of their times.
+
+        Stops between two events when much has come of them; the rest waits for the next call.
+        """
         draft = Draft(state)
         effects: list[Effect] = []
         if state.early:
             due = [early for early in state.early if early.event.occurred_at_ms <= clock_ms]
             due.sort(key=lambda early: (early.event.occurred_at_ms, early.event.event_id, early.digest))
-            draft.early = tuple(early for early in state.early if early.event.occurred_at_ms > clock_ms)
-            draft.early_at_ms = min((early.event.occurred_at_ms for early in draft.early), default=None)
-            for early in due:
+            later = [early for early in state.early if early.event.occurred_at_ms > clock_ms]
+            draft.early = tuple(later)
+            draft.early_at_ms = min((early.event.occurred_at_ms for early in later), default=None)
+            for index, early in enumerate(due):
                 at_ms = early.event.occurred_at_ms
+                if len(effects) >= EFFECTS_PER_WAKE:
+                    draft.early = (*due[index:], *later)
+                    draft.early_at_ms = at_ms
+                    return draft.state(), _with_counts(effects)
                 self._fire_due(draft, at_ms - 1, clock_ms, effects)
                 self._arrived(draft, early, at_ms, effects)
         self._fire_due(draft, clock_ms, clock_ms, effects)
-        return draft.state(), _with_counts(draft, effects)
+        return draft.state(), _with_counts(effects)
 
     def wakes_at(self, state: CustomerState) -> int | None:
         """Return when the earliest timer is due or the earliest waiting event happened."""
@@ -121,13 +133,18 @@ class CustomerActor:
         draft.see(event.channel, at_ms, received_at_ms)
         draft.identify(message.identifiers)
         apply = APPLY.get(event.event_type)
-        if apply is None:
-            return
-        change = apply(draft, event, at_ms, None if just_happened else received_at_ms, effects)
-        if change is None:
-            return
+        if apply is not None:
+            change = apply(draft, event, at_ms, None if just_happened else received_at_ms, effects)
+            if change is not None:
+                self._consult(draft, change, just_happened, effects)
+        if draft.evicted:
+            effects.extend(Count("evictions", collection) for collection in sorted(draft.evicted))
+            draft.evicted.clear()
+
+    def _consult(self, draft: Draft, change: Change, just_happened: bool, effects: list[Effect]) -> None:
+        """Show a change to the rules that want to see it, and carry out what they answer."""
         asked: set[str] = set()
-        for logic in self._rules.for_event(event.event_type):
+        for logic in self._rules.for_event(change.event.event_type):
             for step in logic.on_event(change, draft):
                 self._take(draft, logic.rule, step, change, just_happened, asked, effects)
 
@@ -166,7 +183,7 @@ class CustomerActor:
             reason = DropReason.TOO_MANY_TIMERS
             drop = Drop(timer.subject, str(timer.generation), timer.generation, timer.caused_by, reason)
             effects.append(dropped(self._rules, timer.rule, drop, draft))
-            draft.evicted.append("timers")
+            draft.evicted.add("timers")
             return
         draft.timers = (*others, timer)
 
@@ -215,9 +232,8 @@ class CustomerActor:
         return effects
 
 
-def _with_counts(draft: Draft, effects: list[Effect]) -> list[Effect]:
-    """Add to the effects what the counters want to know: decisions by outcome and reason, evictions by collection."""
+def _with_counts(effects: list[Effect]) -> list[Effect]:
+    """Add to the effects what the counters want to know of the decisions among them: outcome and reason."""
     decisions = [e.record for e in effects if isinstance(e, Publish) and isinstance(e.record, Decision)]
     effects.extend(Count("decisions", f"{decision.outcome}_{decision.reason}") for decision in decisions)
-    effects.extend(Count("evictions", collection) for collection in draft.evicted)
     return effects

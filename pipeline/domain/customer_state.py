@@ -81,7 +81,7 @@ class CustomerState(Struct, frozen=True, array_like=True, gc=False):
 class Draft:
     """A customer being changed: the collections are copies, so the state it was made from stays as it was.
 
-    `evicted` names the collection of every entry dropped for lack of room, for the counters.
+    `evicted` names the collections that dropped or refused an entry for lack of room, for the counters.
     """
 
     __slots__ = (*CustomerState.__struct_fields__, "evicted")
@@ -106,7 +106,7 @@ class Draft:
     recent: bytes
     early: tuple[Arrived, ...]
     early_at_ms: int | None
-    evicted: list[str]
+    evicted: set[str]
 
     def __init__(self, state: CustomerState) -> None:
         """Copy what may be changed in place."""
@@ -130,7 +130,7 @@ class Draft:
         self.recent = state.recent
         self.early = state.early
         self.early_at_ms = state.early_at_ms
-        self.evicted = []
+        self.evicted = set()
 
     def state(self) -> CustomerState:
         """Return the customer as changed. The draft must not be used after."""
@@ -172,7 +172,7 @@ class Draft:
         elif len(self.channels) < CHANNELS_KEPT:
             self.channels[channel] = Seen(1, at_ms)
         else:
-            self.evicted.append("channels")
+            self.evicted.add("channels")
 
     def identify(self, identifiers: tuple[tuple[str, str], ...]) -> None:
         """Note identifiers; the latest seen of a kind is the last of its values."""
@@ -180,13 +180,13 @@ class Draft:
             values = self.identifiers.get(kind)
             if values is None:
                 if len(self.identifiers) >= KINDS_KEPT:
-                    self.evicted.append("identifiers")
+                    self.evicted.add("identifiers")
                     continue
                 self.identifiers[kind] = (value,)
             elif values[-1] != value:
                 kept = (*(known for known in values if known != value), value)
                 if len(kept) > IDENTIFIERS_PER_KIND:
-                    self.evicted.append("identifiers")
+                    self.evicted.add("identifiers")
                 self.identifiers[kind] = kept[-IDENTIFIERS_PER_KIND:]
 
     def put_cart(self, cart_id: str, cart: Cart) -> None:
@@ -202,7 +202,7 @@ class Draft:
                 ),
             )
             del self.carts[oldest]
-            self.evicted.append("carts")
+            self.evicted.add("carts")
 
     def put_order(self, order_id: str, order: Order) -> None:
         """Keep an order, and bring what was spent and what is owned in line with it."""
@@ -212,11 +212,11 @@ class Draft:
             if spent or order.amount_minor is not None:
                 self.spend_minor[order.currency] = self.spend_minor.get(order.currency, 0) + spent
         else:
-            self.evicted.append("spend_minor")
+            self.evicted.add("spend_minor")
         self.orders[order_id] = order
         if len(self.orders) > ORDERS_KEPT:
             del self.orders[min(self.orders, key=lambda other: (self.orders[other].at_ms, other))]
-            self.evicted.append("orders")
+            self.evicted.add("orders")
         if order.is_kept:
             self._own(order)
         elif before is not None and before.is_kept:
@@ -235,11 +235,11 @@ class Draft:
         self.cooldowns[rule] = max(at_ms, self.cooldowns.get(rule, at_ms))
         if len(self.cooldowns) > COOLDOWNS_KEPT:
             del self.cooldowns[min(self.cooldowns, key=lambda other: (self.cooldowns[other], other))]
-            self.evicted.append("cooldowns")
+            self.evicted.add("cooldowns")
 
     def _own(self, order: Order) -> None:
         for sku in order.skus:
             self.owned[sku] = max(order.at_ms, self.owned.get(sku, order.at_ms))
         while len(self.owned) > OWNED_KEPT:
             del self.owned[min(self.owned, key=lambda sku: (self.owned[sku], sku))]
-            self.evicted.append("owned")
+            self.evicted.add("owned")

@@ -154,7 +154,7 @@ class Kind:
         return ()
 
     def on_time(self, timer: Timer, customer: CustomerView) -> Proposal | Drop:
-        """Answer a timer that has come due."""
+        """Answer a timer that has come due. A kind without timers meets one when a rule's kind was changed."""
         return Drop(timer.subject, str(timer.generation), timer.due_at_ms, timer.caused_by, DropReason.RULE_REMOVED)
 
     def on_complements(self, answer: Complements, customer: CustomerView) -> Proposal | Drop | None:

@@ -159,10 +159,9 @@ class Story:
             due = self.actor.wakes_at(self.state)
             if due is None or due > self._now_ms:
                 return
-            self._keep(*self.actor.wake(self.state, self._now_ms))
-            assert self.state is not None
-            again = self.actor.wakes_at(self.state)
-            assert again is None or again > self._now_ms
+            before = self.state
+            self._keep(*self.actor.wake(before, self._now_ms))
+            assert self.state != before
 
     def _keep(self, state: CustomerState | None, effects: Sequence[Effect]) -> None:
         assert state is not None

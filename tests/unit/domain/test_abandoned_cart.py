@@ -213,3 +213,10 @@ def test_each_change_that_is_left_alone_is_reminded_of_under_an_id_of_its_own() 
 
     assert story.fired == [("11:00", "abandoned_cart"), ("12:30", "abandoned_cart")]
     assert len({trigger.trigger_id for trigger in story.triggers}) == 2
+
+
+def test_a_cart_of_thousands_of_lines_keeps_a_hundred_and_is_counted_once() -> None:
+    story = Story(abandoned_cart("1h")).at("10:00", cart_updated(*(item(f"S{number:04d}") for number in range(5_000))))
+
+    assert len(story.at("11:00").triggers[0].items) == 100
+    assert story.counted("evictions") == ["cart_lines"]

@@ -127,10 +127,11 @@ def test_ten_thousand_waiting_events_of_one_customer_take_no_quadratic_time() ->
             state, _ = actor.handle(state, message, event.occurred_at_ms)
             assert state is not None
             actor.wakes_at(state)
+        while state is not None and actor.wakes_at(state) is not None:
+            state, effects = actor.wake(state, END)
+            assert len(effects) <= 1_024
         assert state is not None
-        woken, _ = actor.wake(state, END)
-        assert woken is not None
-        assert woken.events == count
+        assert state.events == count
         return perf_counter() - start
 
     # Ten times the events may take ten times as long, with room for a busy machine; a quadratic way takes a hundred.

@@ -168,6 +168,7 @@ def test_a_hundred_thousand_events_leave_the_state_of_one_customer_bounded() -> 
             state, effects = actor.handle(state, answer, now)
             assert state is not None
             assert any(isinstance(e, Publish) and isinstance(e.record, Trigger) for e in effects)
+        assert len(effects) <= 256
         due = actor.wakes_at(state)
         if due is not None and due <= now:
             state, _ = actor.wake(state, now)
