@@ -96,7 +96,7 @@ class MemoryBus:
             if due_ms is None or due_ms > clock_ms:
                 break
             self.clock_ms = max(self.clock_ms, due_ms)
-            due = [lane for wakes_at, lane in wakes if wakes_at <= due_ms]
+            due = [lane for wakes_at, lane in wakes if wakes_at <= self.clock_ms]
             if self._random is not None:
                 self._random.shuffle(due)
             for lane in due:
