@@ -1,4 +1,8 @@
-"""Rule kinds: one file each, and the table a rules file may choose from."""
+"""Rule kinds: one file each, and the table a rules file may choose from.
+
+To add one: a file here with a `Config` and a `Kind` (see `kind.py`), a line in `RULES`, an example in
+`deploy/rules.yaml`, a test that tells its story. The contract suite takes it up by itself.
+"""
 
 from __future__ import annotations
 

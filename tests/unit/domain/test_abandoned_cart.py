@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from pipeline.domain.events import Item
 from tests.unit.domain.story import (
     Story,
     abandoned_cart,
+    at_ms,
     cart_emptied,
     cart_updated,
     event,
@@ -220,3 +223,11 @@ def test_a_cart_of_thousands_of_lines_keeps_a_hundred_and_is_counted_once() -> N
 
     assert len(story.at("11:00").triggers[0].items) == 100
     assert story.counted("evictions") == ["cart_lines"]
+
+
+def test_b18_a_backlog_that_holds_the_cart_and_then_its_purchase_reminds_of_nothing() -> None:
+    story = Story(abandoned_cart("1h"))
+    for told, happened in ((product_added("A", event_id="a"), "10:00"), (order_completed("A", event_id="b"), "11:30")):
+        story.tell(replace(told, occurred_at_ms=at_ms(happened)), at_ms("12:30"))
+
+    assert story.at("12:31").decisions == [("11:30", "dropped", "bought")]

@@ -134,6 +134,17 @@ def test_each_decision_has_an_id_of_its_own_and_names_what_it_is_about() -> None
     assert (fired.rules_version, fired.tenant, fired.customer_id) == ("test", "default", "customer-1")
 
 
+def test_b37_two_tenants_with_equal_customers_and_carts_never_share_an_id() -> None:
+    ids: set[str | None] = set()
+    for tenant in ("north", "south"):
+        story = Story(abandoned_cart()).at("10:00", product_added("A", tenant=tenant)).at("11:00")
+        (decision,) = [record for record in story.records if isinstance(record, Decision)]
+        ids |= {decision.decision_id, decision.trigger_id}
+        assert {record.tenant for record in story.records} == {tenant}
+
+    assert len(ids) == 4
+
+
 @pytest.mark.parametrize("channel", sorted(ADDRESS_KIND))
 def test_every_channel_a_rule_may_use_is_reached_by_its_kind_of_identifier(channel: str) -> None:
     identifiers = {ADDRESS_KIND[channel]: "it"}
