@@ -21,12 +21,29 @@ ARRIVED_TAG: Final = Arrived.__struct_config__.tag
 class Message(Protocol):
     """What `rows_of` needs of a consumed message; kafka-python's records have it."""
 
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
+    @property
+    def topic(self) -> str:
+        """Its topic, with the prefix."""
+
+    @property
+    def partition(self) -> int:
+        """Its partition."""
+
+    @property
+    def offset(self) -> int:
+        """Its place in the partition."""
+
+    @property
+    def timestamp(self) -> int:
+        """When the broker took it (ms)."""
+
+    @property
+    def key(self) -> bytes | None:
+        """Its key."""
+
+    @property
+    def value(self) -> bytes | None:
+        """Its bytes; None for a tombstone."""
 
 
 class Intake:

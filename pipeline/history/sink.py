@@ -33,6 +33,7 @@ POLL_MESSAGES: Final = 200
 POLL_MS: Final = 200  # how soon a stop is noticed
 RETRY_SECONDS: Final = (0.5, 1.0, 2.0, 5.0)  # then always the last
 COMPLAIN_EVERY_SECONDS: Final = 30.0
+BOOTSTRAP_TIMEOUT_MS: Final = 5_000
 COMMIT_TIMEOUT_MS: Final = 10_000
 NEW_TOPICS_MS: Final = 5_000  # a new rule's topic is found within this
 
@@ -53,6 +54,7 @@ def consumer_for(settings: Settings) -> KafkaConsumer:
         fetch_max_bytes=FETCH_BYTES,
         max_poll_records=POLL_MESSAGES,
         metadata_max_age_ms=NEW_TOPICS_MS,
+        bootstrap_timeout_ms=BOOTSTRAP_TIMEOUT_MS,
         fetch_max_wait_ms=POLL_MS,
     )
     exact = (intake.inbox, intake.decisions, intake.identity_changes, intake.dead_letters)

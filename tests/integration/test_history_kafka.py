@@ -1,0 +1,326 @@
+"""`omni history` between a real Kafka and a real database: nothing lost, nothing shown twice, whatever dies when."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+
+from pipeline.broker.local import LocalKafka
+from pipeline.broker.topic_admin import create_topics
+from pipeline.history.engine import HistoryUnavailable, QueryRefused
+from pipeline.history.reader import open_reader
+from pipeline.settings import PROJECT_DIR, Settings, load_settings
+from pipeline.streaming.envelope import Entry, Envelope, encode
+from pipeline.streaming.envelope import position as envelope_position
+from pipeline.topics import inbox_topic, prefixed, topics, trigger_topic
+from pipeline.wire.records import encode_record
+from tests.clickhouse_server import ClickhouseServer
+from tests.history_rows import CHANGE, DECISION, LETTER, TRIGGER, arrived
+
+pytestmark = [pytest.mark.kafka, pytest.mark.clickhouse]
+
+PARTITIONS = 4
+PATIENCE_SECONDS = 60.0
+ORDERS = "SELECT count(), sum(items_total_minor) FROM events WHERE event_type = 'order_completed'"
+
+# The sink as `omni history` runs it, but killed at the moment it would commit.
+KILLED_BEFORE_COMMIT = """
+import os, signal, threading
+from pipeline.history.intake import Intake
+from pipeline.history.sink import Sink, consumer_for
+from pipeline.history.writer import open_history
+from pipeline.settings import load_settings
+settings = load_settings()
+consumer = consumer_for(settings)
+consumer.commit = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+Sink(consumer, Intake(settings), lambda: open_history(settings)).run(threading.Event())
+"""
+
+
+class Shop:
+    """Fills the topics that history reads, as the workers would."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.sent = 0
+        self._producer = KafkaProducer(bootstrap_servers=settings.bootstrap, acks="all", linger_ms=5)
+
+    def events(self, count: int, per_envelope: int = 20) -> None:
+        """Send `count` orders of 104.99, no two with the same id."""
+        topic = inbox_topic(self.settings, "customer")
+        for start in range(self.sent, self.sent + count, per_envelope):
+            numbers = range(start, min(start + per_envelope, self.sent + count))
+            entries = [Entry(envelope_position(number), "key", 0, arrived(f"e-{number}")) for number in numbers]
+            partition = start // per_envelope % PARTITIONS
+            self._producer.send(topic, encode(Envelope("channel.web/0", 0, 0, entries)), partition=partition)
+        self.sent += count
+        self._producer.flush()
+
+    def record(self, topic: str, value: bytes) -> None:
+        self._producer.send(topic, value)
+        self._producer.flush()
+
+    def close(self) -> None:
+        self._producer.close()
+
+
+@pytest.fixture
+def settings(kafka: LocalKafka, prefix: str, tmp_path: Path) -> Settings:
+    made = load_settings(
+        environ={},
+        bootstrap=kafka.bootstrap,
+        topic_prefix=prefix,
+        partitions=PARTITIONS,
+        channels=("web",),
+        data_dir=tmp_path / "data",
+    )
+    create_topics(kafka.bootstrap, topics(made, ["cart_reminder"]))
+    return made
+
+
+@pytest.fixture
+def shop(settings: Settings) -> Iterator[Shop]:
+    shop = Shop(settings)
+    yield shop
+    shop.close()
+
+
+StartHistory = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def start_history(settings: Settings, environment: dict[str, str], tmp_path: Path) -> Iterator[StartHistory]:
+    """Start `omni history` (or `script` in its place); whatever still runs at the end is killed."""
+    started: list[subprocess.Popen[bytes]] = []
+    given = environment | {
+        "KAFKA_BOOTSTRAP": str(settings.bootstrap),
+        "PIPELINE_TOPIC_PREFIX": settings.topic_prefix,
+        "PIPELINE_PARTITIONS": str(PARTITIONS),
+    }
+
+    def start(script: str | None = None, **variables: str) -> subprocess.Popen[bytes]:
+        words = ["-c", script] if script else ["-m", "pipeline", "history"]
+        with (tmp_path / "history.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, *words], env=given | variables, cwd=PROJECT_DIR, stdout=log, stderr=log
+            )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+    sys.stderr.write((tmp_path / "history.log").read_text())
+
+
+def asked(settings: Settings, sql: str) -> list[list[Any]] | None:
+    """The answer, or None while there is no history, or not that table, yet."""
+    try:
+        reader = open_reader(settings, wait_seconds=5)
+    except HistoryUnavailable:
+        return None
+    try:
+        return reader.query(sql).rows
+    except (HistoryUnavailable, QueryRefused):
+        return None
+    finally:
+        reader.close()
+
+
+def until(settings: Settings, sql: str, wanted: list[list[Any]]) -> None:
+    """Ask until the answer is the wanted one."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (found := asked(settings, sql)) != wanted:
+        assert time.monotonic() < deadline, f"{sql}: {found}, wanted {wanted}"
+        time.sleep(0.1)
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def uncommitted(settings: Settings, topic: str) -> int:
+    """How many messages of `topic` the group would read again."""
+    consumer = KafkaConsumer(
+        bootstrap_servers=settings.bootstrap, group_id=f"{settings.topic_prefix}{settings.app_id}-history"
+    )
+    places = [TopicPartition(topic, partition) for partition in range(PARTITIONS)]
+    ends = consumer.end_offsets(places)
+    left = sum(ends[place] - (consumer.committed(place) or 0) for place in places)
+    consumer.close(autocommit=False)
+    return int(left)
+
+
+def test_what_the_workers_publish_becomes_rows_that_can_be_asked_for_while_history_runs(
+    settings: Settings, shop: Shop, start_history: StartHistory
+) -> None:
+    history = start_history()
+    shop.events(100)
+    shop.record(trigger_topic(settings, "cart_reminder"), encode_record(TRIGGER))
+    shop.record(prefixed(settings, "decisions"), encode_record(DECISION))
+    shop.record(prefixed(settings, "identity.changes"), encode_record(CHANGE))
+    shop.record(prefixed(settings, "deadletter"), encode_record(LETTER))
+    shop.record(prefixed(settings, "decisions"), b"no decision")
+
+    until(settings, ORDERS, [[100, 100 * 10_499]])
+    until(settings, "SELECT rule FROM triggers", [["cart_reminder"]])
+    until(settings, "SELECT reason FROM decisions", [["bought"]])
+    until(settings, "SELECT value FROM identity_changes", [["c-9"]])
+    until(settings, "SELECT reason, count() FROM dead_letters GROUP BY reason", [["undecodable", 2]])
+    assert history.poll() is None
+
+    history.send_signal(signal.SIGTERM)
+
+    assert history.wait(timeout=30) == 0
+    assert uncommitted(settings, inbox_topic(settings, "customer")) == 0
+    assert uncommitted(settings, prefixed(settings, "decisions")) == 0
+
+
+def test_killed_between_insert_and_commit_it_shows_every_row_once(
+    settings: Settings, shop: Shop, start_history: StartHistory
+) -> None:
+    shop.events(200)
+
+    killed = start_history(KILLED_BEFORE_COMMIT)
+    assert killed.wait(timeout=PATIENCE_SECONDS) == -signal.SIGKILL
+    stored = asked(settings, "SELECT count() FROM events_log")
+    assert stored is not None
+    assert stored[0][0] > 0
+    assert uncommitted(settings, inbox_topic(settings, "customer")) == 10
+
+    again = start_history(KILLED_BEFORE_COMMIT)
+    assert again.wait(timeout=PATIENCE_SECONDS) == -signal.SIGKILL
+    start_history()
+    until(settings, ORDERS, [[200, 200 * 10_499]])
+    assert asked(settings, "SELECT count() FROM event_conflicts") == [[0]]
+
+
+def test_b38_killed_at_random_moments_it_loses_nothing_and_shows_nothing_twice(
+    settings: Settings, shop: Shop, start_history: StartHistory
+) -> None:
+    chance = random.Random(38)
+    for _ in range(5):
+        history = start_history()
+        until_alive = time.monotonic() + chance.uniform(1.5, 4.0)
+        while time.monotonic() < until_alive:
+            shop.events(40)
+            time.sleep(0.02)
+        history.kill()
+        history.wait()
+    start_history()
+
+    until(settings, ORDERS, [[shop.sent, shop.sent * 10_499]])
+
+
+def test_b35_a_database_that_is_away_costs_delay_and_nothing_else(
+    settings: Settings, shop: Shop, start_history: StartHistory, tmp_path: Path
+) -> None:
+    folder = tmp_path / "clickhouse"
+    folder.mkdir()
+    server = ClickhouseServer(folder)
+    url = server.url("omni")
+    there = settings.replace(clickhouse_url=url)
+    server.kill()
+    try:
+        history = start_history(PIPELINE_CLICKHOUSE_URL=url)  # begins before the server does
+        wait_for(lambda: "waiting for it" in (tmp_path / "history.log").read_text())
+        shop.events(200)
+        server.start()
+        until(there, ORDERS, [[200, 200 * 10_499]])
+
+        server.kill()
+        for _ in range(20):
+            shop.events(100)
+            time.sleep(0.05)
+        server.start()
+        until(there, ORDERS, [[shop.sent, shop.sent * 10_499]])
+
+        server.stop()
+        shop.events(100)
+        history.send_signal(signal.SIGTERM)  # stops though it cannot store what it holds
+        assert history.wait(timeout=30) == 0
+        server.start()
+        start_history(PIPELINE_CLICKHOUSE_URL=url)
+        until(there, ORDERS, [[shop.sent, shop.sent * 10_499]])
+    finally:
+        server.kill()
+
+
+def test_two_history_processes_share_the_partitions_of_one_server_and_one_may_leave(
+    settings: Settings, shop: Shop, start_history: StartHistory, clickhouse: ClickhouseServer, prefix: str
+) -> None:
+    url = clickhouse.url("shared_" + prefix.rstrip(".").rpartition("-")[2])
+    there = settings.replace(clickhouse_url=url)
+    first, second = start_history(PIPELINE_CLICKHOUSE_URL=url), start_history(PIPELINE_CLICKHOUSE_URL=url)
+    shop.events(400)
+    until(there, ORDERS, [[400, 400 * 10_499]])
+
+    first.kill()
+    shop.events(400)
+
+    until(there, ORDERS, [[800, 800 * 10_499]])
+    assert second.poll() is None
+
+
+def test_the_triggers_of_a_rule_made_later_are_found(
+    settings: Settings, shop: Shop, start_history: StartHistory
+) -> None:
+    start_history()
+    shop.events(1)
+    until(settings, ORDERS, [[1, 10_499]])
+
+    create_topics(str(settings.bootstrap), topics(settings, ["cart_reminder", "win_back"]))
+    shop.record(trigger_topic(settings, "win_back"), encode_record(_with_rule("win_back")))
+
+    until(settings, "SELECT rule FROM triggers", [["win_back"]])
+
+
+def test_a_row_is_there_within_a_second_and_a_half_when_it_is_quiet(
+    settings: Settings, shop: Shop, start_history: StartHistory
+) -> None:
+    start_history()
+    shop.events(1)
+    until(settings, ORDERS, [[1, 10_499]])
+    delays = []
+    for number in range(2, 5):
+        began = time.monotonic()
+        shop.events(1)
+        until(settings, ORDERS, [[number, number * 10_499]])
+        delays.append(time.monotonic() - began)
+
+    assert sorted(delays)[1] < 1.5, delays
+
+
+def test_without_a_broker_it_says_so_and_stops_with_status_3(environment: dict[str, str], tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", "history", "--bootstrap", "127.0.0.1:1"],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 3
+    assert "127.0.0.1:1" in done.stderr
+    assert done.stdout == ""
+
+
+def _with_rule(rule: str) -> Any:
+    fields = {name: getattr(TRIGGER, name) for name in TRIGGER.__struct_fields__}
+    return type(TRIGGER)(**fields | {"rule": rule})
