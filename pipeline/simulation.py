@@ -18,7 +18,7 @@ from pipeline.agents.ingest import ChannelReader
 from pipeline.agents.topology import InstallationTopology
 from pipeline.domain.actor import Actor
 from pipeline.domain.customer import CustomerActor
-from pipeline.domain.customer_json import customer_json
+from pipeline.domain.customer_json import Json, customer_json
 from pipeline.domain.events import ChannelEvent
 from pipeline.domain.identity import IdentityActor
 from pipeline.domain.identity_config import IdentityConfig
@@ -106,6 +106,7 @@ class Simulation:
             conditions.duplicate,
         )
         self._records: dict[tuple[bytes, str], tuple[Published, bytes]] = {}
+        self._lines: dict[str, list[bytes]] = {}
         #: Events handed over, repeats included; events after the end, which were not played.
         self.handed_over = 0
         self.left_out = 0
@@ -133,6 +134,7 @@ class Simulation:
             progress(self.handed_over)
         self._round(disturbance.left_over(), newest_ms)
         if until_ms is not None:
+            self._lines.clear()
             self.bus.advance(until_ms)
 
     def _until(self, stream: Iterable[Ingested], until_ms: int | None) -> Iterator[Ingested]:
@@ -144,6 +146,7 @@ class Simulation:
 
     def _round(self, events: list[Ingested], newest_ms: int) -> None:
         self.handed_over += sum(event.message is not None for event in events)
+        self._lines.clear()
         self.bus.put(events)
         self.bus.advance(newest_ms)
 
@@ -188,11 +191,16 @@ class Simulation:
 
     def customer_lines(self) -> list[bytes]:
         """Return every customer as a line of canonical JSON, sorted."""
-        return sorted(_canonical(customer_json(state)) for _, state in self.bus.states("customer"))
+        return self._lines_of("customer", customer_json)
 
     def product_lines(self) -> list[bytes]:
         """Return every product as a line of canonical JSON, sorted."""
-        return sorted(_canonical(product_json(state)) for _, state in self.bus.states("product"))
+        return self._lines_of("product", product_json)
+
+    def _lines_of(self, actor: str, as_json: Callable[[Any], dict[str, Json]]) -> list[bytes]:
+        if actor not in self._lines:
+            self._lines[actor] = sorted(_canonical(as_json(state)) for _, state in self.bus.states(actor))
+        return self._lines[actor]
 
     def distinct_events(self) -> int:
         """Return how many events were counted, each once."""

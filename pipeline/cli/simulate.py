@@ -15,7 +15,7 @@ from pipeline.cli.progress import Progress
 from pipeline.cli.simulate_input import Input
 from pipeline.cli.simulate_output import Recorder, Summary, summarise, write_folder
 from pipeline.domain.errors import InvalidEvent
-from pipeline.history.engine import HistoryUnavailable
+from pipeline.history.engine import HistoryUnavailable, QueryRefused
 from pipeline.history.writer import HistoryWriter, open_history
 from pipeline.identity_file import IdentityFileError, load_identity
 from pipeline.rules_file import RulesFileError, load_rules
@@ -123,6 +123,8 @@ def _open(path: Path) -> HistoryWriter:
         return open_history(path)
     except HistoryUnavailable as error:
         raise CommandError(str(error), UNREACHABLE) from None
+    except QueryRefused as error:
+        raise CommandError(f"{path}: its tables cannot be brought up to date: {error}. Name a new folder.") from None
 
 
 def _print(summary: Summary, folder: Path | None) -> None:
