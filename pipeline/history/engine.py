@@ -60,6 +60,8 @@ class Engine(Reader, Protocol):
 MAX_ANSWER_ROWS = 1_000_000
 """An answer is held in memory whole: a question with more rows than this is refused, with the advice to narrow it."""
 MAX_QUERY_SECONDS = 600
+MAX_REASON = 600
+"""A database repeats the whole statement in what it says; this many characters of that are enough."""
 
 
 def limits() -> dict[str, int | str]:
@@ -76,4 +78,5 @@ def first_line(error: BaseException) -> str:
     """Return a database error as one readable line, without its stack trace and its list of all that was possible."""
     text = str(error).split("Stack trace:")[0].split(". Expected one of:")[0].strip()
     line = text.splitlines()[0] if text else type(error).__name__
-    return line.rpartition("DB::Exception: ")[2] or line
+    reason = line.rpartition("DB::Exception: ")[2] or line
+    return reason if len(reason) <= MAX_REASON else reason[: MAX_REASON - 1] + "…"

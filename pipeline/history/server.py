@@ -126,8 +126,7 @@ class Server:
 
 
 def _reason(error: ServerException) -> str:
-    text = str(error.message).split("Stack trace:")[0].split(". Expected one of:")[0].strip()
-    return f"{text.removeprefix('DB::Exception: ')} (code {error.code})"
+    return f"{first_line(Exception(error.message))} (code {error.code})"
 
 
 def plain(value: Any) -> Any:

@@ -131,8 +131,12 @@ def test_b20_another_content_under_a_used_id_replaces_nothing_and_stays_visible(
     kept = history.engine.query("SELECT digest, items_total_minor FROM events WHERE event_id = 'e-1'").rows
     assert kept == [[900, 10_499]]
     assert one(history, f"SELECT count() FROM events WHERE occurred_at_ms < {TEN_O_CLOCK}") == 0
-    conflicts = history.engine.query("SELECT digest, kept, position FROM event_conflicts ORDER BY position").rows
-    assert conflicts == [[900, 1, 1], [5, 0, 2]]
+    columns = "tenant, event_id, digest, kept, source, position, received_at_ms"
+    conflicts = history.engine.query(f"SELECT {columns} FROM event_conflicts ORDER BY position").rows
+    assert conflicts == [
+        ["default", "e-1", 900, 1, "channel.web/3", 1, TEN_O_CLOCK + 40],
+        ["default", "e-1", 5, 0, "channel.web/3", 2, TEN_O_CLOCK + 41],
+    ]
 
 
 def test_two_tenants_with_the_same_ids_stay_apart(history: HistoryWriter) -> None:

@@ -50,43 +50,49 @@ CREATE VIEW IF NOT EXISTS events AS
 SELECT *, @time(occurred_at_ms) AS occurred_at, @time(received_at_ms) AS received_at
 FROM events_log FINAL;
 
--- Every content that came under an event id: the same id with another content must not vanish without a trace.
+-- Every content that came under an event id, in as few bytes as will do (the id as a hash): the same id with another
+-- content must not vanish without a trace. `source` and `position` say where the other content is to be read.
 CREATE TABLE IF NOT EXISTS event_contents_log
 (
-    tenant @word,
-    event_id String,
+    event_hash UInt64,
     digest UInt32,
     precedence Int64,
-    customer_id String,
-    event_type @word,
-    channel @word,
-    occurred_at_ms Int64,
-    received_at_ms Int64,
-    order_id String,
-    items_total_minor Int64,
     source @word,
     position Int64
 )
 ENGINE = ReplacingMergeTree(precedence)
-ORDER BY (tenant, event_id, digest)
+ORDER BY (event_hash, digest)
 @durable;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS event_contents_feed TO event_contents_log AS
-SELECT
-    tenant, event_id, digest, precedence, customer_id, event_type, channel, occurred_at_ms, received_at_ms, order_id,
-    items_total_minor, source, position
+SELECT cityHash64(tenant, event_id) AS event_hash, digest, precedence, source, position
 FROM events_log;
 
--- `kept` is 1 for the content that `events` shows, 0 for what came later under the same id.
+-- One row per content of an event id that has several. `kept` is 1 for the one that `events` shows, 0 for what came
+-- later; customer, type and channel are those of the kept one.
 CREATE VIEW IF NOT EXISTS event_conflicts AS
 SELECT
-    *,
-    (tenant, event_id, precedence) IN (
-        SELECT tenant, event_id, max(precedence) FROM event_contents_log GROUP BY tenant, event_id
-    ) AS kept,
-    @time(occurred_at_ms) AS occurred_at,
+    tenant, event_id, customer_id, event_type, channel, digest, kept, source, position, received_at_ms,
     @time(received_at_ms) AS received_at
-FROM event_contents_log FINAL
-WHERE (tenant, event_id) IN (
-    SELECT tenant, event_id FROM event_contents_log GROUP BY tenant, event_id HAVING min(digest) != max(digest)
-);
+FROM
+(
+    SELECT
+        event_hash, digest, source, position,
+        bitShiftRight(-precedence, 20) AS received_at_ms,
+        (event_hash, precedence) IN (
+            SELECT event_hash, max(precedence) FROM event_contents_log GROUP BY event_hash
+            HAVING min(digest) != max(digest)
+        ) AS kept
+    FROM event_contents_log FINAL
+    WHERE event_hash IN (
+        SELECT event_hash FROM event_contents_log GROUP BY event_hash HAVING min(digest) != max(digest)
+    )
+) AS contents
+ALL INNER JOIN
+(
+    SELECT cityHash64(tenant, event_id) AS event_hash, tenant, event_id, customer_id, event_type, channel
+    FROM events_log FINAL
+    WHERE cityHash64(tenant, event_id) IN (
+        SELECT event_hash FROM event_contents_log GROUP BY event_hash HAVING min(digest) != max(digest)
+    )
+) AS shown USING event_hash;
