@@ -45,8 +45,11 @@ def _agrees(event: Ingested, anchors: dict[str, dict[Identifier, Identifier]]) -
     if not isinstance(message, Observed):
         return True
     noted = anchors.setdefault(message.tenant, {})
-    anchor = message.identifiers[0]
-    return all(noted.setdefault(identifier, anchor) == anchor for identifier in message.identifiers)
+    identifiers = message.identifiers
+    anchor = identifiers[0]
+    if len(identifiers) == 1:
+        return noted.setdefault(anchor, anchor) == anchor
+    return all(noted.setdefault(identifier, anchor) == anchor for identifier in identifiers)
 
 
 class Disturbance:
