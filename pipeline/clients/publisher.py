@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+import asyncio
+from collections import defaultdict
+from collections.abc import Coroutine
+from contextlib import suppress
+from functools import lru_cache
+from threading import Thread
+from typing import Any, Final, NamedTuple, TypeVar
 
-from kafka import KafkaProducer
-from kafka.errors import KafkaError
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from aiokafka.partitioner import murmur2
 
 from pipeline.broker import BrokerError
 from pipeline.clients.connection import CHANNEL, bootstrap_of, cluster_and_topics, create_channel_topics
@@ -17,10 +23,24 @@ from pipeline.settings import Settings
 from pipeline.topics import channel_topic, prefixed
 from pipeline.wire.channel_event import encode
 
-GIVE_UP_AFTER_MS: Final = 30_000
-LINGER_MS: Final = 20
-"""Long enough to fill batches, too short to be noticed at the end of a file."""
-BATCH_BYTES: Final = 256 * 1024
+Answer = TypeVar("Answer")
+
+GIVE_UP_AFTER_SECONDS: Final = 30.0
+LINGER_SECONDS: Final = 0.02
+"""How long an event may wait for company."""
+BATCH_BYTES: Final = 512 * 1024
+"""Of one record batch; brokers take 1 MiB unless told otherwise."""
+MAX_WAITING: Final = 4_000
+"""Events on their way; whoever brings more waits."""
+
+
+class _Record(NamedTuple):
+    """One record on its way to a place (topic, partition)."""
+
+    place: tuple[str, int]
+    key: bytes | None
+    value: bytes
+    headers: list[tuple[str, bytes]]
 
 
 class UnknownTopic(LookupError):
@@ -30,102 +50,153 @@ class UnknownTopic(LookupError):
 class Publisher:
     """A producer that waits for every replica (acks=all) and never reorders a partition.
 
-    `topic` (without the prefix) takes all events, whatever their channel. Use as a context manager.
+    Events leave in the background, in whole batches; `flush` waits for them. `topic` (without the prefix) takes all
+    events, whatever their channel. Use as a context manager.
     """
 
     def __init__(self, settings: Settings, topic: str | None = None) -> None:
         """Connect, and create the channel topics that are missing. Raises BrokerError if none answers, UnknownTopic."""
         self._settings = settings
+        self._all_to = None if topic is None else prefixed(settings, topic)
         self.cluster, names = cluster_and_topics(settings)
-        wanted = {channel_topic(settings, channel) for channel in settings.channels}
-        if topic is not None:
-            self._all_to: str | None = prefixed(settings, topic)
-            wanted.add(self._all_to)
-        else:
-            self._all_to = None
-        if not wanted <= set(names):
+        if not {channel_topic(settings, channel) for channel in settings.channels} <= set(names):
             create_channel_topics(settings)
             self.cluster, names = cluster_and_topics(settings)
-        self._topics = {name for name in names if name.startswith(settings.topic_prefix + CHANNEL)}
         if self._all_to is not None and self._all_to not in names:
             raise UnknownTopic(
                 f"There is no topic {self._all_to}. Topics are created by: omni topics create; "
                 "a channel of your own is added with PIPELINE_CHANNELS."
             )
+        self._channels = [name for name in names if name.startswith(settings.topic_prefix + CHANNEL)]
+        self._waiting: list[_Record] = []
         self._failure: Exception | None = None
+        self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._loop.run_forever, name="publisher", daemon=True)
+        self._thread.start()
         try:
-            self._producer = KafkaProducer(
-                bootstrap_servers=bootstrap_of(settings),
-                acks="all",
-                linger_ms=LINGER_MS,
-                batch_size=BATCH_BYTES,
-                compression_type="lz4",
-                delivery_timeout_ms=GIVE_UP_AFTER_MS,
-                request_timeout_ms=GIVE_UP_AFTER_MS // 3,
-                max_block_ms=GIVE_UP_AFTER_MS,
-                retry_backoff_ms=20,  # also the pause between two looks at the topics: one for each of them
-            )
-        except (KafkaError, OSError, ValueError) as error:
+            self._call(self._start({*self._channels, *([self._all_to] if self._all_to else [])}))
+        except (KafkaError, OSError) as error:
+            self._stop_loop()
             raise self._unreachable(error) from error
 
     def __enter__(self) -> Publisher:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._producer.close(timeout=GIVE_UP_AFTER_MS / 1000)
+    def __exit__(self, kind: object, *_: object) -> None:
+        try:
+            if kind is None:
+                self.flush()
+        finally:
+            self._call(self._stop())
+            self._stop_loop()
 
     def send(self, event: ChannelEvent, identifiers: tuple[Identifier, ...]) -> None:
         """Send one event; its strongest identifier is the key. Raises InvalidEvent if its channel has no topic."""
         topic = self._all_to or channel_topic(self._settings, event.channel)
-        if self._all_to is None and topic not in self._topics:
+        partitions = self._partitions.get(topic)
+        if partitions is None:
             raise InvalidEvent(
                 InvalidReason.BAD_VALUE,
                 f"channel: {event.channel!r} has no topic {topic}. Known are {', '.join(self._settings.channels)}; add "
                 "it with PIPELINE_CHANNELS and omni topics create",
             )
-        kind, value = identifiers[0]
-        self._put(topic, event, key=f"{kind}:{value}".encode())
+        key = "{}:{}".format(*identifiers[0]).encode()
+        self._waiting.append(_record((topic, _hash(key) % partitions), key, event))
+        if len(self._waiting) >= MAX_WAITING:
+            self.flush()
 
     def control(self, event_type: str, at_ms: int) -> None:
         """Send a control event to every partition of every channel topic, behind everything sent so far."""
         self.flush()
-        for topic in sorted(self._topics):
+        for topic in self._channels:
             channel = topic.removeprefix(self._settings.topic_prefix + CHANNEL)
-            for partition in sorted(self._partitions(topic)):
+            for partition in range(self._partitions[topic]):
                 event_id = f"{event_type}-{at_ms}-{channel}-{partition}"
-                self._put(topic, ChannelEvent(event_id, event_type, channel, at_ms, {}), partition=partition)
+                self._waiting.append(
+                    _record((topic, partition), None, ChannelEvent(event_id, event_type, channel, at_ms, {}))
+                )
         self.flush()
 
     def flush(self) -> None:
         """Wait until the broker has everything. Raises BrokerError if it does not take it."""
-        try:
-            self._producer.flush(timeout=GIVE_UP_AFTER_MS / 1000)
-        except KafkaError as error:
-            raise self._unreachable(error) from error
+        self._call(self._deliver())
         if self._failure is not None:
-            raise self._unreachable(self._failure)
+            raise self._unreachable(self._failure) from self._failure
 
-    def _partitions(self, topic: str) -> Iterable[int]:
-        try:
-            partitions: Iterable[int] | None = self._producer.partitions_for(topic)
-        except KafkaError as error:
-            raise self._unreachable(error) from error
-        return partitions or ()
+    # --- on the event loop, in the background -------------------------------------------------------------------
 
-    def _put(self, topic: str, event: ChannelEvent, key: bytes | None = None, partition: int | None = None) -> None:
-        headers = [("tenant", event.tenant.encode()), ("schema", b"channel_event"), ("trace", event.event_id.encode())]
-        try:
-            sent = self._producer.send(topic, encode(event), key=key, partition=partition, headers=headers)
-        except KafkaError as error:
-            raise self._unreachable(error) from error
-        sent.add_errback(self._failed)
+    async def _start(self, topics: set[str]) -> None:
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=bootstrap_of(self._settings),
+            acks="all",
+            enable_idempotence=True,
+            compression_type="lz4",
+            max_batch_size=BATCH_BYTES,
+            request_timeout_ms=int(GIVE_UP_AFTER_SECONDS * 1000),
+        )
+        await self._producer.start()
+        self._partitions = {topic: len(await self._producer.partitions_for(topic)) for topic in sorted(topics)}
+        self._one_at_a_time = asyncio.Lock()
+        self._ticking = asyncio.create_task(self._tick())
 
-    def _failed(self, error: Exception) -> None:
-        self._failure = self._failure or error
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(LINGER_SECONDS)
+            await self._deliver()
+
+    async def _deliver(self) -> None:
+        async with self._one_at_a_time:
+            records, self._waiting = self._waiting, []
+            if not records or self._failure is not None:
+                return
+            places: defaultdict[tuple[str, int], list[_Record]] = defaultdict(list)
+            for record in records:
+                places[record.place].append(record)
+            try:
+                async with asyncio.timeout(GIVE_UP_AFTER_SECONDS), asyncio.TaskGroup() as sending:
+                    for place, of_place in places.items():
+                        sending.create_task(self._send(place, of_place))
+            except* (KafkaError, TimeoutError) as errors:
+                self._failure = errors.exceptions[0]
+
+    async def _send(self, place: tuple[str, int], records: list[_Record]) -> None:
+        """Deliver the records of one partition, in order, as few batches."""
+        topic, partition = place
+        batch = self._producer.create_batch()
+        for record in records:
+            if batch.append(timestamp=None, key=record.key, value=record.value, headers=record.headers) is None:
+                await (await self._producer.send_batch(batch, topic, partition=partition))
+                batch = self._producer.create_batch()
+                batch.append(timestamp=None, key=record.key, value=record.value, headers=record.headers)
+        await (await self._producer.send_batch(batch, topic, partition=partition))
+
+    async def _stop(self) -> None:
+        self._ticking.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._ticking
+        await self._producer.stop()
+
+    def _call(self, doing: Coroutine[Any, Any, Answer]) -> Answer:
+        return asyncio.run_coroutine_threadsafe(doing, self._loop).result()
+
+    def _stop_loop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
 
     def _unreachable(self, error: Exception) -> BrokerError:
-        bootstrap = self._settings.bootstrap
         return BrokerError(
-            f"Kafka at {bootstrap} did not take the events: {error or type(error).__name__}. When it is back (omni "
-            "doctor tells), run the same command again: it goes on where it stopped."
+            f"Kafka at {self._settings.bootstrap} did not take the events: {error or type(error).__name__}. When it "
+            "is back (omni doctor tells), run the same command again: it goes on where it stopped."
         )
+
+
+@lru_cache(maxsize=65_536)
+def _hash(key: bytes) -> int:
+    """As every Kafka client's default partitioner has it; in Python it costs more than all the rest of a send."""
+    return int(murmur2(key)) & 0x7FFFFFFF
+
+
+def _record(place: tuple[str, int], key: bytes | None, event: ChannelEvent) -> _Record:
+    headers = [("tenant", event.tenant.encode()), ("schema", b"channel_event"), ("trace", event.event_id.encode())]
+    return _Record(place, key, encode(event), headers)
