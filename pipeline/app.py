@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import faust
-from faust.types import AppT
 from faust.types.transports import TransportT
 
 from pipeline import metrics
@@ -25,7 +25,7 @@ from pipeline.settings import Settings
 from pipeline.streaming.batch import Batch
 from pipeline.streaming.delivery import MAX_BATCH_BYTES, Delivery
 from pipeline.streaming.ingest import Fuse, IngestPartition
-from pipeline.streaming.lane import Engine, Lane
+from pipeline.streaming.lane import Engine
 from pipeline.streaming.lanes import Lanes
 from pipeline.streaming.partition import ActorPartition
 from pipeline.streaming.progress import Progress
@@ -33,6 +33,7 @@ from pipeline.streaming.table import ActorTable
 from pipeline.streaming.transport import BatchSchema, BatchTransport
 from pipeline.streaming.units import Record, Unit
 from pipeline.topics import BIG_MESSAGE_BYTES, channel_topic, inbox_topic
+from pipeline.web.pages import add_pages
 from pipeline.wire.channel_event import Decoder
 
 
@@ -123,12 +124,12 @@ def create_app(settings: Settings, actors: Sequence[Actor[Any, Any]], folder: Pa
         settings.partitions,
         settings.clock,
     )
-    names = {topic: "ingest" for topic in channels} | {inbox_topic(settings, a.name): a.name for a in actors}
+    names = dict.fromkeys(channels, "ingest") | {inbox_topic(settings, a.name): a.name for a in actors}
     lanes = Lanes(
         stages,
         lambda: Delivery(app.producer._producer, settings.send_timeout_ms / 1000),  # type: ignore[attr-defined]
         progress.now,
-        lambda lane, unit: _measure(names[lane.place.topic], unit),
+        lambda lane, unit, seconds: _measure(names[lane.place.topic], unit, seconds, event_clock),
         lambda error: _fail(app, error),
         settings.tick_ms / 1000,
         not event_clock,
@@ -138,7 +139,12 @@ def create_app(settings: Settings, actors: Sequence[Actor[Any, Any]], folder: Pa
     for actor in actors:
         _agent(app, lanes, actor.name, (inbox_topic(settings, actor.name),))
 
-    @app.task
+    add_pages(app, lanes, progress)
+
+    if settings.transport == "stock":
+        _follow_rebalances(app, lanes)
+
+    @app.task  # type: ignore[untyped-decorator]
     async def clock() -> None:
         await progress.run()
 
@@ -174,7 +180,7 @@ def _faust_app(settings: Settings, folder: Path) -> OmniApp:
         producer_max_batch_size=MAX_BATCH_BYTES,
         producer_max_request_size=BIG_MESSAGE_BYTES,
         web_port=settings.web_port,
-        web_bind="0.0.0.0",  # noqa: S104 - metrics are scraped from outside the container
+        web_bind="0.0.0.0",
         web_enabled=True,
         web_tables_enabled=False,
         web_router_enabled=False,
@@ -207,15 +213,30 @@ def _agent(app: OmniApp, lanes: Lanes, name: str, topics: Sequence[str]) -> None
     app.agent(source, name=name)(agent)
 
 
-def _measure(actor: str, unit: Unit) -> None:
+def _follow_rebalances(app: OmniApp, lanes: Lanes) -> None:
+    """On the stock transport nobody tells the lanes of seeks; Faust's signals come close."""
+
+    async def revoked(*_: Any, **__: Any) -> None:
+        await lanes.stop()
+
+    async def complete(*_: Any, **__: Any) -> None:
+        await lanes.flow(dict.fromkeys(app.consumer.assignment(), 0))
+
+    app.on_partitions_revoked.connect(revoked, weak=False)
+    app.on_rebalance_complete.connect(complete, weak=False)
+
+
+def _measure(actor: str, unit: Unit, seconds: float, event_clock: bool) -> None:
     metrics.MESSAGES.labels(actor).inc(unit.handled)
     metrics.OUTPUTS.labels(actor).inc(len(unit.outputs))
     metrics.CHANGES.labels(actor).inc(len(unit.changes))
+    metrics.UNIT_SECONDS.labels(actor).observe(seconds)
+    if actor == "customer" and unit.handled and not event_clock:
+        metrics.END_TO_END_SECONDS.observe(max(0.0, time.time() - unit.at_ms / 1000))
     for (what, reason), number in unit.counts.items():
         metrics.COUNTS.labels(what, reason).inc(number)
 
 
-def _fail(app: AppT[Any], error: BaseException) -> None:
+def _fail(app: OmniApp, error: BaseException) -> None:
     """A lane died: stop the worker. What it had not made durable is read again by the next owner."""
     asyncio.ensure_future(app.crash(error))  # noqa: RUF006 - the application ends with it
-

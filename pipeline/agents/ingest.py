@@ -44,4 +44,5 @@ class ChannelReader:
             Raw(_encode(event)),
         )
         counts = tuple(("identifiers_blocked", why) for _, why in blocked)
-        return Ingested(identity_key(event.tenant, identifiers[0]), received_at_ms, message, event.occurred_at_ms, counts)
+        key = identity_key(event.tenant, identifiers[0])
+        return Ingested(key, received_at_ms, message, event.occurred_at_ms, counts)

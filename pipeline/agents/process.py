@@ -18,7 +18,8 @@ from pipeline.settings import Settings
 SLOTS = 64
 """Workers that may share one data directory."""
 GC_THRESHOLDS = (50_000, 20, 50)
-"""Python's 700 new objects per collection fit no batch of a thousand events: measured, they cost a quarter of the work."""
+"""Python collects after 700 new objects; a batch of a thousand events makes far more, and that took a quarter of the
+work."""
 SWITCH_SECONDS = 0.001
 """How long one thread may hold the interpreter while another waits. Python's 5 ms would delay each fetch by that
 much while a batch is in work."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pipeline.domain.messages import Publish
-from pipeline.domain.records import Decision, IdentityChange, Trigger
+from pipeline.domain.records import DeadLetter, Decision, IdentityChange, Trigger
 from pipeline.settings import Settings
 from pipeline.streaming.partition import shard
 from pipeline.streaming.units import Output, Record
 from pipeline.topics import ACTORS, DEADLETTER, DECISIONS, IDENTITY_CHANGES, inbox_topic, prefixed, trigger_topic
-from pipeline.wire.records import DeadLetter, encode_record
+from pipeline.wire.records import encode_record
 
 
 class InstallationTopology:

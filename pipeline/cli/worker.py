@@ -53,7 +53,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     _ensure_topics(settings, [rule.name for rule in rules.rules])
     settings = settings.replace(settings.origins.get("web_port", "default"), web_port=_port(settings))
     started = time.monotonic()
-    from pipeline.agents.process import run_worker  # noqa: PLC0415 - Faust takes a second to import
+    from pipeline.agents.process import run_worker
 
     try:
         return run_worker(settings, rules)
@@ -112,4 +112,4 @@ def _start_again(ran_seconds: float) -> None:
     os.environ[RESTARTS] = str(failures + 1)
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execv(sys.executable, [sys.executable, "-m", "pipeline", *sys.argv[1:]])  # noqa: S606 - ourselves
+    os.execv(sys.executable, [sys.executable, "-m", "pipeline", *sys.argv[1:]])

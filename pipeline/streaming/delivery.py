@@ -125,7 +125,8 @@ class _Queue:
 
     async def _send_group(self, group: list[tuple[Sequence[Output], asyncio.Future[None]]]) -> None:
         emitted_at = str(int(time.time() * 1000)).encode()
-        builder, size, filled = self._delivery.new_batch(), 0, []
+        builder, size = self._delivery.new_batch(), 0
+        filled: list[asyncio.Future[None]] = []
         for records, done in group:
             for record in records:
                 length = len(record.value)

@@ -7,7 +7,7 @@ the identity actor.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from pipeline.domain.errors import InvalidEvent
 from pipeline.domain.messages import Message
@@ -24,12 +24,6 @@ class Ingested(NamedTuple):
     message: Message | None
     occurred_at_ms: int
     counts: tuple[tuple[str, str], ...] = ()
-
-
-class Reader(Protocol):
-    """Turns a record's bytes into what is to be sent. Raises `InvalidEvent`."""
-
-    def __call__(self, record: Record) -> Ingested: ...
 
 
 class FuseBlown(RuntimeError):
@@ -68,13 +62,16 @@ class IngestPartition:
         self,
         topic: str,
         partition: int,
-        read: Reader,
+        read: Callable[[Record], Ingested],
         dead_letter: Callable[[str, int, Record, str, str], Output],
         topology: Topology,
         fuse: Fuse,
         event_clock: bool,
     ) -> None:
-        """Read with `read`; refuse with `dead_letter(topic, partition, record, reason, detail)`."""
+        """Read with `read`, which raises `InvalidEvent` for what `dead_letter` then makes a dead letter of.
+
+        `dead_letter(topic, partition, record, reason, detail)`.
+        """
         self._topic = topic
         self._partition = partition
         self._source = f"{topic}/{partition}"
@@ -100,9 +97,7 @@ class IngestPartition:
             except InvalidEvent as error:
                 invalid += 1
                 counts["dead_letters", error.reason] += 1
-                unit.outputs.append(
-                    self._dead_letter(self._topic, self._partition, record, error.reason, error.detail)
-                )
+                unit.outputs.append(self._dead_letter(self._topic, self._partition, record, error.reason, error.detail))
                 continue
             for count in event.counts:
                 counts[count] += 1
@@ -135,4 +130,3 @@ class IngestPartition:
 
     def durable(self, unit: Unit, offset: int) -> None:
         """Nothing to keep."""
-

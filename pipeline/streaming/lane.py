@@ -60,10 +60,10 @@ class Lane:
         engine: Engine,
         delivery: Delivery,
         clock: Callable[[], int | None],
-        on_unit: Callable[[Lane, Unit], None],
+        on_unit: Callable[[Lane, Unit, float], None],
         tick_seconds: float,
     ) -> None:
-        """Drive `engine`; `on_unit` is told of each durable unit, `clock` gives the partition's time in ms."""
+        """Drive `engine`. `on_unit` is told of each durable unit and its seconds; `clock` gives the time in ms."""
         self.place = place
         self.engine = engine
         self.next_offset = 0
@@ -75,19 +75,25 @@ class Lane:
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         self._ticked_at = 0.0
+        self._work = asyncio.Lock()
         #: Records handed over and not yet durable.
         self.pending = 0
 
     def start(self, next_offset: int, on_failure: Callable[[BaseException], None]) -> None:
         """Begin at `next_offset`. `on_failure` is called once if the lane dies; nothing later is acknowledged."""
         self.next_offset = next_offset
-        self._task = asyncio.create_task(self._run(), name=f"lane {self.place.topic}/{self.place.partition}")
+        self._task = asyncio.create_task(self._run(), name=f"lane {self.name}")
 
         def ended(task: asyncio.Task[None]) -> None:
             if not task.cancelled() and (error := task.exception()) is not None:
                 on_failure(error)
 
         self._task.add_done_callback(ended)
+
+    @property
+    def name(self) -> str:
+        """Topic and partition, for people."""
+        return f"{self.place.topic}/{self.place.partition}"
 
     @property
     def has_room(self) -> bool:
@@ -133,15 +139,19 @@ class Lane:
 
     async def process(self, records: Sequence[Record]) -> None:
         """Apply records from where this lane stands; make each unit durable before the next."""
+        async with self._work:
+            await self._process(records)
+
+    async def _process(self, records: Sequence[Record]) -> None:
         first = records[0].offset
         if first > self.next_offset and self.place.gapless:
-            raise RecordsMissing(
-                f"{self.place.topic}/{self.place.partition}: records {self.next_offset} to {first - 1} were skipped"
-            )
+            raise RecordsMissing(f"{self.name}: records {self.next_offset} to {first - 1} were skipped")
         if first < self.next_offset:
             records = [record for record in records if record.offset >= self.next_offset]
+        began = time.monotonic()
         for unit in self.engine.apply(records):
-            await self._make_durable(unit)
+            await self._make_durable(unit, began)
+            began = time.monotonic()
             if self._stopping:
                 return
 
@@ -151,10 +161,13 @@ class Lane:
         clock = self._clock()
         if clock is None:
             return
-        while not self._stopping and (unit := self.engine.tick(clock)) is not None:
-            await self._make_durable(unit)
+        async with self._work:
+            began = time.monotonic()
+            while not self._stopping and (unit := self.engine.tick(clock)) is not None:
+                await self._make_durable(unit, began)
+                began = time.monotonic()
 
-    async def _make_durable(self, unit: Unit) -> None:
+    async def _make_durable(self, unit: Unit, began: float) -> None:
         if unit.outputs and not unit.write_ahead:
             await self._delivery.outputs(unit.outputs)
         offset = -1
@@ -165,4 +178,4 @@ class Lane:
         self.engine.durable(unit, offset)
         if unit.next_offset is not None:
             self.next_offset = unit.next_offset
-        self._on_unit(self, unit)
+        self._on_unit(self, unit, time.monotonic() - began)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 from faust.types import TP
@@ -42,7 +42,7 @@ class Lanes:
         stages: list[Stage],
         delivery: Callable[[], Delivery],
         clock: Callable[[], int | None],
-        on_unit: Callable[[Lane, Unit], None],
+        on_unit: Callable[[Lane, Unit, float], None],
         on_failure: Callable[[BaseException], None],
         tick_seconds: float,
         wall_clock: bool,
@@ -60,7 +60,6 @@ class Lanes:
         self._delivery: Delivery | None = None
         self._consumer: Any = None
         self._epoch = 0
-        self._locks: dict[TP, asyncio.Lock] = {}
 
     def attach(self, consumer: Any) -> None:
         """Let the batch consumer tell of revocation and flow, and ask for room."""
@@ -70,9 +69,14 @@ class Lanes:
         consumer.on_flowing = self.flow
         consumer.on_committing = self._watermarks
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Lane]:
         """Iterate over the running lanes."""
         return iter(list(self._lanes.values()))
+
+    def lag(self, lane: Lane) -> int:
+        """Return how many records of the lane's partition are not durable yet (0 where that is not known)."""
+        highwater = self._consumer and self._consumer.highwater(TP(lane.place.topic, lane.place.partition))
+        return max(0, highwater - lane.next_offset) if highwater is not None else 0
 
     def _has_room(self, tp: TP) -> bool:
         lane = self._lanes.get(tp)
@@ -100,13 +104,11 @@ class Lanes:
 
     async def run_one(self, topic: str, partition: int, record: Record) -> None:
         """Stock transport: handle one record to the end, before Faust acknowledges it."""
-        tp = TP(topic, partition)
-        lane = self._lanes.get(tp)
+        lane = self._lanes.get(TP(topic, partition))
         if lane is None:
             return
-        async with self._locks.setdefault(tp, asyncio.Lock()):
-            lane.next_offset = record.offset
-            await lane.process([record])
+        lane.next_offset = record.offset
+        await lane.process([record])
 
     async def flow(self, started_at: Mapping[TP, int]) -> None:
         """Start a lane per assigned partition; its table is recovered, reading begins at `started_at`."""
@@ -148,12 +150,12 @@ class Lanes:
     def _reached(stage: Stage, partition: int) -> int | None:
         return stage.table.partitions_of.partition(partition).offset if stage.table is not None else None
 
-    def _noted(self, lane: Lane, unit: Unit) -> None:
+    def _noted(self, lane: Lane, unit: Unit, seconds: float) -> None:
         consumer = self._consumer
         if consumer is not None and unit.next_offset is not None:
             consumer.durable[TP(lane.place.topic, lane.place.partition)] = unit.next_offset
             consumer.room_made.set()
-        self._on_unit(lane, unit)
+        self._on_unit(lane, unit, seconds)
 
     async def stop(self) -> None:
         """Stop every lane after the unit under way; keep the engines in case their partitions come back."""

@@ -200,6 +200,7 @@ class ActorPartition(Generic[S, M]):
             if effects:
                 step.emit(effects, (base | index) << EFFECT_BITS, entry.at_ms, self.source)
             step.unit.handled += 1
+            step.unit.at_ms = entry.at_ms
             if step.full():
                 self._note(step, source, last, newest)
                 yield step.finish()

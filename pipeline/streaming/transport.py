@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import faust
 from aiokafka import AIOKafkaConsumer
@@ -122,17 +122,15 @@ class BatchConsumer(KafkaConsumer):
     async def _drain_messages(self, fetcher: Any) -> None:
         while not (self.should_stop or fetcher.should_stop):
             if not self.flow_active:
-                await self.wait(self.can_resume_flow)
+                await self.wait(self.can_resume_flow.wait())
                 continue
             wanted = {tp for tp in self._get_active_partitions() if self.has_room(tp)}
             if not wanted:
                 self.room_made.clear()
-                await self.wait(self.room_made, timeout=FETCH_WAIT_SECONDS)
+                await self.wait(self.room_made.wait(), timeout=FETCH_WAIT_SECONDS)
                 continue
             async with self._delivering:
                 epoch = self.epoch
-                if not self.flow_active:
-                    continue
                 records = await self._thread.getmany(wanted, FETCH_WAIT_SECONDS)
                 for tp, fetched in records.items():
                     if self.epoch != epoch or not self.flow_active:
@@ -153,8 +151,8 @@ class BatchConsumer(KafkaConsumer):
             self.epoch,
         )
         message = ConsumerMessage(
-            tp.topic, tp.partition, last.offset, last.timestamp / 1000, last.timestamp_type, (), None, batch, None,
-            tp=tp, generation_id=self.app.consumer_generation_id,
+            tp.topic, tp.partition, last.offset, last.timestamp / 1000, last.timestamp_type, None, None,
+            cast(Any, batch), None, tp=tp, generation_id=self.app.consumer_generation_id,
         )  # fmt: skip
         await self.callback(message)
         self._read_offset[tp] = last.offset

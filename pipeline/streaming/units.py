@@ -38,7 +38,8 @@ class Unit:
     `changes` (table key → bytes, None removes) go to the changelog as one atomic record batch. `outputs` are
     delivered before the changelog, so that a crash in between repeats them from the log – except for a unit that
     the clock caused (`write_ahead`): the log cannot repeat that, so its outputs stand in the changelog first.
-    `next_offset` is what may be committed once the unit is durable, None if nothing new may be.
+    `next_offset` is what may be committed once the unit is durable, None if nothing new may be. `handled` counts
+    messages, `at_ms` is the logical time of the last of them.
     """
 
     outputs: list[Output] = field(default_factory=list)
@@ -47,6 +48,7 @@ class Unit:
     next_offset: int | None = None
     write_ahead: bool = False
     handled: int = 0
+    at_ms: int = 0
 
 
 class Store(Protocol):
