@@ -154,7 +154,7 @@ def create_app(settings: Settings, actors: Sequence[Actor[Any, Any]], folder: Pa
 def default_actors(settings: Settings, rules: Rules) -> list[Actor[Any, Any]]:
     """Build the actors of the product under `rules` and the configured identity rules."""
     identity = IdentityActor(load_identity(settings.identity_file))
-    return [identity, CustomerActor(rules, settings.clock), ProductActor()]
+    return [identity, CustomerActor(rules, settings.clock), ProductActor(settings.clock)]
 
 
 def _faust_app(settings: Settings, folder: Path) -> OmniApp:

@@ -91,7 +91,7 @@ class Simulation:
         actors: Sequence[Actor[Any, Any]] = (
             IdentityActor(identity),
             CustomerActor(rules, clock="event"),
-            ProductActor(),
+            ProductActor(clock="event"),
         )
         self._reader = ChannelReader(cast(Decoder, _Decoded()), identity, event_clock=True)
         self._customer_inbox = inbox_topic(settings, "customer")

@@ -70,6 +70,8 @@ class CustomerActor:
                 return None, (Count("answers_dropped", "unknown_customer"),)
             draft = Draft(state)
             answered = self._complements(draft, message, now_ms)
+            if message.then:
+                answered.append(_ask(message.then, draft, message.event_id, message.asked_at_ms, message.channel))
             return draft.state(), _with_counts(answered)
         if state is None:
             state = CustomerState(message.tenant, message.customer_id)
@@ -143,10 +145,13 @@ class CustomerActor:
 
     def _consult(self, draft: Draft, change: Change, just_happened: bool, effects: list[Effect]) -> None:
         """Show a change to the rules that want to see it, and carry out what they answer."""
-        asked: set[str] = set()
+        asked: dict[str, None] = {}
         for logic in self._rules.for_event(change.event.event_type):
             for step in logic.on_event(change, draft):
                 self._take(draft, logic.rule, step, change, just_happened, asked, effects)
+        if asked:
+            event = change.event
+            effects.append(_ask(tuple(asked), draft, event.event_id, change.at_ms, event.channel))
 
     def _take(
         self,
@@ -155,7 +160,7 @@ class CustomerActor:
         step: Step,
         change: Change,
         just_happened: bool,
-        asked: set[str],
+        asked: dict[str, None],
         effects: list[Effect],
     ) -> None:
         """Carry out one step of a rule. What starts something needs an event that just happened (B23)."""
@@ -172,10 +177,8 @@ class CustomerActor:
             return
         elif isinstance(step, WakeAt):
             self._arm(draft, Timer(rule, step.subject, step.due_at_ms, step.generation, event.event_id), effects)
-        elif step.sku not in asked:
-            asked.add(step.sku)
-            ask = AskComplements(draft.tenant, step.sku, draft.customer_id, event.event_id, change.at_ms, event.channel)
-            effects.append(Send("product", product_key(draft.tenant, step.sku), ask))
+        else:
+            asked[step.sku] = None
 
     def _arm(self, draft: Draft, timer: Timer, effects: list[Effect]) -> None:
         others = tuple(other for other in draft.timers if (other.rule, other.subject) != (timer.rule, timer.subject))
@@ -230,6 +233,12 @@ class CustomerActor:
                 proposals.append((rule, outcome))
         effects.extend(settle(self._rules, proposals, draft, None if self._event_clock else now_ms))
         return effects
+
+
+def _ask(skus: tuple[str, ...], draft: Draft, event_id: str, at_ms: int, channel: str) -> Send:
+    """Ask about the first of `skus`; its answer brings the others back."""
+    ask = AskComplements(draft.tenant, skus[0], draft.customer_id, event_id, at_ms, channel, skus[1:])
+    return Send("product", product_key(draft.tenant, skus[0]), ask)
 
 
 def _with_counts(effects: list[Effect]) -> list[Effect]:

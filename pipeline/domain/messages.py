@@ -87,7 +87,7 @@ class Complement(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Complements(Struct, frozen=True, array_like=True, tag="x", gc=False):
-    """The product actor's answer to `AskComplements`: best first."""
+    """The product actor's answer to `AskComplements`: best first. `then` comes back as it was asked."""
 
     tenant: str
     customer_id: str
@@ -96,6 +96,7 @@ class Complements(Struct, frozen=True, array_like=True, tag="x", gc=False):
     event_id: str
     asked_at_ms: int
     channel: str
+    then: tuple[str, ...] = ()
 
 
 CustomerMessage: TypeAlias = Arrived | Complements
@@ -114,7 +115,11 @@ class BoughtTogether(Struct, frozen=True, array_like=True, tag="b", gc=False):
 
 
 class AskComplements(Struct, frozen=True, array_like=True, tag="a", gc=False):
-    """`customer_id` took an interest in `sku` (event `event_id` in `channel`): what goes with it?"""
+    """`customer_id` took an interest in `sku` (event `event_id` in `channel`): what goes with it?
+
+    `then` are the SKUs to ask about next. One after the other, because answers that race each other would make
+    chance decide which one is sent.
+    """
 
     tenant: str
     sku: str
@@ -122,6 +127,7 @@ class AskComplements(Struct, frozen=True, array_like=True, tag="a", gc=False):
     event_id: str
     asked_at_ms: int
     channel: str
+    then: tuple[str, ...] = ()
 
 
 ProductMessage: TypeAlias = BoughtTogether | AskComplements

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from heapq import nsmallest
+from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.domain.customer_json import Json
 from pipeline.domain.messages import (
@@ -19,6 +21,8 @@ from pipeline.domain.messages import (
     Send,
     customer_key,
 )
+
+Clock = Literal["wall", "event"]
 
 TOGETHER_KEPT = 200
 """SKUs counted per product. When full, a newcomer takes the place of the rarest (space-saving, Metwally 2005)."""
@@ -43,41 +47,77 @@ class Pair(Struct, frozen=True, array_like=True, gc=False):
 
 
 class ProductState(Struct, frozen=True, array_like=True, gc=False):
-    """One SKU: `baskets` orders held it; `together` counts those that also held another."""
+    """One SKU: `baskets` orders held it; `together` counts those that also held another.
+
+    `early` are messages the event clock has not passed yet.
+    """
 
     tenant: str
     sku: str
     baskets: int = 0
     together: dict[str, Pair] = {}
+    early: tuple[ProductMessage, ...] = ()
 
 
 class ProductActor:
     """Answers: what goes well with this product?
 
     Every order adds one basket to each of its SKUs. Confidence is the share of this SKU's baskets that held the
-    other too; with more than `TOGETHER_KEPT` companions it is a lower bound.
+    other too; with more than `TOGETHER_KEPT` companions it is a lower bound. On the event clock, orders and
+    questions wait until the clock has passed them and count in the order of their times, orders first.
     """
 
     name = "product"
     state_type = ProductState
     message_type: object = ProductMessage
 
+    def __init__(self, clock: Clock = "wall") -> None:
+        """Bind the actor to the kind of clock."""
+        self._event_clock = clock == "event"
+
     def handle(
         self, state: ProductState | None, message: ProductMessage, now_ms: int
     ) -> tuple[ProductState | None, Sequence[Effect]]:
-        """Count an order, or answer a customer. A product never bought has no answer."""
-        if isinstance(message, BoughtTogether):
-            return _counted(state or ProductState(message.tenant, message.sku), message)
-        complements = _complements(state) if state is not None else ()
-        return state, _answer(message, complements) if complements else ()
+        """Count an order, or answer a customer. Without complements and without a next question there is no answer."""
+        if self._event_clock:
+            state = state or ProductState(message.tenant, message.sku)
+            return replace(state, early=(*state.early, message)), ()
+        return _applied(state, message)
 
     def wake(self, state: ProductState, clock_ms: int) -> tuple[ProductState | None, Sequence[Effect]]:
-        """Nothing waits for a time here."""
-        return state, ()
+        """Count and answer what the clock has passed."""
+        due = sorted((message for message in state.early if _at_ms(message) <= clock_ms), key=_order)
+        if not due:
+            return state, ()
+        left = tuple(message for message in state.early if _at_ms(message) > clock_ms)
+        after: ProductState | None = replace(state, early=left)
+        effects: list[Effect] = []
+        for message in due:
+            after, caused = _applied(after, message)
+            effects.extend(caused)
+        return (None if after == ProductState(state.tenant, state.sku) else after), effects
 
     def wakes_at(self, state: ProductState) -> int | None:
-        """Nothing waits for a time here."""
-        return None
+        """Return the time of the earliest message that waits."""
+        return min(map(_at_ms, state.early), default=None)
+
+
+def _at_ms(message: ProductMessage) -> int:
+    return message.occurred_at_ms if isinstance(message, BoughtTogether) else message.asked_at_ms
+
+
+def _order(message: ProductMessage) -> tuple[int, bool, tuple[str, ...]]:
+    """By time, orders before questions; ties by content, so that the order of arrival does not matter."""
+    if isinstance(message, BoughtTogether):
+        return message.occurred_at_ms, False, message.others
+    return message.asked_at_ms, True, (message.customer_id, message.event_id)
+
+
+def _applied(state: ProductState | None, message: ProductMessage) -> tuple[ProductState | None, Sequence[Effect]]:
+    if isinstance(message, BoughtTogether):
+        return _counted(state or ProductState(message.tenant, message.sku), message)
+    complements = _complements(state) if state is not None else ()
+    return state, _answer(message, complements) if complements or message.then else ()
 
 
 def product_json(state: ProductState) -> dict[str, Json]:
@@ -107,7 +147,7 @@ def _counted(state: ProductState, order: BoughtTogether) -> tuple[ProductState, 
             inherited = together.pop(rarest).counted
             together[sku] = Pair(inherited + 1, inherited)
             effects.append(Count("evictions", "together"))
-    return ProductState(state.tenant, state.sku, state.baskets + 1, together), effects
+    return replace(state, baskets=state.baskets + 1, together=together), effects
 
 
 def _complements(state: ProductState) -> tuple[Complement, ...]:
@@ -125,5 +165,6 @@ def _answer(question: AskComplements, complements: tuple[Complement, ...]) -> tu
         question.event_id,
         question.asked_at_ms,
         question.channel,
+        question.then,
     )
     return (Send("customer", customer_key(question.tenant, question.customer_id), answer),)

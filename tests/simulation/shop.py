@@ -21,8 +21,12 @@ TEN = 1_795_514_400_000
 """2026-11-24T10:00:00Z."""
 MINUTE = 60_000
 
-CARTS = Rules(
-    "test", (Rule("cart_reminder", "abandoned_cart", RULES["abandoned_cart"].config_type(delay_ms=MINUTE * 30)),)
+SHOP = Rules(
+    "test",
+    (
+        Rule("cart_reminder", "abandoned_cart", RULES["abandoned_cart"].config_type(delay_ms=MINUTE * 30)),
+        Rule("goes_well_with", "cross_sell", RULES["cross_sell"].config_type(min_baskets=1)),
+    ),
 )
 
 EVENT_TYPES = (
@@ -39,7 +43,7 @@ EVENT_TYPES = (
 
 def played(
     events: Iterable[ChannelEvent],
-    rules: Rules = CARTS,
+    rules: Rules = SHOP,
     until_ms: int | None = None,
     crashes: Crashes | None = None,
     **conditions: Any,

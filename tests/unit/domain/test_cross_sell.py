@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline.domain.events import Item
+from pipeline.domain.messages import AskComplements, Send
 from tests.unit.domain.story import Story, at_ms, cross_sell, order_completed, product_added
 
 
@@ -71,3 +72,13 @@ def test_a_purchase_of_the_offered_product_learned_of_later_takes_the_offer_back
 
 def test_what_was_never_bought_has_no_complements() -> None:
     assert Story(cross_sell()).at("10:00", product_added("A")).records == []
+
+
+def test_the_products_of_an_event_are_asked_one_after_the_other_so_that_answers_cannot_race() -> None:
+    story = Story(cross_sell()).trained("B", "Y", orders=5)
+
+    story.at("10:00", order_completed("C", "B", "A"))
+
+    asked = [e.message for e in story.effects if isinstance(e, Send) and isinstance(e.message, AskComplements)]
+    assert [(ask.sku, ask.then) for ask in asked] == [("A", ("B", "C")), ("B", ("C",)), ("C", ())]
+    assert [trigger.items[0].sku for trigger in story.triggers] == ["Y"]

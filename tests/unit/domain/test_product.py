@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import msgspec
 
-from pipeline.domain.messages import AskComplements, BoughtTogether, Complement, Complements, Count, Send
+from pipeline.domain.messages import (
+    AskComplements,
+    BoughtTogether,
+    Complement,
+    Complements,
+    Count,
+    ProductMessage,
+    Send,
+)
 from pipeline.domain.product import TOGETHER_KEPT, ProductActor, ProductState, product_json
 
 ACTOR = ProductActor()
@@ -105,3 +115,39 @@ def test_the_json_of_equal_products_is_equal_bytes() -> None:
         "sku": "A",
         "tenant": "default",
     }
+
+
+def test_on_the_event_clock_orders_count_before_questions_of_the_same_time_whatever_arrives_first() -> None:
+    actor = ProductActor("event")
+    order, later = BoughtTogether("default", "A", ("B",), 7), BoughtTogether("default", "A", ("C",), 8)
+    question = AskComplements("default", "A", "customer-1", "e-1", 7, "web", ("Z",))
+    messages: list[ProductMessage] = [order, later, question]
+    for arriving in permutations(messages):
+        state: ProductState | None = None
+        for message in arriving:
+            state, effects = actor.handle(state, message, 7)
+            assert list(effects) == []
+
+        assert state is not None
+        assert actor.wakes_at(state) == 7
+        state, effects = actor.wake(state, 7)
+
+        (answer,) = [e.message for e in effects if isinstance(e, Send) and isinstance(e.message, Complements)]
+        assert (answer.complements, answer.then) == ((Complement("B", 1, 1.0),), ("Z",))
+        assert state is not None
+        assert (state.baskets, actor.wakes_at(state)) == (1, 8)
+
+
+def test_on_the_event_clock_a_product_never_bought_leaves_no_state_once_asked() -> None:
+    actor = ProductActor("event")
+    state, _ = actor.handle(None, AskComplements("default", "A", "customer-1", "e-1", 7, "web"), 7)
+    assert state is not None
+
+    assert actor.wake(state, 7) == (None, [])
+
+
+def test_a_product_without_complements_answers_when_another_is_to_be_asked_next() -> None:
+    _, effects = ACTOR.handle(None, AskComplements("default", "A", "customer-1", "e-1", 7, "web", ("B", "C")), 7)
+
+    (answer,) = [e.message for e in effects if isinstance(e, Send) and isinstance(e.message, Complements)]
+    assert (answer.complements, answer.then) == ((), ("B", "C"))
