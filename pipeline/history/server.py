@@ -24,6 +24,7 @@ T = TypeVar("T")
 logging.getLogger("clickhouse_driver").setLevel(logging.ERROR)  # it prints a stack trace per refused connection
 
 CONNECT_SECONDS: Final = 5
+SILENCE_SECONDS: Final = 60  # a server at work reports its progress all the time
 INSERT_BLOCK_ROWS: Final = 1 << 20  # one insert is one block, hence one part and all or nothing
 _AWAY: Final = frozenset(
     {
@@ -56,9 +57,19 @@ class Server:
 
     def create_database(self) -> None:
         """Create the database of the URL if it is not there. Raises HistoryUnavailable, QueryRefused."""
-        parts = urlsplit(self._url)
-        outside = Client.from_url(urlunsplit(parts._replace(path="/default")))
-        outside.connection.connect_timeout = CONNECT_SECONDS
+        try:
+            self._connected().execute("SELECT 1")
+        except ServerException as error:
+            self.close()
+            if error.code != ErrorCodes.UNKNOWN_DATABASE:
+                raise self._named(error) from error
+            self._create_from_outside()
+        except (Error, OSError, EOFError) as error:
+            self.close()
+            raise self._named(error) from error
+
+    def _create_from_outside(self) -> None:
+        outside = _client(urlunsplit(urlsplit(self._url)._replace(path="/default")))
         try:
             outside.execute(f"CREATE DATABASE IF NOT EXISTS `{self._database}`")
         except (Error, OSError, EOFError) as error:
@@ -103,12 +114,14 @@ class Server:
             self._client.disconnect()
             self._client = None
 
-    def _run(self, call: Callable[[Client], T]) -> T:
+    def _connected(self) -> Client:
         if self._client is None:
-            self._client = Client.from_url(self._url)
-            self._client.connection.connect_timeout = CONNECT_SECONDS
+            self._client = _client(self._url)
+        return self._client
+
+    def _run(self, call: Callable[[Client], T]) -> T:
         try:
-            return call(self._client)
+            return call(self._connected())
         except (Error, OSError, EOFError) as error:
             self.close()
             raise self._named(error) from error
@@ -123,6 +136,13 @@ class Server:
         if isinstance(error, Error) and not isinstance(error, OSError | EOFError) and error.code not in _AWAY:
             return RowsRefused(str(error))
         return HistoryUnavailable(f"ClickHouse at {self._shown} is not reachable: {first_line(error)}")
+
+
+def _client(url: str) -> Client:
+    client = Client.from_url(url)
+    client.connection.connect_timeout = CONNECT_SECONDS
+    client.connection.send_receive_timeout = SILENCE_SECONDS
+    return client
 
 
 def _reason(error: ServerException) -> str:

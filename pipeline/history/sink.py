@@ -26,7 +26,7 @@ from pipeline.settings import Settings
 Clock = Callable[[], float]
 
 WRITE_EVERY_SECONDS: Final = 1.0  # a part per table and second is what a merge tree likes; readers wait no longer
-FULL_ROWS: Final = 50_000
+FULL_ROWS: Final = 30_000  # some 100 MB as Python objects
 FULL_BYTES: Final = 32 << 20
 FETCH_BYTES: Final = 8 << 20
 POLL_MESSAGES: Final = 200

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,12 +18,13 @@ from pipeline.history.migrations import apply, migrations
 from pipeline.history.rows import Kind, Row
 from pipeline.history.server import Server
 from pipeline.history.writer import HistoryWriter, open_folder, open_history
-from pipeline.settings import load_settings
+from pipeline.settings import PROJECT_DIR, load_settings
 from tests.clickhouse_server import ClickhouseServer
 from tests.history_rows import ONE_OF_EACH, TEN_O_CLOCK, TRIGGER, event_row
 
 pytestmark = pytest.mark.clickhouse
 
+RETENTION = PROJECT_DIR / "deploy" / "clickhouse" / "retention.sql"
 OpenEngine = Callable[[], Engine]
 
 
@@ -262,3 +264,19 @@ def test_a_server_that_is_not_there_is_named_with_its_password_hidden() -> None:
         open_history(settings)
 
     assert "secret" not in str(away.value)
+
+
+def test_the_shipped_retention_statements_are_accepted(tmp_path: Path) -> None:
+    statements = re.findall(r"^-- (ALTER TABLE .*);$", RETENTION.read_text(), re.MULTILINE)
+    engine = open_folder(tmp_path / "history")
+    try:
+        apply(engine)
+        history = HistoryWriter(engine)
+        history.write(ONE_OF_EACH)
+        for statement in statements:
+            engine.execute(statement)
+
+        assert len(statements) == 6
+        assert one(history, "SELECT count() FROM triggers") == 1
+    finally:
+        engine.close()
