@@ -146,7 +146,8 @@ class _Visit:
 
     def _basket(self) -> tuple[Item, ...]:
         """A product and what goes with it, more often than not."""
-        first = self._random.choice(self._interests())
+        liked = self._interests()
+        first = self._random.choice([product for product in liked if product.goes_with] or liked)
         products = [first]
         products += [BY_SKU[sku] for sku in first.goes_with if self._random.random() < 0.55]
         return tuple(self._line(product) for product in products)

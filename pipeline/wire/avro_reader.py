@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from struct import Struct
+from struct import error as StructError
 from typing import TypeAlias
 
 from fastavro.schema import expand_schema
@@ -17,7 +18,9 @@ from fastavro.schema import expand_schema
 from pipeline.wire.schemas import Definition
 
 Read: TypeAlias = Callable[[bytes, int], tuple[object, int]]
-"""(bytes, position of the record) -> (struct, position behind it). Raises ValueError or IndexError on damaged bytes."""
+"""(bytes, position of the record) -> (struct, position behind it). Raises one of DAMAGED on damaged bytes."""
+
+DAMAGED = (ValueError, IndexError, StructError)
 
 PRIMITIVES = frozenset({"null", "boolean", "int", "long", "float", "double", "bytes", "string"})
 

@@ -12,7 +12,7 @@ from fastavro.schema import SchemaParseException
 from pipeline.domain.errors import InvalidEvent, InvalidReason
 from pipeline.domain.events import Campaign, ChannelEvent, Context, Item
 from pipeline.wire import json_event
-from pipeline.wire.avro_reader import Read, SchemaMismatch, compile_reader
+from pipeline.wire.avro_reader import DAMAGED, Read, SchemaMismatch, compile_reader
 from pipeline.wire.avro_writer import compile_writer
 from pipeline.wire.registry import Registry, UnknownSchema
 from pipeline.wire.schemas import SINGLE_OBJECT, Definition, current, history
@@ -59,7 +59,7 @@ class Decoder:
             event, end = read(value, position)
         except SchemaMismatch as error:
             raise InvalidEvent(InvalidReason.WRONG_TYPE, str(error)) from error
-        except (ValueError, IndexError) as error:
+        except DAMAGED as error:
             raise InvalidEvent(InvalidReason.UNDECODABLE, f"not a record of its schema: {error}") from error
         if end != len(value):
             problem = f"the record ends at byte {end}, the value at byte {len(value)}"
@@ -81,7 +81,7 @@ class Decoder:
         return read
 
     def _definition(self, header: bytes) -> Definition:
-        if header.startswith(SINGLE_OBJECT) and len(header) == 10:
+        if header.startswith(SINGLE_OBJECT) and len(header) == 10:  # shorter: not even the fingerprint is whole
             problem = f"no schema with fingerprint {header[2:].hex()} in schemas/"
             raise InvalidEvent(InvalidReason.UNKNOWN_SCHEMA, problem)
         if header[0] != _CONFLUENT or len(header) != 5:
@@ -103,7 +103,7 @@ def _compile(definition: Definition) -> Read:
         return compile_reader(definition, current(NAME).definition, STRUCTS)
     except SchemaMismatch as error:
         raise InvalidEvent(InvalidReason.WRONG_TYPE, str(error)) from error
-    except (SchemaParseException, SyntaxError, RecursionError, KeyError) as error:
+    except (SchemaParseException, ValueError, TypeError, LookupError, SyntaxError, RecursionError) as error:
         raise InvalidEvent(InvalidReason.UNKNOWN_SCHEMA, f"the schema cannot be used: {error}") from error
 
 

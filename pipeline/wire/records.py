@@ -15,7 +15,7 @@ from msgspec import json
 from pipeline.domain.events import Item
 from pipeline.domain.records import DeadLetter, Decision, IdentityChange, Offer, Trigger
 from pipeline.domain.time import rfc3339
-from pipeline.wire.avro_reader import Read, compile_reader
+from pipeline.wire.avro_reader import DAMAGED, Read, compile_reader
 from pipeline.wire.avro_writer import Write, compile_writer
 from pipeline.wire.fields import named
 from pipeline.wire.schemas import current, history
@@ -59,7 +59,7 @@ def decode_record(kind: type[Kind], value: bytes) -> Kind:
         raise UnreadableRecord(f"not a {name}: it starts with {value[:10].hex()}")
     try:
         record, end = read(value, 10)
-    except (ValueError, IndexError) as error:
+    except DAMAGED as error:
         raise UnreadableRecord(f"not a {name}: {error}") from error
     if end != len(value) or not isinstance(record, kind):
         raise UnreadableRecord(f"not a {name}: {len(value)} bytes, {end} wanted")

@@ -42,7 +42,10 @@ class Registry:
             raise RegistryNotReachable(f"registry at {self.url} is not reachable: {error}") from error
         if answer.get("schemaType", "AVRO") != "AVRO":
             raise UnknownSchema(f"schema id {schema_id} is {answer['schemaType']}, Avro is wanted")
-        definition = json.loads(answer["schema"])
+        try:
+            definition = json.loads(answer["schema"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise UnknownSchema(f"schema id {schema_id} cannot be read: {error}") from error
         if not isinstance(definition, dict) or definition.get("type") != "record":
             raise UnknownSchema(f"schema id {schema_id} is not a record")
         return cast(Definition, definition)

@@ -1,0 +1,117 @@
+"""Every example of `schemas/examples` is a test: adding a file adds one."""
+
+from __future__ import annotations
+
+import base64
+import io
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import fastavro
+import msgspec
+import pytest
+
+from pipeline.domain.errors import InvalidEvent
+from pipeline.domain.identity_config import IdentityConfig
+from pipeline.domain.records import DeadLetter, Decision, IdentityChange, Trigger
+from pipeline.wire import json_event
+from pipeline.wire.channel_event import Decoder, encode
+from pipeline.wire.normalise import normalise
+from pipeline.wire.records import decode_record, encode_record, to_json
+from pipeline.wire.schemas import current, schema_folder
+
+EXAMPLES = schema_folder() / "examples"
+RECORDS: dict[str, type] = {
+    "trigger": Trigger,
+    "decision": Decision,
+    "identity_change": IdentityChange,
+    "dead_letter": DeadLetter,
+}
+
+
+def examples(name: str, kind: str) -> list[Any]:
+    found = sorted((EXAMPLES / name / kind).glob("*.json"))
+    assert found
+    return [pytest.param(path, id=f"{name}-{path.stem}") for path in found]
+
+
+def record_examples(kind: str) -> list[Any]:
+    return [pytest.param(name, *case.values, id=case.id) for name in RECORDS for case in examples(name, kind)]
+
+
+def load(path: Path) -> Any:
+    return msgspec.json.decode(path.read_bytes())
+
+
+@pytest.mark.parametrize("path", examples("channel_event", "valid"))
+def test_a_valid_event_goes_through_decoding_and_normalisation_in_both_forms(path: Path) -> None:
+    event = json_event.decode(path.read_bytes())
+
+    normalised = normalise(event, IdentityConfig())
+
+    assert normalised.identifiers
+    assert Decoder().decode(encode(event)) == event
+    assert json_event.decode(json_event.encode(event)) == event
+
+
+@pytest.mark.parametrize("path", examples("channel_event", "invalid"))
+def test_an_invalid_event_is_refused_with_its_reason(path: Path) -> None:
+    example = load(path)
+
+    with pytest.raises(InvalidEvent) as caught:
+        normalise(Decoder().decode(msgspec.json.encode(example["event"])), IdentityConfig())
+
+    assert (caught.value.reason, caught.value.detail) == (example["reason"], example["detail"])
+
+
+@pytest.mark.parametrize(("name", "path"), record_examples("valid"))
+def test_a_valid_record_is_the_same_after_avro_and_back(name: str, path: Path) -> None:
+    example = load(path)
+    schema = current(name)
+    written = schema.header + avro(example, schema.definition)
+
+    record = decode_record(RECORDS[name], written)
+
+    assert to_json(record) == example
+    assert encode_record(record) == written
+
+
+@pytest.mark.parametrize(("name", "path"), record_examples("invalid"))
+def test_an_invalid_record_does_not_fit_its_schema(name: str, path: Path) -> None:
+    with pytest.raises((ValueError, TypeError, KeyError)):
+        avro(load(path), current(name).definition)
+
+
+def avro(example: dict[str, Any], definition: dict[str, Any]) -> bytes:
+    """The example as fastavro writes it: an independent way from JSON to bytes."""
+    fields: dict[str, Any] = dict(example)
+    for name in ("key", "value"):
+        if f"{name}_base64" in fields:
+            fields[name] = base64.b64decode(fields[f"{name}_base64"])
+    buffer = io.BytesIO()
+    fastavro.schemaless_writer(buffer, definition, times(fields, definition), strict_allow_default=False)
+    return buffer.getvalue()
+
+
+def times(fields: dict[str, Any], definition: dict[str, Any]) -> dict[str, Any]:
+    """Turn the times of a record and of those in it into datetimes; sort maps as our writer does."""
+    done: dict[str, Any] = {}
+    for field in definition["fields"]:
+        kinds = field["type"] if isinstance(field["type"], list) else [field["type"]]
+        if field["name"] not in fields:
+            if "default" not in field:
+                raise KeyError(field["name"])
+            continue
+        value = fields[field["name"]]
+        for kind in (kind for kind in kinds if isinstance(kind, dict) and value is not None):
+            if kind.get("logicalType") == "timestamp-millis":
+                value = datetime.fromisoformat(value)
+            elif kind["type"] == "record":
+                value = times(value, kind)
+            elif kind["type"] == "map":
+                value = dict(sorted(value.items()))
+            elif kind["type"] == "array":
+                value = [times(part, kind["items"]) for part in value]
+        done[field["name"]] = value
+    return done

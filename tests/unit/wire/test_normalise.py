@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import pytest
+from msgspec import structs
+
+from pipeline.domain.errors import InvalidEvent, InvalidReason
+from pipeline.domain.events import ChannelEvent, Item
+from pipeline.domain.identity_config import IdentityConfig
+from pipeline.wire.normalise import Normalised, digest, normalise
+from tests.unit.wire.events import FULL, SMALLEST
+
+CONFIG = IdentityConfig()
+
+
+def tidy(**fields: object) -> Normalised:
+    return normalise(structs.replace(SMALLEST, **fields), CONFIG)
+
+
+def refusal(**fields: object) -> tuple[InvalidReason, str]:
+    with pytest.raises(InvalidEvent) as caught:
+        tidy(**fields)
+    return caught.value.reason, caught.value.detail
+
+
+def test_an_event_that_is_tidy_already_is_left_as_it_is() -> None:
+    assert normalise(FULL, CONFIG).event is FULL
+
+
+def test_words_are_lower_case_and_blanks_are_cut_off() -> None:
+    event = tidy(
+        event_id=" e-2 ", event_type=" Product_Viewed", channel="WEB ", tenant=" shop-a ", cart_id=" c1 "
+    ).event
+
+    assert (event.event_id, event.event_type, event.channel, event.tenant, event.cart_id) == (
+        "e-2", "product_viewed", "web", "shop-a", "c1",
+    )  # fmt: skip
+
+
+def test_an_empty_tenant_is_the_default_one_and_an_empty_optional_id_is_none() -> None:
+    event = tidy(tenant=" ", cart_id=" ", order_id="").event
+
+    assert (event.tenant, event.cart_id, event.order_id) == ("default", None, None)
+
+
+def test_identifiers_come_strongest_first_and_unknown_kinds_last() -> None:
+    identifiers = {"palm": "p", "cookie": "c", "email": " A@Example.COM", "account": "U-1"}
+
+    normalised = tidy(identifiers=identifiers)
+
+    assert normalised.identifiers == (("account", "U-1"), ("email", "a@example.com"), ("cookie", "c"), ("palm", "p"))
+
+
+def test_the_order_of_kinds_is_configured() -> None:
+    event = structs.replace(SMALLEST, identifiers={"account": "u", "cookie": "c"})
+
+    assert normalise(event, IdentityConfig(order=("cookie", "account"))).identifiers[0] == ("cookie", "c")
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("null", "blocked_builtin"),
+        ("NULL", "blocked_builtin"),
+        ("guest", "blocked_builtin"),
+        ("[object Object]", "blocked_builtin"),
+        ("0", "blocked_zeros"),
+        ("00000000-0000-0000-0000-000000000000", "blocked_zeros"),
+        ("---", "blocked_zeros"),
+        ("x" * 1025, "blocked_length"),
+    ],
+)
+def test_b3_a_value_that_identifies_nobody_does_not_link_but_its_event_is_kept(value: str, why: str) -> None:
+    normalised = tidy(identifiers={"account": value, "cookie": "c-9"})
+
+    assert normalised.identifiers == (("cookie", "c-9"),)
+    assert normalised.blocked == (("account", why),)
+    assert normalised.event.identifiers == {"account": value, "cookie": "c-9"}
+
+
+def test_an_event_without_any_identifier_is_a_customer_of_its_own() -> None:
+    assert tidy(identifiers={}).identifiers == (("event", "e-2"),)
+    assert tidy(identifiers={"account": " ", "cookie": "null"}).identifiers == (("event", "e-2"),)
+
+
+def test_a_kind_that_could_be_taken_for_another_key_does_not_link() -> None:
+    normalised = tidy(identifiers={"a:b": "c", " Cookie ": "c-9"})
+
+    assert normalised.identifiers == (("cookie", "c-9"),)
+    assert normalised.blocked == (("other", "blocked_kind"),)
+    assert normalised.event.identifiers == {"a:b": "c", "cookie": "c-9"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason", "detail"),
+    [
+        ({"event_id": " "}, InvalidReason.NO_EVENT_ID, "event_id is empty"),
+        ({"event_type": ""}, InvalidReason.NO_EVENT_TYPE, "event_type is empty"),
+        ({"channel": " "}, InvalidReason.NO_CHANNEL, "channel is empty"),
+        (
+            {"tenant": "a\x1fb"},
+            InvalidReason.BAD_TENANT,
+            "tenant: 'a\\x1fb' may hold only letters, digits, dot, dash and underscore",
+        ),
+        (
+            {"order_id": "o" * 257},
+            InvalidReason.VALUE_TOO_LONG,
+            f"order_id: 257 characters ('{'o' * 20}' …), at most 256 are taken",
+        ),
+        ({"items": (Item("A"), Item(" "))}, InvalidReason.BAD_VALUE, "items[1].sku is empty"),
+        ({"items": (Item("A"),) * 1001}, InvalidReason.VALUE_TOO_LONG, "items: 1001 lines, at most 1000 are taken"),
+        (
+            {"identifiers": {f"k{n}": "v" for n in range(51)}},
+            InvalidReason.VALUE_TOO_LONG,
+            "identifiers: 51 kinds, at most 50 are taken",
+        ),
+        (
+            {"sent_at_ms": 0},
+            InvalidReason.BAD_TIME,
+            "sent_at: 0 is not in the years 1980 to 2200; milliseconds since 1970 are wanted",
+        ),
+    ],
+)  # fmt: skip
+def test_what_no_honest_producer_sends_is_refused(
+    fields: dict[str, object], reason: InvalidReason, detail: str
+) -> None:
+    assert refusal(**fields) == (reason, detail)
+
+
+def test_b19_a_second_sending_of_an_event_has_the_same_digest() -> None:
+    again = structs.replace(FULL, sent_at_ms=1_795_600_000_000, identifiers=dict(reversed(FULL.identifiers.items())))
+
+    assert digest(again) == digest(FULL)
+
+
+@pytest.mark.parametrize("change", [{"amount_minor": 1}, {"event_type": "x"}, {"items": ()}, {"properties": {}}])
+def test_b20_the_same_id_with_another_payload_has_another_digest(change: dict[str, object]) -> None:
+    other: ChannelEvent = structs.replace(FULL, **change)
+
+    assert digest(other) != digest(FULL)
+
+
+def test_the_digest_does_not_depend_on_the_process() -> None:
+    assert digest(SMALLEST) == 3107909519
