@@ -7,6 +7,8 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
+from pipeline.clients.lookup import decode_customer
+from pipeline.domain.customer_json import customer_json
 from pipeline.domain.errors import InvalidEvent
 from pipeline.domain.event_types import CONTROL_TYPES
 from pipeline.domain.records import DeadLetter, Decision, IdentityChange, Trigger
@@ -45,10 +47,19 @@ def _events(settings: Settings) -> Decode:
     return decode
 
 
+def _customers(_: Settings) -> Decode:
+    def decode(value: bytes) -> Json | None:
+        state = decode_customer(value)
+        return None if state is None else dict(customer_json(state))
+
+    return decode
+
+
 FEEDS: Final[dict[str, Feed]] = {
     "triggers": Feed(lambda topic: topic.startswith("triggers."), _records(Trigger)),
     "decisions": Feed(lambda topic: topic == DECISIONS, _records(Decision)),
     "events": Feed(lambda topic: topic.startswith("channel."), _events),
     "identity": Feed(lambda topic: topic == IDENTITY_CHANGES, _records(IdentityChange)),
+    "customers": Feed(lambda topic: topic.endswith("-customer-changelog"), _customers),
     "deadletter": Feed(lambda topic: topic == DEADLETTER, _records(DeadLetter)),
 }

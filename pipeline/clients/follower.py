@@ -47,6 +47,25 @@ def follow(
         consumer.close()
 
 
+def read_partition(settings: Settings, topic: str, partition: int) -> Iterator[Received]:
+    """Yield the records of one partition (topic with prefix) up to its end as it is now. Raises BrokerError."""
+    consumer = _consumer(settings)
+    place = TopicPartition(topic, partition)
+    try:
+        if partition not in (consumer.partitions_for_topic(topic) or ()):
+            return
+        consumer.assign([place])
+        consumer.seek(place, consumer.beginning_offsets([place])[place])
+        end = consumer.end_offsets([place])[place]
+        while consumer.position(place) < end:
+            for record in consumer.poll(timeout_ms=POLL_MS).get(place, ()):
+                yield Received(topic, partition, record.offset, record.timestamp, record.key, record.value)
+    except KafkaError as error:
+        raise BrokerError(f"Kafka at {settings.bootstrap} failed: {error}. Is it still running? omni doctor") from error
+    finally:
+        consumer.close()
+
+
 def _topics(settings: Settings, wanted: Callable[[str], bool]) -> list[str]:
     _, names = cluster_and_topics(settings)
     return [name for name in names if wanted(name.removeprefix(settings.topic_prefix))]

@@ -79,6 +79,11 @@ def shard(key: str, partitions: int) -> int:
     return zlib.crc32(key.encode()) % partitions
 
 
+def state_bytes(value: bytes) -> memoryview | None:
+    """Return the encoded state in a value of a table or changelog; None for the engine's own records."""
+    return memoryview(value)[_HEADER.size :] if value[0] == STATE_VERSION else None
+
+
 class ActorPartition(Generic[S, M]):
     """The state of one partition of `actor`, advanced by records and by the clock.
 

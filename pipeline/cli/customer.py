@@ -1,0 +1,72 @@
+"""`omni customer`: one customer, by id or by any identifier."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+import msgspec
+
+from pipeline.cli import DONE, NO, CommandError
+from pipeline.cli.exits import exits
+from pipeline.domain.customer_json import customer_json
+from pipeline.domain.time import rfc3339
+from pipeline.settings import Settings
+from pipeline.wire.json_event import to_object
+from pipeline.wire.records import to_json
+
+HELP = "Show one customer: what is known, what waits, and with --timeline why each message was sent or not."
+EXAMPLE = """
+omni customer account:u-1
+omni customer email:anna@example.com --timeline
+omni customer 5d2c7f0e-53c6-5d3b-9c7e-2f6f1c1f3a10 --json
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare who is wanted."""
+    parser.add_argument("customer", metavar="ID|KIND:VALUE", help="customer id, or an identifier as account:u-1")
+    parser.add_argument("--tenant", default="default", metavar="T", help="whose customer (default: default)")
+    parser.add_argument("--timeline", action="store_true", help="add events and decisions in the order of their times")
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Look up and print."""
+    from pipeline.clients.lookup import customer, customer_id_of
+
+    with exits():
+        kind, colon, value = args.customer.partition(":")
+        customer_id: str | None = args.customer
+        if colon:
+            value = value.strip().lower() if kind == "email" else value.strip()
+            customer_id = customer_id_of(settings, args.tenant, kind.strip().lower(), value)
+        state = customer(settings, args.tenant, customer_id) if customer_id is not None else None
+        if state is None:
+            raise CommandError(
+                f"No customer {args.customer} of tenant {args.tenant}. Was an event with it published, and has a "
+                "worker handled it? `omni tail events --from-start` shows what came in.",
+                NO,
+            )
+        said: dict[str, Any] = customer_json(state)
+        if args.timeline:
+            said["timeline"] = _timeline(settings, args.tenant, state.customer_id)
+    encoded = msgspec.json.encode(said, order="sorted")
+    sys.stdout.buffer.write((encoded if args.json else msgspec.json.format(encoded, indent=2)) + b"\n")
+    return DONE
+
+
+def _timeline(settings: Settings, tenant: str, customer_id: str) -> list[dict[str, Any]]:
+    """Events and decisions by time; at the same time the event that caused a decision comes first."""
+    from pipeline.clients.lookup import decisions_of, events_of
+
+    entries: list[tuple[int, int, dict[str, Any]]] = []
+    for received_at_ms, event in events_of(settings, tenant, customer_id):
+        told = {"what": "event", "received_at": rfc3339(received_at_ms), **to_object(event)}
+        entries.append((event.occurred_at_ms, 0, told))
+    entries.extend(
+        (decision.decided_at_ms, 1, {"what": "decision", **to_json(decision)})
+        for decision in decisions_of(settings, tenant, customer_id)
+    )
+    entries.sort(key=lambda entry: entry[:2])
+    return [told for _, _, told in entries]
