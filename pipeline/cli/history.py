@@ -7,6 +7,7 @@ import gc
 import logging
 import signal
 import threading
+from pathlib import Path
 
 from kafka.errors import KafkaError
 
@@ -35,7 +36,13 @@ log = logging.getLogger(__name__)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare where the history is."""
-    parser.add_argument("--history-path", metavar="DIR", help="the embedded history (default: history in --data-dir)")
+    parser.add_argument(
+        "--history",
+        "--history-path",
+        dest="history_path",
+        metavar="PATH",
+        help="the embedded history there, whatever server is configured (default: history in --data-dir)",
+    )
     parser.add_argument("--clickhouse-url", metavar="URL", help="clickhouse://user:password@host:9000/database")
 
 
@@ -47,8 +54,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    first = _first_writer(settings)
-    place = mask_url(settings.clickhouse_url) if settings.clickhouse_url else settings.history_path
+    embedded = settings.clickhouse_url is None or (args.history_path is not None and args.clickhouse_url is None)
+    place = settings.history_path if embedded else settings
+    first = _first_writer(place)
     try:
         consumer = consumer_for(settings)
     except KafkaError as error:
@@ -59,8 +67,12 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             UNREACHABLE,
         ) from error
     waiting = [first] if first is not None else []
-    sink = Sink(consumer, Intake(settings), lambda: waiting.pop() if waiting else open_history(settings))
-    log.info("history: from %s into %s", settings.bootstrap, place)
+    sink = Sink(consumer, Intake(settings), lambda: waiting.pop() if waiting else open_history(place))
+    log.info(
+        "history: from %s into %s",
+        settings.bootstrap,
+        settings.history_path if embedded else mask_url(str(settings.clickhouse_url)),
+    )
     try:
         sink.run(stop)
     except UnknownVersion as error:
@@ -75,14 +87,14 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     return DONE
 
 
-def _first_writer(settings: Settings) -> HistoryWriter | None:
+def _first_writer(place: Settings | Path) -> HistoryWriter | None:
     """Open the database at once: what is wrong for good is said now. One that is merely away is waited for."""
     try:
-        return open_history(settings)
+        return open_history(place)
     except QueryRefused as error:
         raise CommandError(f"the history cannot be set up: {error}", UNREACHABLE) from error
     except HistoryUnavailable as error:
-        if not settings.clickhouse_url:
+        if isinstance(place, Path):
             raise CommandError(str(error), UNREACHABLE) from error
         log.warning("%s; waiting for it", error)
         return None

@@ -33,7 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="F",
         help=f"{', '.join(FORMATS)} (default: Pretty on a terminal, else TabSeparated; --json: an array of rows)",
     )
-    parser.add_argument("--history-path", metavar="DIR", help="the embedded history (default: history in --data-dir)")
+    parser.add_argument(
+        "--history",
+        "--history-path",
+        dest="history_path",
+        metavar="PATH",
+        help="the embedded history there, whatever server is configured (default: history in --data-dir)",
+    )
     parser.add_argument("--clickhouse-url", metavar="URL", help="clickhouse://user:password@host:9000/database")
 
 
@@ -48,7 +54,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     if not query.strip():
         raise CommandError('the query is empty. Try: omni sql "SHOW TABLES"', USAGE)
     try:
-        reader = open_reader(settings)
+        embedded = args.history_path is not None and args.clickhouse_url is None
+        reader = open_reader(settings.history_path if embedded else settings)
         try:
             answer = reader.query(query)
         finally:

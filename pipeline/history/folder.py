@@ -66,7 +66,7 @@ class Folder:
             if time.monotonic() >= deadline:
                 raise FolderInUse(
                     f"the history in {self.path} is in use by process {self.owner()}; an embedded history has one "
-                    "writer. Stop that process, use another folder (--history-path), or set clickhouse_url."
+                    "writer. Stop that process, use another folder (--history), or set clickhouse_url."
                 )
             time.sleep(0.05)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Final
 
 from pipeline.history.embedded import Embedded
@@ -14,20 +15,20 @@ from pipeline.settings import Settings
 WAIT_SECONDS: Final = 10.0
 
 
-def open_reader(settings: Settings, wait_seconds: float = WAIT_SECONDS) -> Reader:
+def open_reader(place: Settings | Path, wait_seconds: float = WAIT_SECONDS) -> Reader:
     """Return the server's reader, the owner's of the embedded folder, or the folder itself if nobody owns it.
 
-    Raises HistoryUnavailable, also where no history was ever written.
+    A path is an embedded history. Raises HistoryUnavailable, also where no history was ever written.
     """
-    if settings.clickhouse_url:
+    if not isinstance(place, Path) and place.clickhouse_url:
         from pipeline.history.server import Server
 
-        return Server(settings.clickhouse_url)
-    folder = Folder(settings.history_path)
+        return Server(place.clickhouse_url)
+    folder = Folder(place if isinstance(place, Path) else place.history_path)
     if not folder.exists:
         raise HistoryUnavailable(
             f"there is no history in {folder.path} yet. `omni history` writes it from Kafka, `omni simulate --history` "
-            "from files; --history-path names another folder, clickhouse_url a server."
+            "from files; --history names another folder, --clickhouse-url a server."
         )
     deadline = time.monotonic() + wait_seconds
     while True:

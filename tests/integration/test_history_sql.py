@@ -220,6 +220,17 @@ def test_sql_asks_a_server_by_its_url_and_says_which_one_is_not_there(omni: Omni
     assert "secret" not in refused.stderr
 
 
+def test_a_named_folder_is_asked_even_where_a_server_is_configured(
+    start_writer: Callable[[], Writer], omni: Omni, folder: Path
+) -> None:
+    start_writer()
+    away = {"PIPELINE_CLICKHOUSE_URL": "clickhouse://127.0.0.1:1/omni"}
+
+    asked = omni("sql", "--history", folder, "SELECT count() FROM triggers", env=away)
+
+    assert (asked.code, asked.stdout) == (0, "1\n"), asked.stderr
+
+
 def test_help_has_an_example(omni: Omni) -> None:
     for command in ("sql", "history"):
         shown = omni(command, "--help")
