@@ -17,6 +17,7 @@ from pipeline.agents.ingest import ChannelReader
 from pipeline.agents.topology import InstallationTopology
 from pipeline.domain.actor import Actor
 from pipeline.domain.customer import CustomerActor
+from pipeline.domain.errors import InvalidReason
 from pipeline.domain.identity import IdentityActor
 from pipeline.domain.product import ProductActor
 from pipeline.domain.rules import Rules
@@ -31,7 +32,7 @@ from pipeline.streaming.partition import ActorPartition
 from pipeline.streaming.progress import Progress
 from pipeline.streaming.table import ActorTable
 from pipeline.streaming.transport import BatchSchema, BatchTransport
-from pipeline.streaming.units import Record, Unit
+from pipeline.streaming.units import Output, Record, Unit
 from pipeline.topics import BIG_MESSAGE_BYTES, channel_topic, inbox_topic
 from pipeline.web.pages import add_pages
 from pipeline.wire.channel_event import Decoder
@@ -63,8 +64,12 @@ class ActorStage:
 
     def engine(self, topic: str, partition: int) -> Engine:
         """Build the engine over the recovered partition of the table."""
+
+        def refuse(record: Record, error: Exception) -> Output:
+            return self.topology.dead_letter(topic, partition, record, InvalidReason.UNDECODABLE, str(error))
+
         store = self.table.partitions_of.partition(partition)
-        return ActorPartition(self.actor, partition, store, self.topology)
+        return ActorPartition(self.actor, partition, store, self.topology, refuse)
 
 
 class OmniApp(faust.App):

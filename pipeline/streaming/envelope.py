@@ -14,6 +14,8 @@ import msgspec
 from msgspec import Struct
 
 VERSION = b"\x01"
+LAST_VERSION = 31
+"""Leading bytes up to this one are versions, ours or to come; beyond, it is no message of ours."""
 
 INDEX_BITS = 12
 """At most 4,096 entries in an envelope: leaves 41 bits for Kafka offsets in a signed 64-bit position."""
@@ -43,8 +45,12 @@ class Envelope(Struct, Generic[M], frozen=True, array_like=True, gc=False):
     entries: list[Entry[M]]
 
 
-class UnknownVersion(ValueError):
-    """The leading byte of an internal message is not one this version reads."""
+class UnknownVersion(RuntimeError):
+    """An internal message or state was written by a newer version: this worker must be upgraded, not the data lost."""
+
+
+class NoEnvelope(ValueError):
+    """These bytes are no internal message of any version."""
 
 
 def position(offset: int, index: int = 0, effect: int = 0) -> int:
@@ -73,9 +79,11 @@ class EnvelopeDecoder(Generic[M]):
         """Decode one message value.
 
         Raises:
-            UnknownVersion: the leading byte is unknown.
-            msgspec.ValidationError, msgspec.DecodeError: the bytes are not an envelope of this inbox.
+            UnknownVersion: a newer version wrote this.
+            NoEnvelope, msgspec.MsgspecError: the bytes are no envelope of this inbox.
         """
         if value[:1] != VERSION:
-            raise UnknownVersion(f"leading byte {value[:1]!r}, known: {VERSION!r}")
+            if value and 0 < value[0] <= LAST_VERSION:
+                raise UnknownVersion(f"message of version {value[0]}, known is {VERSION[0]}: upgrade this worker")
+            raise NoEnvelope(f"begins with {value[:4].hex()}: no message of an inbox")
         return self._decoder.decode(memoryview(value)[1:])

@@ -91,12 +91,24 @@ class ActorPartition(Generic[S, M]):
     `tick` one at a time; the harness makes one durable and calls `durable(unit, offset)` before it asks for the next.
     """
 
-    def __init__(self, actor: Actor[S, M], partition: int, store: Store, topology: Topology) -> None:
-        """Take over a recovered partition: scan its table for positions, wake times and a left-over outbox."""
+    def __init__(
+        self,
+        actor: Actor[S, M],
+        partition: int,
+        store: Store,
+        topology: Topology,
+        on_invalid: OnInvalid | None = None,
+    ) -> None:
+        """Take over a recovered partition: scan its table for positions, wake times and a left-over outbox.
+
+        A record that is not an envelope is given to `on_invalid`, whose output (a dead letter) joins the unit;
+        without one its error is raised.
+        """
         self.actor = actor
         self.source = f"{actor.name}/{partition}"
         self._store = store
         self._topology = topology
+        self._on_invalid = on_invalid
         self._envelopes: EnvelopeDecoder[M] = EnvelopeDecoder(actor.message_type)
         self._decode_state = msgspec.msgpack.Decoder(actor.state_type).decode
         self._cache: dict[str, S | None] = {}
@@ -160,20 +172,16 @@ class ActorPartition(Generic[S, M]):
         self._cache[key] = state
         return state
 
-    def apply(self, records: Sequence[Record], on_invalid: OnInvalid | None = None) -> Iterator[Unit]:
-        """Handle the records of this partition's inbox, in order; yield units to make durable one by one.
-
-        A record that is not an envelope is given to `on_invalid`, whose outputs (a dead letter) join the unit;
-        without one its error is raised.
-        """
+    def apply(self, records: Sequence[Record]) -> Iterator[Unit]:
+        """Handle the records of this partition's inbox, in order; yield units to make durable one by one."""
         step = _Step(self)
         for record in records:
             try:
                 decoded = self._envelopes.decode(record.value or b"")
-            except (msgspec.MsgspecError, envelope.UnknownVersion) as error:
-                if on_invalid is None:
+            except (msgspec.MsgspecError, envelope.NoEnvelope) as error:
+                if self._on_invalid is None:
                     raise
-                step.unit.outputs.append(on_invalid(record, error))
+                step.unit.outputs.append(self._on_invalid(record, error))
                 step.unit.counts["dead_letters", "undecodable"] += 1
                 step.unit.next_offset = record.offset + 1
                 continue

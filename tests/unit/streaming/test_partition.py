@@ -1,0 +1,299 @@
+"""The partition engine: whatever is repeated, lost in a crash or woken by the clock, state and outputs stay exact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import pytest
+from msgspec import Raw, Struct
+
+from pipeline.domain.messages import AskComplements, Effect, Publish, Send
+from pipeline.streaming import envelope, partition
+from pipeline.streaming.envelope import Entry, Envelope
+from pipeline.streaming.partition import ActorPartition, TooManyEffects, shard, state_bytes
+from pipeline.streaming.units import Output, Record, Unit
+
+
+class Tally(Struct, frozen=True, array_like=True):
+    """Sum of what was added, and the time at which the sum is to be told (None: not)."""
+
+    total: int = 0
+    tell_at_ms: int | None = None
+
+
+class Add(Struct, frozen=True, array_like=True, tag="add"):
+    """Add `amount`; with `tell_at_ms`, tell the sum then; with `ask`, ask `ask` products at once."""
+
+    amount: int
+    tell_at_ms: int | None = None
+    ask: int = 0
+
+
+class Tallies:
+    """A small actor: adds, and tells its sum to the product actor when its time comes."""
+
+    name = "customer"
+    state_type = Tally
+    message_type = Add
+
+    def handle(self, state: Tally | None, message: Add, now_ms: int) -> tuple[Tally | None, Sequence[Effect]]:
+        """Add up; an amount of 0 removes the key."""
+        if message.amount == 0:
+            return None, ()
+        before = state or Tally()
+        asks = [_ask("sku", message.amount, now_ms) for _ in range(message.ask)]
+        return Tally(before.total + message.amount, message.tell_at_ms or before.tell_at_ms), asks
+
+    def wake(self, state: Tally, clock_ms: int) -> tuple[Tally | None, Sequence[Effect]]:
+        """Tell the sum."""
+        return Tally(state.total), [_ask("told", state.total, state.tell_at_ms or 0)]
+
+    def wakes_at(self, state: Tally) -> int | None:
+        """Return when the sum is to be told."""
+        return state.tell_at_ms
+
+
+def _ask(sku: str, amount: int, at_ms: int) -> Send:
+    return Send("product", sku, AskComplements("default", sku, str(amount), "e", at_ms, "web"))
+
+
+class Everywhere:
+    """A topology with one partition per inbox."""
+
+    def inbox(self, actor: str, key: str) -> tuple[str, int]:
+        """Return the only partition."""
+        return f"{actor}.inbox", 0
+
+    def record(self, publish: Publish) -> Output:
+        """Publish nothing in these tests."""
+        raise AssertionError(publish)
+
+
+class Table:
+    """A store in memory that remembers the changelog it came from."""
+
+    def __init__(self, data: Mapping[bytes, bytes] = {}) -> None:
+        self.data = dict(data)
+
+    def get(self, key: bytes) -> bytes | None:
+        return self.data.get(key)
+
+    def items(self) -> Iterable[tuple[bytes, bytes]]:
+        return list(self.data.items())
+
+    def write(self, changes: Mapping[bytes, bytes | None], offset: int) -> None:
+        for key, value in changes.items():
+            if value is None:
+                self.data.pop(key, None)
+            else:
+                self.data[key] = value
+
+
+def _engine(table: Table) -> ActorPartition[Tally, Add]:
+    return ActorPartition(Tallies(), 3, table, Everywhere())
+
+
+def _record(offset: int, source: str, *adds: tuple[int, str, Add], appended_ms: int = 1_000) -> Record:
+    entries = [Entry(position, key, 5_000, add) for position, key, add in adds]
+    return Record(offset, appended_ms, None, envelope.encode(Envelope(source, appended_ms, appended_ms, entries)))
+
+
+def _apply(engine: ActorPartition[Tally, Add], *records: Record) -> list[Unit]:
+    units = []
+    for unit in engine.apply(records):
+        engine.durable(unit, 0)
+        units.append(unit)
+    return units
+
+
+def test_a_message_repeated_at_a_later_offset_changes_nothing_and_is_counted() -> None:
+    table = Table()
+    engine = _engine(table)
+    _apply(engine, _record(0, "identity/0", (10, "a", Add(5)), (11, "b", Add(7))))
+
+    units = _apply(engine, _record(1, "identity/0", (10, "a", Add(5)), (11, "b", Add(7)), (12, "a", Add(1))))
+
+    assert (engine.state("a"), engine.state("b")) == (Tally(6), Tally(7))
+    assert units[0].counts["repeats_dropped", "customer"] == 2
+
+
+def test_positions_of_two_sources_do_not_hide_each_other() -> None:
+    engine = _engine(Table())
+
+    _apply(engine, _record(0, "identity/0", (99, "a", Add(1))), _record(1, "identity/1", (5, "a", Add(1))))
+
+    assert engine.state("a") == Tally(2)
+
+
+def test_a_crash_before_the_changelog_repeats_the_same_outputs_byte_for_byte() -> None:
+    record = _record(7, "identity/0", (10, "a", Add(5, ask=2)), (11, "b", Add(7, ask=1)))
+    before = next(iter(_engine(Table()).apply([record])))  # delivered, then the worker dies
+
+    again = next(iter(_engine(Table()).apply([record])))
+
+    assert again.outputs == before.outputs
+
+
+def test_a_crash_after_the_changelog_handles_nothing_again() -> None:
+    table = Table()
+    record = _record(7, "identity/0", (10, "a", Add(5, ask=2)))
+    _apply(_engine(table), record)
+
+    units = _apply(_engine(table), record)
+
+    assert (units[0].outputs, units[0].handled) == ([], 0)
+
+
+def test_a_topic_made_anew_starts_its_source_again_instead_of_being_dropped() -> None:
+    engine = _engine(Table())
+    _apply(engine, _record(0, "channel.web/0", (500, "a", Add(1)), appended_ms=1_000))
+
+    units = _apply(engine, _record(1, "channel.web/0", (1, "a", Add(1)), appended_ms=2_000))
+
+    assert engine.state("a") == Tally(2)
+    assert units[0].counts["sources_restarted", "channel.web"] == 1
+
+
+def test_what_the_clock_causes_stands_in_the_changelog_before_it_is_delivered() -> None:
+    table = Table()
+    engine = _engine(table)
+    _apply(engine, _record(0, "identity/0", (10, "a", Add(5, tell_at_ms=60_000))))
+
+    unit = engine.tick(60_000)
+
+    assert unit is not None
+    assert unit.write_ahead
+    engine.durable(unit, 1)  # in the changelog; the worker dies before it delivers
+    left_over = _engine(table).unsent()
+    assert left_over is not None
+    assert left_over.outputs == unit.outputs
+
+
+def test_the_unit_after_a_tick_empties_the_outbox() -> None:
+    table = Table()
+    engine = _engine(table)
+    _apply(engine, _record(0, "identity/0", (10, "a", Add(5, tell_at_ms=60_000))))
+    unit = engine.tick(60_000)
+    assert unit is not None
+    engine.durable(unit, 1)
+
+    _apply(engine, _record(1, "identity/0", (11, "b", Add(1))))
+
+    assert _engine(table).unsent() is None
+
+
+def test_nothing_fires_before_its_time_and_nothing_twice() -> None:
+    engine = _engine(Table())
+    _apply(engine, _record(0, "identity/0", (10, "a", Add(5, tell_at_ms=60_000))))
+
+    early, due = engine.tick(59_999), engine.tick(60_000)
+    assert due is not None
+    engine.durable(due, 1)
+
+    assert (early, engine.tick(90_000), engine.timers) == (None, None, 0)
+
+
+def test_a_timer_moved_later_fires_only_at_its_new_time() -> None:
+    engine = _engine(Table())
+    _apply(engine, _record(0, "identity/0", (10, "a", Add(5, tell_at_ms=60_000)), (11, "a", Add(5, tell_at_ms=70_000))))
+
+    assert engine.tick(69_999) is None
+    assert engine.tick(70_000) is not None
+
+
+def test_pending_timers_are_found_again_after_recovery_without_decoding_states() -> None:
+    table = Table()
+    adds = [(n, f"k{n}", Add(1, tell_at_ms=1_000 + n)) for n in range(2_000)]
+    _apply(_engine(table), _record(0, "identity/0", *adds))
+
+    engine = _engine(table)
+
+    assert (engine.timers, engine.next_wake(), engine.keys) == (2_000, 1_000, 2_000)
+    woken = 0
+    while (unit := engine.tick(10_000)) is not None:
+        engine.durable(unit, 1)
+        woken += 1
+    assert woken == 2_000 // partition.MAX_WAKES
+
+
+def test_a_long_envelope_is_split_into_bounded_units_and_a_crash_between_them_loses_nothing() -> None:
+    adds = [(n, f"k{n % 50}", Add(1)) for n in range(4_000)]
+    record = _record(3, "identity/0", *adds)
+    table = Table()
+    first = _engine(table)
+    units = first.apply([record])
+    unit = next(units)
+    first.durable(unit, 0)  # the second unit is lost
+    assert (unit.handled, unit.next_offset) == (partition.MAX_UNIT_MESSAGES, None)
+
+    engine = _engine(table)
+    _apply(engine, record)
+
+    assert sum(state.total for n in range(50) if (state := engine.state(f"k{n}"))) == 4_000
+
+
+def test_a_removed_key_leaves_a_tombstone_and_no_timer() -> None:
+    table = Table()
+    engine = _engine(table)
+    _apply(engine, _record(0, "identity/0", (1, "a", Add(5, tell_at_ms=60_000))))
+
+    units = _apply(engine, _record(1, "identity/0", (2, "a", Add(0))))
+
+    assert units[0].changes[b"a"] is None
+    assert (engine.keys, engine.timers, engine.state("a")) == (0, 0, None)
+
+
+def test_a_record_that_is_no_envelope_becomes_a_dead_letter_and_its_batch_goes_on() -> None:
+    def refuse(record: Record, error: Exception) -> Output:
+        return Output("deadletter", 0, None, record.value or b"")
+
+    engine = ActorPartition(Tallies(), 3, Table(), Everywhere(), refuse)
+    bad = [Record(0, 1_000, None, b"\x01not msgpack"), Record(1, 1_000, None, b"{}"), Record(2, 1_000, None, None)]
+    good = _record(3, "identity/0", (1, "a", Add(5)))
+
+    units = list(engine.apply([*bad, good]))
+
+    assert [output.value for output in units[0].outputs] == [b"\x01not msgpack", b"{}", b""]
+    assert engine.state("a") == Tally(5)
+
+
+def test_a_message_of_a_newer_version_stops_the_worker_instead_of_being_lost() -> None:
+    with pytest.raises(envelope.UnknownVersion, match="version 2, known is 1"):
+        _apply(_engine(Table()), Record(0, 1_000, None, b"\x02..."))
+
+
+def test_a_message_with_more_effects_than_can_be_numbered_stops_the_worker() -> None:
+    with pytest.raises(TooManyEffects, match="1025 effects"):
+        _apply(_engine(Table()), _record(0, "identity/0", (1, "a", Add(1, ask=1_025))))
+
+
+def test_a_state_of_an_unknown_version_is_refused() -> None:
+    table = Table({b"a": b"\x09" + bytes(8) + b"\x90"})
+
+    with pytest.raises(envelope.UnknownVersion, match="version 9"):
+        _engine(table).state("a")
+
+
+def test_the_engines_own_records_are_no_states() -> None:
+    table = Table()
+    _apply(_engine(table), _record(0, "identity/0", (1, "a", Add(5))))
+
+    states = [key for key, value in table.items() if state_bytes(value) is not None]
+
+    assert states == [b"a"]
+
+
+def test_keys_spread_evenly_over_partitions() -> None:
+    counts = [0] * 8
+    for number in range(8_000):
+        counts[shard(f"default\x1faccount:u-{number}", 8)] += 1
+
+    assert max(counts) < 1.2 * min(counts)
+
+
+def test_raw_events_pass_through_an_envelope_untouched() -> None:
+    entry = Entry(1, "a", 2, Raw(b"\x93\x01\x02\x03"))
+
+    decoded = envelope.EnvelopeDecoder[Raw](Raw).decode(envelope.encode(Envelope("s", 0, 0, [entry])))
+
+    assert bytes(decoded.entries[0].message) == b"\x93\x01\x02\x03"
