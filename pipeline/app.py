@@ -30,7 +30,7 @@ from pipeline.streaming.lane import Engine
 from pipeline.streaming.lanes import Lanes
 from pipeline.streaming.partition import ActorPartition
 from pipeline.streaming.progress import Progress
-from pipeline.streaming.table import ActorTable
+from pipeline.streaming.table import ActorTable, ActorTables
 from pipeline.streaming.transport import BatchSchema, BatchTransport
 from pipeline.streaming.units import Output, Record, Unit
 from pipeline.topics import BIG_MESSAGE_BYTES, channel_topic, inbox_topic
@@ -169,6 +169,7 @@ def _faust_app(settings: Settings, folder: Path) -> OmniApp:
         settings=settings,
         broker=broker,
         store="memory://",
+        TableManager=ActorTables,
         datadir=str(folder / "faust"),
         topic_partitions=settings.partitions,
         topic_replication_factor=settings.replication,

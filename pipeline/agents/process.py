@@ -39,6 +39,7 @@ def run_worker(settings: Settings, rules: Rules) -> int:
         quiet=True,
         workdir=Path.cwd(),
     )
+    worker.spinner = None  # its escape codes do not belong in logs
     try:
         worker.execute_from_commandline()
     except SystemExit as left:

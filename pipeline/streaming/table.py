@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import faust
 from faust.stores.base import Store as FaustStore
+from faust.tables.manager import TableManager
 from faust.types import TP, EventT
 from rocksdict import AccessType, Options, Rdict, WriteBatch
 from yarl import URL
@@ -221,3 +222,13 @@ class ActorTable(faust.Table[bytes, bytes]):
 
     def apply_changelog_batch(self, batch: Iterable[EventT[Any]]) -> None:
         """Nothing: `on_changelog_event` has applied it already."""
+
+
+class ActorTables(TableManager):
+    """Faust's table manager without its second of waiting for tables that others may still declare: ours are there."""
+
+    async def on_start(self) -> None:
+        """Start tables and recovery at once."""
+        if not self.should_stop:
+            await self._update_channels()
+            await self.recovery.start()
