@@ -34,6 +34,7 @@ POLL_MS: Final = 200  # how soon a stop is noticed
 RETRY_SECONDS: Final = (0.5, 1.0, 2.0, 5.0)  # then always the last
 COMPLAIN_EVERY_SECONDS: Final = 30.0
 BOOTSTRAP_TIMEOUT_MS: Final = 5_000
+RECONNECT_MS: Final = 1_000  # at most this long between two looks for a broker that has gone
 COMMIT_TIMEOUT_MS: Final = 10_000
 NEW_TOPICS_MS: Final = 5_000  # a new rule's topic is found within this
 
@@ -56,6 +57,7 @@ def consumer_for(settings: Settings) -> KafkaConsumer:
         metadata_max_age_ms=NEW_TOPICS_MS,
         bootstrap_timeout_ms=BOOTSTRAP_TIMEOUT_MS,
         fetch_max_wait_ms=POLL_MS,
+        reconnect_backoff_max_ms=RECONNECT_MS,
     )
     exact = (intake.inbox, intake.decisions, intake.identity_changes, intake.dead_letters)
     names = [re.escape(name) for name in exact] + [re.escape(intake.triggers) + ".+"]

@@ -324,3 +324,36 @@ def test_without_a_broker_it_says_so_and_stops_with_status_3(environment: dict[s
 def _with_rule(rule: str) -> Any:
     fields = {name: getattr(TRIGGER, name) for name in TRIGGER.__struct_fields__}
     return type(TRIGGER)(**fields | {"rule": rule})
+
+
+def test_b39_after_the_broker_was_killed_and_started_again_it_goes_on_by_itself(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    with LocalKafka(tmp_path / "broker") as broker:
+        made = load_settings(
+            environ={}, bootstrap=broker.bootstrap, partitions=PARTITIONS, channels=("web",), data_dir=tmp_path / "data"
+        )
+        create_topics(broker.bootstrap, topics(made, ["cart_reminder"]))
+        history = subprocess.Popen(
+            [sys.executable, "-m", "pipeline", "history"],
+            env=environment | {"KAFKA_BOOTSTRAP": broker.bootstrap, "PIPELINE_PARTITIONS": str(PARTITIONS)},
+            cwd=PROJECT_DIR,
+        )
+        try:
+            before = Shop(made)
+            before.events(100)
+            until(made, ORDERS, [[100, 100 * 10_499]])
+            before.close()
+
+            broker.kill()
+            broker.start(ephemeral=True)
+
+            after = Shop(made)
+            after.sent = 100
+            after.events(100)
+            until(made, ORDERS, [[200, 200 * 10_499]])
+            after.close()
+            assert history.poll() is None
+        finally:
+            history.kill()
+            history.wait()
