@@ -59,7 +59,7 @@ class Engine(Reader, Protocol):
 
 MAX_ANSWER_ROWS = 1_000_000
 """An answer is held in memory whole: a question with more rows than this is refused, with the advice to narrow it."""
-MAX_QUERY_SECONDS = 600
+MAX_QUERY_SECONDS = 120
 MAX_REASON = 600
 """A database repeats the whole statement in what it says; this many characters of that are enough."""
 

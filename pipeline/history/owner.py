@@ -12,6 +12,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import msgspec
@@ -22,6 +23,8 @@ from pipeline.history.folder import Folder
 Reply = tuple[Answer | None, str | None]
 
 MAX_QUESTION_BYTES: Final = 1 << 20
+ANSWERS_AT_ONCE: Final = 4
+PEER_SECONDS: Final = 10  # a peer that connects and says nothing must not keep a place for ever
 _LENGTH: Final = struct.Struct(">I")
 _encode = msgspec.msgpack.Encoder().encode
 _decode_reply: Callable[[bytes], Reply] = msgspec.msgpack.Decoder(Reply).decode
@@ -30,22 +33,24 @@ log = logging.getLogger(__name__)
 
 
 class Owner:
-    """Answers questions on the folder's socket from a thread, one after the other, until closed."""
+    """Answers questions on the folder's socket, a few at a time, until closed."""
 
     def __init__(self, folder: Folder, answer: Callable[[str], Answer]) -> None:
-        """Listen at once. `answer` runs in the thread; what it raises as QueryRefused goes back as text."""
+        """Listen at once. `answer` runs in threads; what it raises as QueryRefused goes back as text."""
         self._answer = answer
         self._listener = folder.listen()
         self._closing = threading.Event()
+        self._answering = ThreadPoolExecutor(ANSWERS_AT_ONCE, "history-answer")
         self._thread = threading.Thread(target=self._serve, name="history-questions", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Stop listening; a question being answered is answered first."""
+        """Stop listening; questions being answered are answered first."""
         self._closing.set()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._thread.join()
+        self._answering.shutdown()
         self._listener.close()
 
     def _serve(self) -> None:
@@ -54,24 +59,26 @@ class Owner:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            with connection:
-                connection.settimeout(10)  # a peer that connects and says nothing must not block the next
-                try:
-                    self._talk(connection)
-                except (OSError, msgspec.DecodeError) as error:
-                    log.warning("a question to the history broke off: %s", error)
+            self._answering.submit(self._talk, connection)
 
     def _talk(self, connection: socket.socket) -> None:
+        with connection:
+            connection.settimeout(PEER_SECONDS)
+            try:
+                self._answer_one(connection)
+            except (OSError, msgspec.DecodeError) as error:
+                log.warning("a question to the history broke off: %s", error)
+
+    def _answer_one(self, connection: socket.socket) -> None:
         question = _receive(connection, MAX_QUESTION_BYTES)
-        reply: Reply
         try:
-            reply = (self._answer(_decode_question(question)), None)
+            reply = _encode((self._answer(_decode_question(question)), None))
         except QueryRefused as error:
-            reply = (None, str(error))
-        except Exception as error:
+            reply = _encode((None, str(error)))
+        except Exception as error:  # one question's trouble must not leave its asker without an answer
             log.warning("a question to the history failed", exc_info=True)
-            reply = (None, f"{type(error).__name__}: {error}")
-        _send(connection, _encode(reply))
+            reply = _encode((None, f"{type(error).__name__}: {error}"))
+        _send(connection, reply)
 
 
 class RemoteReader:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from pipeline.history.embedded import Embedded
@@ -149,6 +150,23 @@ def test_a_wrong_question_does_not_disturb_the_one_who_answers(
     assert "readonly" in changing.stderr
     assert "--format" in own_format.stderr
     assert omni("sql", "SELECT count() FROM events").stdout == "1\n"
+
+
+def test_a_long_question_keeps_nobody_waiting(start_writer: Callable[[], Writer], omni: Omni, folder: Path) -> None:
+    writer = start_writer()
+    asking = Folder(folder).connect()
+    assert asking is not None
+    question = msgspec.msgpack.encode("SELECT sum(sipHash64(number)) FROM numbers(2000000000)")
+    asking.sendall(len(question).to_bytes(4, "big") + question)
+
+    writer.store("e-1")
+    asked = omni("sql", "SELECT count() FROM events", timeout=20)
+
+    assert (asked.code, asked.stdout) == (0, "1\n")
+    asking.setblocking(False)
+    with pytest.raises(BlockingIOError):  # it is still being answered
+        asking.recv(1)
+    asking.close()
 
 
 @contextmanager
