@@ -1,0 +1,45 @@
+"""Fixtures that build installations; suites import `install` into their conftest."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.broker.local import LocalKafka
+from pipeline.settings import PROJECT_DIR
+from tests.harness.installation import Installation
+
+Install = Callable[..., Installation]
+
+
+def carts(delay: str) -> str:
+    """Return a rules file with one rule: a reminder of each cart that lies untouched for `delay`."""
+    rule = f"{{name: cart_reminder, kind: abandoned_cart, delay: {delay}}}"
+    return f"version: test\ndefaults: {{expires_after: none}}\nrules:\n  - {rule}\n"
+
+
+def clean_environment() -> dict[str, str]:
+    """Return the environment of a process without the tester's own settings."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("PIPELINE_") and k != "KAFKA_BOOTSTRAP"}
+    return kept | {"PYTHONPATH": str(PROJECT_DIR), "PYTHONUTF8": "1"}
+
+
+@pytest.fixture
+def install(kafka: LocalKafka, prefix: str, tmp_path: Path) -> Iterator[Install]:
+    """Build an installation on the session's broker: `install(rules, partitions="4", …)`."""
+    made: list[Installation] = []
+
+    def build(rules: str, **variables: str) -> Installation:
+        number = len(made)
+        name = f"{number}{prefix}"
+        made.append(
+            Installation(kafka.bootstrap, name, tmp_path / str(number), clean_environment(), rules, **variables)
+        )
+        return made[-1]
+
+    yield build
+    for installation in made:
+        installation.close()
