@@ -152,7 +152,7 @@ class LocalKafka:
         shutil.rmtree(self.directory / "data", ignore_errors=True)  # left by a start that was cut short
         command = [java, "-Xmx128m", "-XX:TieredStopAtLevel=1", "-cp", f"{libs}/*", "kafka.tools.StorageTool", "format"]
         done = subprocess.run(
-            [*command, "-t", cluster, "-c", str(self.directory / "server.properties")],
+            [*command, f"--cluster-id={cluster}", "-c", str(self.directory / "server.properties")],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
