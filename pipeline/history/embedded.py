@@ -21,6 +21,11 @@ _CODE: Final = re.compile(r"Code: (\d+)")
 # Codes of an insert that say "these bytes": cannot parse (6, 26, 27, 38, 41, 72), out of bound (69), wrong type (53),
 # incorrect data (117), no number (349: NULL where none may be), unknown field (321).
 _BAD_ROWS: Final = frozenset({6, 26, 27, 38, 41, 53, 69, 72, 117, 321, 349})
+EXACT: Final = {  # numbers as JSON numbers, decimals as text with all their digits
+    "output_format_json_quote_64bit_integers": 0,
+    "output_format_json_quote_decimals": 1,
+    "output_format_decimal_trailing_zeros": 1,
+}
 _json = msgspec.json.Encoder()
 
 
@@ -109,7 +114,7 @@ class Embedded:
         """Answer one read-only statement, in a session of its own: safe beside an insert of another thread."""
         session = open_session(self._folder.database)
         try:
-            for name, value in {"output_format_json_quote_64bit_integers": 0, **limits()}.items():
+            for name, value in {**EXACT, **limits()}.items():
                 session.query(f"SET {name} = {value!r}")
             return _answer(str(session.query(sql, "JSONCompact")))
         except RuntimeError as error:

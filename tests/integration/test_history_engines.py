@@ -239,10 +239,11 @@ def test_a_wrong_or_a_changing_statement_is_refused_in_the_databases_words(
 
 def test_values_of_every_type_are_json(history: HistoryWriter) -> None:
     sql = """SELECT toUInt64(18446744073709551615) AS u, toDateTime(0, 'UTC') AS t, toDate('2026-11-24') AS d, 0/0 AS n,
-        [1, 2] AS a, CAST(NULL AS Nullable(Int64)) AS z, 0.5 AS f, toFixedString('ab', 2) AS s"""
+        [1, 2] AS a, CAST(NULL AS Nullable(Int64)) AS z, 0.5 AS f, toFixedString('ab', 2) AS s,
+        toDecimal64('1.10', 2) AS m"""
     (row,) = history.engine.query(sql).rows
 
-    assert row == [18446744073709551615, "1970-01-01 00:00:00", "2026-11-24", None, [1, 2], None, 0.5, "ab"]
+    assert row == [18446744073709551615, "1970-01-01 00:00:00", "2026-11-24", None, [1, 2], None, 0.5, "ab", "1.10"]
 
 
 def test_texts_of_any_kind_survive(history: HistoryWriter) -> None:
