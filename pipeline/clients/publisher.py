@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Coroutine
 from contextlib import suppress
 from functools import lru_cache
@@ -68,7 +68,7 @@ class Publisher:
                 "a channel of your own is added with PIPELINE_CHANNELS."
             )
         self._channels = [name for name in names if name.startswith(settings.topic_prefix + CHANNEL)]
-        self._waiting: list[_Record] = []
+        self._waiting: deque[_Record] = deque()  # filled by one thread, emptied by another
         self._failure: Exception | None = None
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name="publisher", daemon=True)
@@ -146,7 +146,7 @@ class Publisher:
 
     async def _deliver(self) -> None:
         async with self._one_at_a_time:
-            records, self._waiting = self._waiting, []
+            records = [self._waiting.popleft() for _ in range(len(self._waiting))]
             if not records or self._failure is not None:
                 return
             places: defaultdict[tuple[str, int], list[_Record]] = defaultdict(list)

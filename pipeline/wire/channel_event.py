@@ -39,9 +39,8 @@ class Decoder:
     def __init__(self, registry_url: str | None = None) -> None:
         """Know all versions in `schemas/`; ask the registry at `registry_url`, if any, for Confluent ids."""
         self._registry = Registry(registry_url) if registry_url else None
-        self._readers: dict[bytes, Read] = {
-            schema.header: _compile(schema.definition) for schema in (*history(NAME), current(NAME))
-        }
+        versions = {schema.header: schema.definition for schema in (*history(NAME), current(NAME))}
+        self._readers: dict[bytes, Read] = {header: _compile(version) for header, version in versions.items()}
         self._unknown: dict[bytes, InvalidEvent] = {}
 
     def decode(self, value: bytes | None) -> ChannelEvent:

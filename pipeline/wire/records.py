@@ -106,5 +106,5 @@ def _writer(name: str) -> tuple[bytes, Write]:
 def _readers(name: str) -> dict[bytes, Read]:
     """One reader for each version of a record, by its ten bytes in front."""
     reader = current(name).definition
-    versions = (*history(name), current(name))
-    return {version.header: compile_reader(version.definition, reader, _STRUCTS) for version in versions}
+    versions = {version.header: version.definition for version in (*history(name), current(name))}
+    return {header: compile_reader(version, reader, _STRUCTS) for header, version in versions.items()}
