@@ -37,6 +37,9 @@ from pipeline.topics import BIG_MESSAGE_BYTES, channel_topic, inbox_topic
 from pipeline.web.pages import add_pages
 from pipeline.wire.channel_event import Decoder
 
+LEASE_SHARE = 0.8
+"""Share of the session timeout that a worker may stand still: the group gives its partitions away after the whole."""
+
 
 @dataclass(frozen=True, eq=False)
 class IngestStage:
@@ -137,6 +140,7 @@ def create_app(settings: Settings, actors: Sequence[Actor[Any, Any]], folder: Pa
         lambda lane, unit, seconds: _measure(names[lane.place.topic], unit, seconds, event_clock),
         lambda error: _fail(app, error),
         settings.tick_ms / 1000,
+        settings.session_timeout_ms / 1000 * LEASE_SHARE,
         not event_clock,
     )
     app.lanes = lanes
@@ -152,6 +156,10 @@ def create_app(settings: Settings, actors: Sequence[Actor[Any, Any]], folder: Pa
     @app.task  # type: ignore[untyped-decorator]
     async def clock() -> None:
         await progress.run()
+
+    @app.task  # type: ignore[untyped-decorator]
+    async def lease() -> None:
+        await lanes.watch()
 
     return app
 

@@ -74,7 +74,14 @@ DECLARED: Final = (
         _kept(7),  # its append time is the deterministic "now" of everything that follows from an event
     ),
     Declaration("{actor}.inbox", "none; partition = shard", "envelope (msgpack)", "actors", {**_kept(7), **_BIG}),
-    Declaration("{app_id}-{actor}-changelog", "state key", "state (msgpack)", "actors", {**_COMPACTED, **_BIG}),
+    Declaration(
+        "{app_id}-{actor}-changelog",
+        "state key",
+        "state (msgpack)",
+        "actors",
+        # Kept whole long enough to tell what a replaced worker wrote from what the owner did.
+        {**_COMPACTED, **_BIG, "min.compaction.lag.ms": "600000"},
+    ),
     Declaration("triggers.{rule}", "customer id", "Trigger (Avro)", "actors → consumers, history", _kept(7)),
     Declaration(DECISIONS, "customer id", "Decision (Avro)", "actors → consumers, history", _kept(7)),
     Declaration(IDENTITY_CHANGES, "customer id", "IdentityChange (Avro)", "actors → consumers, history", _kept(7)),

@@ -124,8 +124,8 @@ class IngestPartition:
         """Nothing waits here."""
         return None
 
-    def unsent(self) -> Unit | None:
-        """Nothing is written ahead here."""
+    def takeover(self) -> Unit | None:
+        """Nothing to take over: there is no state."""
         return None
 
     def durable(self, unit: Unit, offset: int) -> None:

@@ -20,6 +20,10 @@ class RecordsMissing(RuntimeError):
     """Records of an internal topic were skipped between two batches: going on would lose them silently."""
 
 
+class Replaced(RuntimeError):
+    """Another worker has taken this partition while we still worked on it. It repeats what we had not finished."""
+
+
 class Engine(Protocol):
     """What a lane drives: `ActorPartition`, or ingest.
 
@@ -34,8 +38,8 @@ class Engine(Protocol):
     def tick(self, clock_ms: int) -> Unit | None:
         """Do what waits for the clock, None when nothing does."""
 
-    def unsent(self) -> Unit | None:
-        """Return outputs that a crash left undelivered."""
+    def takeover(self) -> Unit | None:
+        """Return the unit that makes the partition ours, None if nothing is to be done."""
 
     def durable(self, unit: Unit, offset: int) -> None:
         """Note that `unit` is durable."""
@@ -60,28 +64,38 @@ class Lane:
         engine: Engine,
         delivery: Delivery,
         clock: Callable[[], int | None],
+        lease: Callable[[], None],
         on_unit: Callable[[Lane, Unit, float], None],
         tick_seconds: float,
     ) -> None:
-        """Drive `engine`. `on_unit` is told of each durable unit and its seconds; `clock` gives the time in ms."""
+        """Drive `engine`. `on_unit` is told of each durable unit and its seconds; `clock` gives the time in ms.
+
+        `lease` raises `Replaced` when the partition may be another worker's by now.
+        """
         self.place = place
         self.engine = engine
         self.next_offset = 0
         self._delivery = delivery
         self._clock = clock
+        self._lease = lease
         self._on_unit = on_unit
         self._tick_seconds = tick_seconds
         self._queue: asyncio.Queue[Batch | None] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         self._ticked_at = 0.0
+        self._changelog_end: int | None = None
         self._work = asyncio.Lock()
         #: Records handed over and not yet durable.
         self.pending = 0
 
-    def start(self, next_offset: int, on_failure: Callable[[BaseException], None]) -> None:
-        """Begin at `next_offset`. `on_failure` is called once if the lane dies; nothing later is acknowledged."""
+    def start(self, next_offset: int, changelog_end: int | None, on_failure: Callable[[BaseException], None]) -> None:
+        """Begin at `next_offset`; the changelog was recovered up to `changelog_end` (last offset).
+
+        `on_failure` is called once if the lane dies; nothing later is acknowledged.
+        """
         self.next_offset = next_offset
+        self._changelog_end = changelog_end
         self._task = asyncio.create_task(self._run(), name=f"lane {self.name}")
 
         def ended(task: asyncio.Task[None]) -> None:
@@ -119,9 +133,9 @@ class Lane:
             await asyncio.wait([self._task])
 
     async def _run(self) -> None:
-        left_over = self.engine.unsent()
-        if left_over is not None:
-            await self._delivery.outputs(left_over.outputs)
+        taken = self.engine.takeover()
+        if taken is not None:
+            await self._make_durable(taken, time.monotonic())
         while not self._stopping:
             batch = await self._next()
             if batch is not None:
@@ -172,10 +186,20 @@ class Lane:
             await self._delivery.outputs(unit.outputs)
         offset = -1
         if unit.changes and self.place.changelog is not None:
+            self._lease()
             offset = await self._delivery.changelog(self.place.changelog, self.place.partition, unit.changes)
+            self._check_nobody_else_wrote(offset, len(unit.changes))
         if unit.outputs and unit.write_ahead:
             await self._delivery.outputs(unit.outputs)
         self.engine.durable(unit, offset)
         if unit.next_offset is not None:
             self.next_offset = unit.next_offset
         self._on_unit(self, unit, time.monotonic() - began)
+
+    def _check_nobody_else_wrote(self, last_offset: int, records: int) -> None:
+        before, self._changelog_end = self._changelog_end, last_offset
+        if before is not None and last_offset - records != before:
+            raise Replaced(
+                f"{self.place.changelog}/{self.place.partition}: {last_offset - records - before} records after offset "
+                f"{before} are not ours; starting again from the changelog"
+            )

@@ -12,7 +12,7 @@ from faust.types import TP
 
 from pipeline.streaming.batch import Batch
 from pipeline.streaming.delivery import Delivery
-from pipeline.streaming.lane import Engine, Lane, Place
+from pipeline.streaming.lane import Engine, Lane, Place, Replaced
 from pipeline.streaming.table import ActorTable
 from pipeline.streaming.units import Record, Unit
 
@@ -45,16 +45,22 @@ class Lanes:
         on_unit: Callable[[Lane, Unit, float], None],
         on_failure: Callable[[BaseException], None],
         tick_seconds: float,
+        lease_seconds: float,
         wall_clock: bool,
     ) -> None:
-        """Serve `stages`; `delivery` is asked for when the first lane starts, after the producer has."""
+        """Serve `stages`; `delivery` is asked for when the first lane starts, after the producer has.
+
+        `lease_seconds` is how long this process may have stood still and still own what it owned.
+        """
         self._stages = {topic: stage for stage in stages for topic in stage.topics}
         self._new_delivery = delivery
         self._clock = clock
         self._on_unit = on_unit
         self._on_failure = on_failure
         self._tick_seconds = tick_seconds
+        self._lease_seconds = lease_seconds
         self._wall_clock = wall_clock
+        self._alive_at = time.monotonic()
         self._lanes: dict[TP, Lane] = {}
         self._kept: dict[TP, tuple[Engine, int | None]] = {}
         self._delivery: Delivery | None = None
@@ -124,7 +130,7 @@ class Lanes:
             if stage.table is not None:
                 owned.setdefault(stage.table, set()).add(tp.partition)
             lane = self._new_lane(tp, stage)
-            lane.start(offset, self._on_failure)
+            lane.start(offset, self._reached(stage, tp.partition), self._on_failure)
             self._lanes[tp] = lane
             if self._consumer is not None:
                 self._consumer.durable[tp] = offset
@@ -144,7 +150,18 @@ class Lanes:
             engine = stage.engine(tp.topic, tp.partition)
         place = Place(tp.topic, tp.partition, changelog, stage.gapless and self._consumer is not None)
         assert self._delivery is not None
-        return Lane(place, engine, self._delivery, self._clock, self._noted, self._tick_seconds)
+        return Lane(place, engine, self._delivery, self._clock, self._check_lease, self._noted, self._tick_seconds)
+
+    async def watch(self) -> None:
+        """Keep the lease: run for as long as the lanes do."""
+        while True:
+            self._alive_at = time.monotonic()
+            await asyncio.sleep(self._lease_seconds / 10)
+
+    def _check_lease(self) -> None:
+        stood_still = time.monotonic() - self._alive_at
+        if stood_still > self._lease_seconds:
+            raise Replaced(f"this process stood still for {stood_still:.1f} s; its partitions may be another's by now")
 
     @staticmethod
     def _reached(stage: Stage, partition: int) -> int | None:

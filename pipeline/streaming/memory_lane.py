@@ -6,7 +6,7 @@ steps of it. What survives a crash is what Kafka would hold: the logs, the chang
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from random import Random
 
 from pipeline.streaming.lane import Engine
@@ -54,6 +54,10 @@ class Changelog:
     def items(self) -> Iterable[tuple[bytes, bytes]]:
         """Return every key with its value."""
         return self._values.items()
+
+    def overwritten(self) -> Collection[bytes]:
+        """Nothing: there is one process."""
+        return ()
 
     def keys_of_actor(self) -> list[str]:
         """Return the keys that hold an actor's state."""
@@ -112,7 +116,7 @@ class MemoryLane:
         self._counted = counted
         self._crashes = crashes
         self._committed = 0
-        self.engine = build(self.changelog)
+        self.engine = self._take_over()
 
     @property
     def behind(self) -> bool:
@@ -140,11 +144,17 @@ class MemoryLane:
                 self._recover()
 
     def _recover(self) -> None:
-        self.engine = self._build(self.changelog)
-        left_over = self.engine.unsent()
-        if left_over is not None:
-            for output in left_over.outputs:
+        self.engine = self._take_over()
+
+    def _take_over(self) -> Engine:
+        engine = self._build(self.changelog)
+        unit = engine.takeover()
+        if unit is not None:
+            for output in unit.outputs:
                 self._deliver(output)
+            self.changelog.append(unit.changes)
+            engine.durable(unit, -1)
+        return engine
 
     def _complete(self, unit: Unit) -> None:
         """Make `unit` durable: outputs, changelog, commit; the changelog first if it is written ahead."""

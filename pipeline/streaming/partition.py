@@ -12,6 +12,10 @@ actor drops them in turn.
 The clock is not in the log and cannot be repeated. So a unit caused by the clock is written ahead: its changes go to
 the changelog together with its outputs (the outbox), then the outputs are delivered, and the next unit empties the
 outbox. What is found in the outbox after a crash is delivered again, byte for byte.
+
+A worker that was replaced without knowing it (stopped and continued, cut off) may still append to the changelog. So
+every value begins with an epoch, which each new owner raises: recovery ignores a value whose epoch is below the one it
+has, and the owner writes that key again.
 """
 
 from __future__ import annotations
@@ -41,17 +45,21 @@ META = b"\x00"
 SEEN = META + b"seen/"
 OUTBOX = META + b"outbox"
 CLOCK = META + b"clock"
+EPOCH = META + b"epoch"
 
+EPOCH_BYTES = 4
+"""Every value in table and changelog begins with the epoch of who wrote it, big-endian, so that bytes compare."""
 STATE_VERSION = 1
-_HEADER = struct.Struct(">Bq")
-"""In front of each state: version and the time it wants to wake (ms), NEVER for none; read without decoding it."""
+_HEADER = struct.Struct(">IBq")
+"""In front of each state: epoch, version and the time it wants to wake (ms), NEVER for none; read without decoding."""
 NEVER = -1
 
 MAX_UNIT_BYTES = 8 * 1024 * 1024
 """Bound of a unit's encoded changes: half of what one changelog record batch may hold (16 MiB), since a state may
 grow while the unit runs."""
-MAX_UNIT_MESSAGES = 2_000
-"""Bound of a unit's messages, so that one unit never holds a partition for long (about 50 ms of one core)."""
+MAX_UNIT_MESSAGES = 500
+"""Bound of a unit's messages (some 20 ms of one core): between two units the other lanes of the worker have their
+turn, and with dozens of lanes longer units starve the heartbeat of the process."""
 MAX_WAKES = 500
 """Bound of the keys that one tick wakes; the next tick goes on."""
 CACHED_STATES = 20_000
@@ -81,7 +89,14 @@ def shard(key: str, partitions: int) -> int:
 
 def state_bytes(value: bytes) -> memoryview | None:
     """Return the encoded state in a value of a table or changelog; None for the engine's own records."""
-    return memoryview(value)[_HEADER.size :] if value[0] == STATE_VERSION else None
+    is_state = len(value) > EPOCH_BYTES and value[EPOCH_BYTES] == STATE_VERSION
+    return memoryview(value)[_HEADER.size :] if is_state else None
+
+
+def wake_time(value: bytes) -> int | None:
+    """Return when the state in a value of a table or changelog wants to wake (ms), None for never."""
+    wakes_at: int = _HEADER.unpack_from(value)[2]
+    return None if wakes_at == NEVER else wakes_at
 
 
 class ActorPartition(Generic[S, M]):
@@ -118,6 +133,8 @@ class ActorPartition(Generic[S, M]):
         self._wakes: dict[str, int] = {}
         self._outbox: list[Output] = []
         self._ticks = 0
+        self._epoch = 0
+        self._taken_over = False
         #: Inboxes have no watermark of their own.
         self.watermark: int | None = None
         #: Number of keys with a state.
@@ -128,15 +145,19 @@ class ActorPartition(Generic[S, M]):
         for key, value in self._store.items():
             if not key.startswith(META):
                 self.keys += 1
-                wakes_at = _HEADER.unpack_from(value)[1]
-                if wakes_at != NEVER:
+                wakes_at = wake_time(value)
+                if wakes_at is not None:
                     self._wakes[key.decode()] = wakes_at
             elif key.startswith(SEEN):
-                self._seen[key[len(SEEN) :].decode()] = _decode_seen(value)
-            elif key == OUTBOX:
-                self._outbox = _decode_outbox(value)
+                self._seen[key[len(SEEN) :].decode()] = _decode_seen(value[EPOCH_BYTES:])
+            elif key == OUTBOX and len(value) > EPOCH_BYTES:
+                self._outbox = _decode_outbox(value[EPOCH_BYTES:])
             elif key == CLOCK:
-                self._ticks = int.from_bytes(value, "big")
+                self._ticks = int.from_bytes(value[EPOCH_BYTES:], "big")
+            elif key == EPOCH:
+                self._epoch = int.from_bytes(value[:EPOCH_BYTES], "big")
+        self._epoch += 1
+        self._stamp = self._epoch.to_bytes(EPOCH_BYTES, "big")
         self._heap = [(wakes_at, key) for key, wakes_at in self._wakes.items()]
         heapify(self._heap)
 
@@ -152,9 +173,22 @@ class ActorPartition(Generic[S, M]):
             heappop(heap)
         return heap[0][0] if heap else None
 
-    def unsent(self) -> Unit | None:
-        """Return what a crash left in the outbox: to be delivered before anything else."""
-        return Unit(outputs=list(self._outbox)) if self._outbox else None
+    def takeover(self) -> Unit | None:
+        """Return the unit that makes this partition ours, to be made durable before anything else; None once it is.
+
+        It delivers what a crash left in the outbox, raises the epoch, and writes again the keys that a replaced worker
+        has overwritten.
+        """
+        if self._taken_over:
+            return None
+        self._taken_over = True
+        unit = Unit(outputs=self._outbox, changes={EPOCH: self._stamp, OUTBOX: self._stamp})
+        self._outbox = []
+        for key in self._store.overwritten():
+            value = self._store.get(key)
+            if value is not None and key not in unit.changes:
+                unit.changes[key] = self._stamp + value[EPOCH_BYTES:]
+        return unit
 
     def state(self, key: str) -> S | None:
         """Return the state of `key` as of the last unit."""
@@ -165,8 +199,10 @@ class ActorPartition(Generic[S, M]):
         value = self._store.get(key.encode())
         state: S | None = None
         if value is not None:
-            if value[0] != STATE_VERSION:
-                raise envelope.UnknownVersion(f"state of {key!r} has version {value[0]}, known: {STATE_VERSION}")
+            if value[EPOCH_BYTES] != STATE_VERSION:
+                raise envelope.UnknownVersion(
+                    f"state of {key!r} has version {value[EPOCH_BYTES]}, known is {STATE_VERSION}: upgrade this worker"
+                )
             state = self._decode_state(memoryview(value)[_HEADER.size :])
             self._sizes[key] = len(value)
         self._cache[key] = state
@@ -224,7 +260,7 @@ class ActorPartition(Generic[S, M]):
         seen = Seen(last, newest)
         if self._seen.get(source) != seen:
             self._seen[source] = seen
-            step.unit.changes[SEEN + source.encode()] = _encode(seen)
+            step.unit.changes[SEEN + source.encode()] = self._stamp + _encode(seen)
 
     def tick(self, clock_ms: int) -> Unit | None:
         """Wake up to `MAX_WAKES` keys whose time has come at `clock_ms`; return their written-ahead unit."""
@@ -248,9 +284,9 @@ class ActorPartition(Generic[S, M]):
             due = self.next_wake()
         unit = step.finish()
         unit.write_ahead = bool(unit.outputs)
-        unit.changes[CLOCK] = self._ticks.to_bytes(8, "big")
+        unit.changes[CLOCK] = self._stamp + self._ticks.to_bytes(8, "big")
         if unit.write_ahead:
-            unit.changes[OUTBOX] = _encode(unit.outputs)
+            unit.changes[OUTBOX] = self._stamp + _encode(unit.outputs)
             self._outbox = unit.outputs
         return unit
 
@@ -276,7 +312,7 @@ class ActorPartition(Generic[S, M]):
         elif self._wakes.get(key) != wakes_at:
             self._wakes[key] = wakes_at
             heappush(self._heap, (wakes_at, key))
-        value = _HEADER.pack(STATE_VERSION, NEVER if wakes_at is None else wakes_at) + _encode(state)
+        value = _HEADER.pack(self._epoch, STATE_VERSION, NEVER if wakes_at is None else wakes_at) + _encode(state)
         if not self._sizes.get(key):
             self.keys += 1
         self._sizes[key] = len(value)
@@ -336,6 +372,6 @@ class _Step(Generic[S, M]):
         for key in self._dirty:
             unit.changes[key.encode()] = partition._encoded(key)
         if partition._outbox:
-            unit.changes[OUTBOX] = None
+            unit.changes[OUTBOX] = partition._stamp
             partition._outbox = []
         return unit

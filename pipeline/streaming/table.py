@@ -8,9 +8,9 @@ never left, or that is on disk, reads only what it misses.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import faust
 from faust.stores.base import Store as FaustStore
@@ -20,27 +20,10 @@ from rocksdict import AccessType, Options, Rdict, WriteBatch
 from yarl import URL
 
 from pipeline.streaming.batch import Batch
+from pipeline.streaming.partition import EPOCH_BYTES
 
 OFFSET = b"\x00offset"
 """Where a store on disk keeps the changelog offset it has reached. Never in the changelog itself."""
-
-
-class PartitionStore(Protocol):
-    """The bytes of one partition, and the changelog offset they have reached (None: nothing yet)."""
-
-    offset: int | None
-
-    def get(self, key: bytes) -> bytes | None:
-        """Return the value of `key`, None if absent."""
-
-    def items(self) -> Iterator[tuple[bytes, bytes]]:
-        """Return every key with its value."""
-
-    def write(self, changes: Mapping[bytes, bytes | None], offset: int) -> None:
-        """Apply changes that end at changelog `offset`, all or none; None removes."""
-
-    def close(self) -> None:
-        """Let go of it."""
 
 
 class MemoryPartition:
@@ -50,6 +33,11 @@ class MemoryPartition:
         """Start empty."""
         self.offset: int | None = None
         self._data: dict[bytes, bytes] = {}
+        self.overwritten_keys: set[bytes] = set()
+
+    def overwritten(self) -> Collection[bytes]:
+        """Return the keys whose last changelog record was ignored."""
+        return self.overwritten_keys
 
     def get(self, key: bytes) -> bytes | None:
         """Return the value of `key`, None if absent."""
@@ -73,6 +61,22 @@ class MemoryPartition:
         """Nothing to let go of."""
 
 
+def recover(store: MemoryPartition | DiskPartition, records: Iterable[tuple[bytes, bytes | None]], last: int) -> None:
+    """Apply changelog records that end at offset `last`. A value of an epoch below that of the value held is ignored.
+
+    Such a value was appended by a worker that had been replaced: see `pipeline/streaming/partition.py`.
+    """
+    changes: dict[bytes, bytes | None] = {}
+    for key, value in records:
+        held = changes[key] if key in changes else store.get(key)
+        if held is not None and value is not None and value[:EPOCH_BYTES] < held[:EPOCH_BYTES]:
+            store.overwritten_keys.add(key)
+        else:
+            changes[key] = value
+            store.overwritten_keys.discard(key)
+    store.write(changes, last)
+
+
 class DiskPartition:
     """A partition in RocksDB: survives the worker, so that recovery reads only the changelog's tail."""
 
@@ -84,8 +88,13 @@ class DiskPartition:
         options.set_write_buffer_size(16 * 1024 * 1024)
         options.set_max_write_buffer_number(2)
         self._db = Rdict(str(path), options, access_type=AccessType.read_write())
+        self.overwritten_keys: set[bytes] = set()
         reached = self._db.get(OFFSET)
         self.offset: int | None = None if reached is None else int.from_bytes(reached, "big")
+
+    def overwritten(self) -> Collection[bytes]:
+        """Return the keys whose last changelog record was ignored."""
+        return self.overwritten_keys
 
     def get(self, key: bytes) -> bytes | None:
         """Return the value of `key`, None if absent."""
@@ -121,9 +130,9 @@ class Partitions(FaustStore[bytes, bytes]):
         """Keep partitions in memory, or in RocksDB below `folder`."""
         super().__init__(*args, **kwargs)
         self._folder = folder
-        self._open: dict[int, PartitionStore] = {}
+        self._open: dict[int, MemoryPartition | DiskPartition] = {}
 
-    def partition(self, number: int) -> PartitionStore:
+    def partition(self, number: int) -> MemoryPartition | DiskPartition:
         """Return the store of one partition, opened at first use."""
         store = self._open.get(number)
         if store is None:
@@ -214,7 +223,7 @@ class ActorTable(faust.Table[bytes, bytes]):
             value: Any = event.value
             records: Sequence[Any] = value.records if isinstance(value, Batch) else [message]
             store = self.partitions_of.partition(message.partition)
-            store.write({record.key: record.value for record in records}, message.offset)
+            recover(store, ((record.key, record.value) for record in records), message.offset)
             self.recovered += len(records)
         except Exception as error:
             await self.app.crash(error)

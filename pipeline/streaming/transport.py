@@ -25,6 +25,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, ensure_aiokafka_TP
 from faust.transport.drivers.aiokafka import Consumer as KafkaConsumer
+from faust.transport.drivers.aiokafka import Producer as KafkaProducer
 from faust.transport.drivers.aiokafka import Transport as KafkaTransport
 from faust.types import TP, ConsumerMessage, Message
 
@@ -224,7 +225,15 @@ class BatchConsumer(KafkaConsumer):
         """Nothing: the stock detector compares monotonic with wall time; lag is on `/metrics`."""
 
 
+class OnceProducer(KafkaProducer):
+    """Producer whose retries append once: so a record between two of ours in a changelog is always somebody else's."""
+
+    def _settings_extra(self) -> Mapping[str, Any]:
+        return {**super()._settings_extra(), "acks": "all", "enable_idempotence": True}
+
+
 class BatchTransport(KafkaTransport):
     """Faust transport with the batch consumer."""
 
     Consumer: ClassVar[type[Any]] = BatchConsumer
+    Producer: ClassVar[type[Any]] = OnceProducer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeAlias
 
@@ -59,6 +59,9 @@ class Store(Protocol):
 
     def items(self) -> Iterable[tuple[bytes, bytes]]:
         """Return every key with its value (used once, after recovery)."""
+
+    def overwritten(self) -> Collection[bytes]:
+        """Return the keys whose last changelog record is a replaced worker's, not the value held here."""
 
     def write(self, changes: Mapping[bytes, bytes | None], offset: int) -> None:
         """Apply a durable unit's changes, which end at `offset` of the changelog; None removes."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import pytest
 from msgspec import Raw, Struct
@@ -10,7 +10,7 @@ from msgspec import Raw, Struct
 from pipeline.domain.messages import AskComplements, Effect, Publish, Send
 from pipeline.streaming import envelope, partition
 from pipeline.streaming.envelope import Entry, Envelope
-from pipeline.streaming.partition import ActorPartition, TooManyEffects, shard, state_bytes
+from pipeline.streaming.partition import EPOCH_BYTES, ActorPartition, TooManyEffects, shard, state_bytes
 from pipeline.streaming.units import Output, Record, Unit
 
 
@@ -74,12 +74,16 @@ class Table:
 
     def __init__(self, data: Mapping[bytes, bytes] = {}) -> None:
         self.data = dict(data)
+        self.overwritten_keys: set[bytes] = set()
 
     def get(self, key: bytes) -> bytes | None:
         return self.data.get(key)
 
     def items(self) -> Iterable[tuple[bytes, bytes]]:
         return list(self.data.items())
+
+    def overwritten(self) -> Collection[bytes]:
+        return self.overwritten_keys
 
     def write(self, changes: Mapping[bytes, bytes | None], offset: int) -> None:
         for key, value in changes.items():
@@ -164,9 +168,9 @@ def test_what_the_clock_causes_stands_in_the_changelog_before_it_is_delivered() 
     assert unit is not None
     assert unit.write_ahead
     engine.durable(unit, 1)  # in the changelog; the worker dies before it delivers
-    left_over = _engine(table).unsent()
-    assert left_over is not None
-    assert left_over.outputs == unit.outputs
+    taken = _engine(table).takeover()
+    assert taken is not None
+    assert taken.outputs == unit.outputs
 
 
 def test_the_unit_after_a_tick_empties_the_outbox() -> None:
@@ -179,7 +183,9 @@ def test_the_unit_after_a_tick_empties_the_outbox() -> None:
 
     _apply(engine, _record(1, "identity/0", (11, "b", Add(1))))
 
-    assert _engine(table).unsent() is None
+    taken = _engine(table).takeover()
+    assert taken is not None
+    assert taken.outputs == []
 
 
 def test_nothing_fires_before_its_time_and_nothing_twice() -> None:
@@ -268,7 +274,7 @@ def test_a_message_with_more_effects_than_can_be_numbered_stops_the_worker() -> 
 
 
 def test_a_state_of_an_unknown_version_is_refused() -> None:
-    table = Table({b"a": b"\x09" + bytes(8) + b"\x90"})
+    table = Table({b"a": bytes(4) + b"\x09" + bytes(8) + b"\x90"})
 
     with pytest.raises(envelope.UnknownVersion, match="version 9"):
         _engine(table).state("a")
@@ -297,3 +303,35 @@ def test_raw_events_pass_through_an_envelope_untouched() -> None:
     decoded = envelope.EnvelopeDecoder[Raw](Raw).decode(envelope.encode(Envelope("s", 0, 0, [entry])))
 
     assert bytes(decoded.entries[0].message) == b"\x93\x01\x02\x03"
+
+
+def test_each_owner_writes_with_a_higher_epoch_than_the_one_before() -> None:
+    table = Table()
+    first = _engine(table)
+    taken = first.takeover()
+    assert taken is not None
+    first.durable(taken, 0)
+    _apply(first, _record(0, "identity/0", (1, "a", Add(5))))
+    before = table.data[b"a"][:EPOCH_BYTES]
+
+    second = _engine(table)
+    taken = second.takeover()
+    assert taken is not None
+    second.durable(taken, 1)
+    _apply(second, _record(1, "identity/0", (2, "a", Add(5))))
+
+    assert table.data[b"a"][:EPOCH_BYTES] > before
+    assert second.takeover() is None
+
+
+def test_what_a_replaced_worker_overwrote_is_written_again_at_takeover() -> None:
+    table = Table()
+    _apply(_engine(table), _record(0, "identity/0", (1, "a", Add(5))))
+    table.overwritten_keys = {b"a"}
+
+    taken = _engine(table).takeover()
+
+    assert taken is not None
+    rewritten = taken.changes[b"a"]
+    assert rewritten is not None
+    assert state_bytes(rewritten) == state_bytes(table.data[b"a"])
