@@ -11,11 +11,10 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from pipeline.domain.customer_state import CustomerState
 from pipeline.domain.records import Trigger
-from pipeline.streaming.partition import META, NEVER
+from pipeline.streaming.partition import META, state_bytes, wake_time
 from pipeline.wire.records import decode_record
 
 READ_SECONDS = 20.0
-_HEADER_BYTES = 9
 """In front of each state: a version byte, then when it wants to wake (ms, 8 bytes)."""
 
 
@@ -95,7 +94,7 @@ class CustomerTable:
     def states(self) -> list[CustomerState]:
         """Return every customer."""
         decode = msgspec.msgpack.Decoder(CustomerState).decode
-        return [decode(value[_HEADER_BYTES:]) for value in self._values.values()]
+        return [decode(body) for value in self._values.values() if (body := state_bytes(value)) is not None]
 
     def by_account(self, tenant: str = "default") -> dict[str, CustomerState]:
         """Return the customers of a tenant by their account."""
@@ -103,8 +102,8 @@ class CustomerTable:
 
     def waiting(self, until_ms: int | None = None) -> int:
         """Return how many customers wait for a time (at or before `until_ms`)."""
-        times = [int.from_bytes(value[1:_HEADER_BYTES], "big", signed=True) for value in self._values.values()]
-        return sum(at_ms != NEVER and (until_ms is None or at_ms <= until_ms) for at_ms in times)
+        times = [wake_time(value) for value in self._values.values()]
+        return sum(at_ms is not None and (until_ms is None or at_ms <= until_ms) for at_ms in times)
 
 
 class Sent(NamedTuple):
