@@ -21,10 +21,9 @@ _CODE: Final = re.compile(r"Code: (\d+)")
 # Codes of an insert that say "these bytes": cannot parse (6, 26, 27, 38, 41, 72), out of bound (69), wrong type (53),
 # incorrect data (117), no number (349: NULL where none may be), unknown field (321).
 _BAD_ROWS: Final = frozenset({6, 26, 27, 38, 41, 53, 69, 72, 117, 321, 349})
-EXACT: Final = {  # numbers as JSON numbers, decimals as text with all their digits
+EXACT: Final = {  # numbers as JSON numbers, decimals as text, which is exact
     "output_format_json_quote_64bit_integers": 0,
     "output_format_json_quote_decimals": 1,
-    "output_format_decimal_trailing_zeros": 1,
 }
 _json = msgspec.json.Encoder()
 
