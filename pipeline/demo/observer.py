@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
-import msgspec
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.admin import OffsetSpec
 
+from pipeline.clients.lookup import decode_customer
 from pipeline.domain.customer_state import CustomerState
 from pipeline.domain.records import DeadLetter, Decision, IdentityChange, Trigger
 from pipeline.history.intake import Intake
@@ -37,8 +37,6 @@ Places = dict[TopicPartition, int]
 STILL_SECONDS: Final = 1.0
 """How long nothing may have moved before it is believed: outputs follow their changelog within milliseconds."""
 LOOK_EVERY_SECONDS: Final = 0.2
-
-_decode_state = msgspec.msgpack.Decoder(CustomerState).decode
 
 
 class Observer:
@@ -90,7 +88,7 @@ class Observer:
                     self._remember(record.key, record.value)
 
     def _remember(self, key: bytes, value: bytes | None) -> None:
-        if value is None:
+        if value is None or state_bytes(value) is None:  # removed
             self._states.pop(key, None)
         else:
             self._states[key] = value
@@ -130,7 +128,8 @@ class Observer:
 
     def customers(self) -> list[CustomerState]:
         """Return every customer as last written down."""
-        return [_decode_state(body) for value in self._states.values() if (body := state_bytes(value)) is not None]
+        found = map(decode_customer, self._states.values())
+        return [state for state in found if state is not None]
 
     def _overdue(self, end_ms: int) -> bool:
         """Whether a customer still waits for a time that has come."""
