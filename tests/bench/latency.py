@@ -1,0 +1,138 @@
+"""Publish → trigger, open loop: each event has a time at which it is due to be sent, and waits are counted from there.
+
+So a stall delays what comes after it on paper too (no coordinated omission). The observer is a consumer of the
+trigger topic outside the worker. One event in ten is a product put into a cart that is known to go well with another:
+ingest → identity → customer → product → customer → trigger. The others are views.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from statistics import median
+
+from confluent_kafka import OFFSET_END, Consumer, Producer, TopicPartition
+from msgspec import Struct
+
+from pipeline.domain.events import ChannelEvent, Item
+from pipeline.topics import channel_topic, trigger_topic
+from pipeline.wire.channel_event import encode
+from tests.bench.dataset import CHANNELS, Sample
+from tests.bench.installation import Installation
+from tests.bench.race import OURS, START_SECONDS, Track, alive, start
+
+RATE = 1_000
+"""Events per second."""
+TRIGGERING = 10
+"""One event in so many."""
+RULE = "goes_well_with"
+BOUGHT, OFFERED = "sku-coat", "sku-scarf"
+PRIMERS = 40
+SETTLE_SECONDS = 2.0
+"""Of sending, not counted."""
+LAST_SECONDS = 10.0
+"""How long the last triggers are waited for."""
+
+
+class Latency(Struct, frozen=True):
+    """Milliseconds from the scheduled send to the observer; `missing` triggers never came. `late_ms`: see `sender`."""
+
+    rate: int
+    seconds: float
+    triggers: int
+    missing: int
+    p50_ms: float
+    p99_ms: float
+    max_ms: float
+    sender_p99_ms: float
+    all_ms: list[float]
+
+
+def measure(track: Track, seconds: float) -> Latency:
+    """Run a worker, prime the products, send for `seconds`, observe."""
+    folder = track.folder / "latency"
+    folder.mkdir()
+    with Installation(track.bootstrap, "latency.", OURS.name, track.partitions, folder) as place:
+        place.produce(_primers(int(time.time() * 1000)))
+        with start(OURS, place, track) as process:
+            place.wait_drained(alive(process), START_SECONDS)
+            sent, late = {}, []
+            stop = threading.Event()
+            seen: dict[str, float] = {}
+            observer = threading.Thread(target=_observe, args=(place, seen, stop), daemon=True)
+            observer.start()
+            time.sleep(1.0)  # the observer's own start is not the pipeline's latency
+            for event_id, due, left in _send(place, seconds + SETTLE_SECONDS):
+                sent[event_id] = due
+                late.append((left - due) * 1000)
+            deadline = time.monotonic() + LAST_SECONDS
+            while len(seen) < len(sent) and time.monotonic() < deadline:
+                time.sleep(0.1)
+            stop.set()
+            observer.join()
+            process.stop()
+    counted = [event_id for event_id in sent if sent[event_id] >= min(sent.values()) + SETTLE_SECONDS]
+    waits = sorted((seen[event_id] - sent[event_id]) * 1000 for event_id in counted if event_id in seen)
+    if not waits:
+        raise RuntimeError(f"no trigger arrived. See {process.log}")
+    return Latency(
+        RATE,
+        seconds,
+        len(waits),
+        len(counted) - len(waits),
+        round(median(waits), 2),
+        round(_share(waits, 0.99), 2),
+        round(waits[-1], 2),
+        round(_share(sorted(late), 0.99), 2),
+        [round(wait, 2) for wait in waits],
+    )
+
+
+def _share(ascending: list[float], share: float) -> float:
+    return ascending[min(int(len(ascending) * share), len(ascending) - 1)]
+
+
+def _primers(now_ms: int) -> Iterator[Sample]:
+    """Orders of both products, each by a customer of its own."""
+    for number in range(PRIMERS):
+        event = _event(f"prime-{number}", "order_completed", f"p-{number}", now_ms, (Item(BOUGHT), Item(OFFERED)))
+        yield Sample("web", f"account:p-{number}".encode(), encode(event), number, event)
+
+
+def _event(event_id: str, event_type: str, account: str, at_ms: int, items: tuple[Item, ...]) -> ChannelEvent:
+    order_id = event_id if event_type == "order_completed" else None
+    return ChannelEvent(event_id, event_type, "web", at_ms, {"account": account}, order_id=order_id, items=items)
+
+
+def _send(place: Installation, seconds: float) -> Iterator[tuple[str, float, float]]:
+    """Send on schedule; yield each triggering event's id, when it was due and when it left (monotonic seconds)."""
+    producer = Producer({"bootstrap.servers": place.settings.bootstrap, "linger.ms": 0, "acks": "all"})
+    topics = [channel_topic(place.settings, channel) for channel in CHANNELS]
+    began = time.monotonic() + 0.1
+    for number in range(int(seconds * RATE)):
+        due = began + number / RATE
+        while (wait := due - time.monotonic()) > 0:
+            producer.poll(0)
+            time.sleep(min(wait, 0.001))
+        triggering = number % TRIGGERING == 0
+        kind = "product_added" if triggering else "product_viewed"
+        event = _event(f"l-{number}", kind, f"l-{number}", int(time.time() * 1000), (Item(BOUGHT),))
+        producer.produce(topics[number % len(topics)], encode(event), f"account:l-{number}".encode())
+        if triggering:
+            yield event.event_id, due, time.monotonic()
+    producer.flush(30)
+
+
+def _observe(place: Installation, seen: dict[str, float], stop: threading.Event) -> None:
+    topic = trigger_topic(place.settings, RULE)
+    consumer = Consumer(
+        {"bootstrap.servers": place.settings.bootstrap, "group.id": "observer", "fetch.wait.max.ms": 5}
+    )
+    consumer.assign([TopicPartition(topic, number, OFFSET_END) for number in range(place.settings.partitions)])
+    while not stop.is_set():
+        message = consumer.poll(0.05)
+        if message is not None and message.error() is None:
+            cause = dict(message.headers() or ())["trace"].decode()
+            seen.setdefault(cause, time.monotonic())
+    consumer.close()
