@@ -35,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         )
         logging.getLogger("kafka").setLevel(logging.CRITICAL)  # what it has to say, its exceptions say
+        logging.getLogger("aiokafka.producer.sender").setLevel(logging.ERROR)  # it warns of each retry on a new topic
         status = module.run(args, settings)
         sys.stdout.flush()
     except SettingsError as error:

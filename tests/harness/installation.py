@@ -102,14 +102,14 @@ class Installation:
         rules_file = folder / "rules.yaml"
         rules_file.write_text(rules, encoding="utf-8")
         given = {"partitions": "4", "channels": "web,app"} | variables
-        self._environment = dict(environment) | {
+        self.environment = dict(environment) | {
             "KAFKA_BOOTSTRAP": bootstrap,
             "PIPELINE_TOPIC_PREFIX": prefix,
             "PIPELINE_RULES_FILE": str(rules_file),
             "PIPELINE_DATA_DIR": str(folder / "data"),
             **{f"PIPELINE_{name.upper()}": value for name, value in given.items()},
         }
-        self.settings: Settings = load_settings(environ=self._environment)
+        self.settings: Settings = load_settings(environ=self.environment)
         self.bootstrap, self.partitions = bootstrap, self.settings.partitions
         self.rules_file, self.folder = rules_file, folder
         self._rules = [rule.name for rule in load_rules(rules_file).rules]
@@ -134,7 +134,7 @@ class Installation:
 
     def start(self, *words: str, **variables: str) -> Worker:
         """Start a worker with more `words` on its command line."""
-        environment = self._environment | {f"PIPELINE_{name.upper()}": value for name, value in variables.items()}
+        environment = self.environment | {f"PIPELINE_{name.upper()}": value for name, value in variables.items()}
         worker = Worker(list(words), environment, self.folder / f"worker-{len(self._workers)}.log")
         self._workers.append(worker)
         return worker

@@ -1,0 +1,102 @@
+"""A real shop's morning through Kafka, Faust and history, and through `omni simulate`: the same answers, known before.
+
+The figures are those of the data set's own README (`../shared/data`), counted there from the file alone.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.broker.local import LocalKafka
+from pipeline.settings import PROJECT_DIR
+from tests.conftest import Omni
+from tests.harness.installation import Installation, wait_until
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
+
+EVENTS = PROJECT_DIR.parent / "shared" / "data" / "rees46" / "events_dev.csv"
+END = "2019-10-01T02:50:00Z"
+END_MS = 1_569_898_200_000
+RULES = """
+version: test
+rules:
+  - {name: after_5, kind: abandoned_cart, delay: 5m}
+  - {name: after_10, kind: abandoned_cart, delay: 10m}
+  - {name: after_20, kind: abandoned_cart, delay: 20m}
+"""
+EXPECTED = {"after_5": 22, "after_10": 14, "after_20": 6}
+
+
+@contextmanager
+def _history(environment: dict[str, str], log: Path) -> Iterator[None]:
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pipeline", "history"], env=environment, stdout=out, stderr=out
+        )
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(timeout=60)
+
+
+def _rows(omni: Omni, environment: dict[str, str], query: str) -> Any:
+    done = omni("sql", query, "--json", env=environment)
+    assert done.code == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_real_morning_gives_the_known_triggers_on_kafka_and_in_simulation_with_equal_ids(
+    kafka: LocalKafka, prefix: str, omni: Omni, environment: dict[str, str], tmp_path: Path
+) -> None:
+    installation = Installation(
+        kafka.bootstrap, prefix, tmp_path / "installation", environment, RULES, channels="web", clock="event"
+    )
+    installed = installation.environment
+    try:
+        with _history(installed, tmp_path / "history.log"):
+            worker = installation.start()
+            published = omni(
+                "publish", EVENTS, "--source", "rees46", "--end-of-stream", END, "--json", env=installed, timeout=120
+            )
+            assert json.loads(published.stdout)["published"] == 8_746, published.stderr
+            installation.settle(until_ms=END_MS)
+            counted = worker.counted()
+            wait_until(
+                lambda: _rows(omni, installed, "SELECT count() AS n FROM triggers")[0]["n"] == sum(EXPECTED.values()),
+                "history has every trigger",
+            )
+            stored = _rows(omni, installed, "SELECT count() AS n FROM events")[0]["n"]
+            revenue = _rows(
+                omni,
+                installed,
+                "SELECT sum(arraySum(arrayMap((q, p) -> q * p, items.quantity, items.unit_price_minor))) AS minor "
+                "FROM events WHERE event_type = 'order_completed'",
+            )[0]["minor"]
+        sent = installation.triggers()
+    finally:
+        installation.close()
+
+    on_kafka = {rule: {each.trigger.trigger_id for each in sent if each.trigger.rule == rule} for rule in EXPECTED}
+    assert {rule: len(ids) for rule, ids in on_kafka.items()} == EXPECTED
+    assert counted["duplicates"] == 3
+    assert int(stored) == 8_743
+    assert int(revenue) == 2_831_224
+
+    out = tmp_path / "simulated"
+    rules = installation.rules_file
+    played = omni("simulate", EVENTS, "--source", "rees46", "--rules", rules, "--until", END, "--out", out, timeout=120)
+    assert played.code == 0, played.stderr
+    simulated: dict[str, set[str]] = {rule: set() for rule in EXPECTED}
+    for line in (out / "triggers.jsonl").read_text().splitlines():
+        trigger = json.loads(line)
+        simulated[trigger["rule"]].add(trigger["trigger_id"])
+    assert simulated == on_kafka
