@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Final
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import AuthorizationError, KafkaError
 from kafka.structs import OffsetAndMetadata
 
 from pipeline.history.engine import HistoryUnavailable, QueryRefused
@@ -108,7 +108,15 @@ class Sink:
             self._writer.close()
 
     def _take(self, timeout_ms: int) -> None:
-        for place, messages in self._consumer.poll(timeout_ms=timeout_ms).items():
+        try:
+            polled = self._consumer.poll(timeout_ms=timeout_ms)
+        except AuthorizationError:
+            raise
+        except KafkaError as error:  # the client gives up a call, not the connection: it looks for the broker again
+            self._complain(f"Kafka does not answer, trying again for as long as it takes: {error}")
+            time.sleep(POLL_MS / 1000)
+            return
+        for place, messages in polled.items():
             for message in messages:
                 self._rows += self._intake.rows_of(message)
                 self._bytes += len(message.value or b"")
@@ -134,7 +142,7 @@ class Sink:
             try:
                 self._write_once()
             except HistoryUnavailable as error:
-                self._complain(error)
+                self._complain(f"cannot store {len(self._rows)} rows, trying again for as long as it takes: {error}")
                 self._linger(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)], stop)
                 attempt += 1
             else:
@@ -177,11 +185,12 @@ class Sink:
             try:
                 self._consumer.commit(offsets, timeout_ms=COMMIT_TIMEOUT_MS)
             except KafkaError as error:
-                log.warning("offsets not committed, their rows may be read again: %s", error)
+                self._complain(f"offsets not committed, their rows may be read again: {error}")
+                self._written_at = self._clock()  # try again with the next rows, or in a second
                 return
         self._next = {}
 
-    def _complain(self, error: HistoryUnavailable) -> None:
+    def _complain(self, trouble: str) -> None:
         if self._clock() - self._complained_at >= COMPLAIN_EVERY_SECONDS:
             self._complained_at = self._clock()
-            log.warning("cannot store %d rows, trying again for as long as it takes: %s", len(self._rows), error)
+            log.warning(trouble)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
 from kafka import TopicPartition
+from kafka.errors import KafkaConnectionError
 
 from pipeline.history.engine import HistoryUnavailable
 from pipeline.history.intake import Intake
@@ -36,6 +37,8 @@ class Story:
         self.now = 100.0
         self.paused = False
         self.refusals = 0
+        self.broker_errors = 0
+        self.commit_errors = 0
         self.mine = {PLACE}
         self.on_poll: Callable[[], None] = lambda: None
         self._polls = list(polls)
@@ -43,6 +46,9 @@ class Story:
 
     def poll(self, timeout_ms: int) -> dict[TopicPartition, list[Message]]:
         self.now += self._pace
+        if self.broker_errors:
+            self.broker_errors -= 1
+            raise KafkaConnectionError("refused")
         self.on_poll()
         if self.paused:
             return {}
@@ -62,6 +68,10 @@ class Story:
         self.paused = False
 
     def commit(self, offsets: dict[TopicPartition, Any], timeout_ms: int) -> None:
+        if self.commit_errors:
+            self.commit_errors -= 1
+            self.log.append("not committed")
+            raise KafkaConnectionError("refused")
         self.log.append(f"commit {offsets[PLACE].offset}")
 
     def write(self, rows: Sequence[Row]) -> None:
@@ -132,3 +142,17 @@ def test_a_stop_stores_and_commits_what_is_in_hand() -> None:
     story = Story([Message(0)], [Message(1)])
 
     assert story.run()[-2:] == ["write 1 at 100.75", "commit 2"]
+
+
+def test_b39_a_broker_that_is_away_is_waited_for() -> None:
+    story = Story([Message(0)])
+    story.broker_errors = 3
+
+    assert story.run() == ["write 1 at 101.00", "commit 1"]
+
+
+def test_b39_an_offset_that_could_not_be_committed_is_committed_a_second_later_without_new_rows() -> None:
+    story = Story([Message(0)], [], [], [], [], [], [])
+    story.commit_errors = 1
+
+    assert story.run() == ["write 1 at 100.25", "not committed", "commit 1"]
