@@ -101,8 +101,8 @@ class _Show:
         with kafka_demo(self._settings, bus, self._rules, self._tally) as demo:
             self._answer(demo.play(self._stream, self._seconds, self._played, self._say))
             if not self._args.exit:
-                self._invite()
                 try:
+                    self._invite()
                     demo.watch()
                 except KeyboardInterrupt:
                     self._say("Stopping.")
@@ -128,9 +128,11 @@ class _Show:
 
     def _invite(self) -> None:
         config = f"--config {self._config()}"
+        somebody = self._tally.told_of
         self._say(
             "\nEverything is still up, until Ctrl-C. In another terminal:\n"
-            f"  omni tail triggers --from-start --until-end {config}\n"
+            + (f"  omni customer {somebody} --timeline {config}\n" if somebody else "")
+            + f"  omni tail triggers --from-start --until-end {config}\n"
             f'  omni sql "SELECT event_type, count() FROM events GROUP BY 1 ORDER BY 2 DESC" {config}\n'
             f"  curl http://127.0.0.1:{self._settings.web_port}/metrics"
         )

@@ -52,6 +52,8 @@ class Tally:
         self._outcomes: Counter[str] = Counter()
         self.dead_letters = 0
         self.untold = 0
+        #: The customer of the last trigger told.
+        self.told_of: str | None = None
 
     def note(self, record: Published) -> None:
         """Take in one record."""
@@ -86,6 +88,7 @@ class Tally:
             self.untold += 1
             return
         self._told_at[trigger.rule] = now
+        self.told_of = trigger.customer_id
         self._say(self._words.line(trigger))
 
 

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.demo.stream import file_stream, paced, shop_stream
+from pipeline.domain.events import ChannelEvent
+
+
+def test_the_shop_tells_the_same_story_each_time_on_every_channel() -> None:
+    first, second = shop_stream(80), shop_stream(80)
+
+    assert list(first.events()) == list(first.events()) == list(second.events())
+    assert {"web", "app", "email", "pos"} <= set(first.channels)
+    assert first.count == sum(1 for _ in first.events())
+    assert first.names["account", "u-10000"]
+
+
+def test_a_file_is_looked_through_for_its_channels_and_times_without_control_events(tmp_path: Path) -> None:
+    path = tmp_path / "two.jsonl"
+    line = '{{"event_id":"{}","event_type":"{}","channel":"{}","occurred_at":"{}","identifiers":{{"account":"u"}}}}\n'
+    path.write_text(
+        line.format("e-2", "page_viewed", "web", "2026-11-27T10:00:00Z")
+        + line.format("e-1", "page_viewed", "kiosk", "2026-11-27T09:00:00Z")
+        + line.format("e-3", "end_of_stream", "web", "2026-12-27T09:00:00Z")
+        + "not json\n",
+        encoding="utf-8",
+    )
+
+    stream = file_stream(path, "channel_event")
+
+    assert stream.channels == ("kiosk", "web")
+    assert (stream.first_ms, stream.last_ms) == (1_795_770_000_000, 1_795_773_600_000)
+    assert stream.count == 3
+    assert [isinstance(read, ChannelEvent) for read in stream.events()] == [True, True, False]
+
+
+def test_played_as_fast_as_it_goes_nothing_is_waited_for() -> None:
+    stream = shop_stream(20)
+    waited: list[float] = []
+
+    assert len(list(paced(stream, 0, waited.append))) == stream.count
+    assert waited == []
