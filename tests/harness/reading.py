@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -15,7 +16,6 @@ from pipeline.streaming.partition import META, state_bytes, wake_time
 from pipeline.wire.records import decode_record
 
 READ_SECONDS = 20.0
-"""In front of each state: a version byte, then when it wants to wake (ms, 8 bytes)."""
 
 
 class Reading(NamedTuple):
@@ -54,12 +54,13 @@ class TopicReader:
             if end > self._next[number]:
                 left[number] = end
         self._consumer.assign([TopicPartition(self.topic, number, self._next[number]) for number in left])
+        deadline = time.monotonic() + READ_SECONDS
         while left:
-            messages = self._consumer.consume(5_000, READ_SECONDS)
-            assert messages, f"{self.topic}: nothing came within {READ_SECONDS} s, still expected up to {left}"
-            for message in messages:
+            assert time.monotonic() < deadline, f"{self.topic}: nothing came within {READ_SECONDS} s, expected: {left}"
+            for message in self._consumer.consume(1_000, 0.02):
                 if message.error():
                     continue
+                deadline = time.monotonic() + READ_SECONDS
                 number, offset = message.partition(), message.offset()
                 self._next[number] = offset + 1
                 if offset + 1 >= left.get(number, 0):
