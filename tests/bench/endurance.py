@@ -72,9 +72,7 @@ def measure(track: Track, events: int, customers: int, first_ms: int) -> Enduran
     grown = (samples[-1][1] - _mib(at_start)) * 2**20
     memory = Memory(events, len(known), _mib(at_start), samples, int(grown / len(known)), state_bytes, wrong)
     reading = max(ready_seconds - empty_seconds, 0.001)
-    recovery = Recovery(
-        len(known), records, round(empty_seconds, 2), round(ready_seconds, 2), int(records / reading)
-    )
+    recovery = Recovery(len(known), records, round(empty_seconds, 2), round(ready_seconds, 2), int(records / reading))
     return Endurance(memory, recovery)
 
 

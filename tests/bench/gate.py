@@ -19,9 +19,10 @@ import msgspec
 from msgspec import Struct
 
 from pipeline.domain.customer import CustomerState
+from pipeline.domain.events import ChannelEvent
 from pipeline.domain.identity import founded_by
 from pipeline.domain.product import ProductState
-from tests.bench.dataset import Sample
+from tests.bench.dataset import CART_TYPES, Sample
 
 CURRENCY = "EUR"
 SHOWN = 5
@@ -57,19 +58,23 @@ class Facts(Struct):
 
 
 def fold(samples: Iterable[Sample]) -> Facts:
-    """Fold an input into its facts, with nothing but dicts: events by time, each id once."""
-    events = {}
-    refused = 0
-    for sample in samples:
-        if sample.event is None:
-            refused += 1
-        else:
-            events[sample.event.event_id] = (sample.customer, sample.event)
+    """Fold an input into its facts, with nothing but dicts: each id once, carts and orders by time."""
+    seen: set[str] = set()
+    telling: list[tuple[int, ChannelEvent]] = []
     persons: dict[str, Person] = {}
     products: Counter[str] = Counter()
-    for customer, event in sorted(events.values(), key=lambda known: known[1].occurred_at_ms):
-        person = persons.setdefault(str(customer), Person())
-        person.events += 1
+    refused = 0
+    for sample in samples:
+        event = sample.event
+        if event is None:
+            refused += 1
+        elif event.event_id not in seen:
+            seen.add(event.event_id)
+            persons.setdefault(str(sample.customer), Person()).events += 1
+            if event.event_type in CART_TYPES:
+                telling.append((sample.customer, event))
+    for customer, event in sorted(telling, key=lambda told: told[1].occurred_at_ms):
+        person = persons[str(customer)]
         lines = [((event.cart_id or "", item.sku), item) for item in event.items]
         match event.event_type:
             case "product_added":

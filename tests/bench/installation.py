@@ -15,7 +15,16 @@ from pipeline.domain.customer import CustomerState
 from pipeline.domain.product import ProductState
 from pipeline.rules_file import load_rules
 from pipeline.settings import FIELDS, Settings, load_settings
-from pipeline.topics import ACTORS, DEADLETTER, channel_topic, changelog_topic, inbox_topic, prefixed, topics, trigger_topic
+from pipeline.topics import (
+    ACTORS,
+    DEADLETTER,
+    changelog_topic,
+    channel_topic,
+    inbox_topic,
+    prefixed,
+    topics,
+    trigger_topic,
+)
 from tests.bench.dataset import CHANNELS, Sample
 from tests.bench.gate import Facts, Names, facts_of
 
@@ -55,9 +64,7 @@ class Installation:
         self.channels = [channel_topic(self.settings, channel) for channel in CHANNELS]
         topics_read = [*self.channels, *(inbox_topic(self.settings, actor) for actor in ACTORS)]
         self._places = [TopicPartition(topic, number) for topic in topics_read for number in range(partitions)]
-        self._observer = Consumer(
-            {"bootstrap.servers": bootstrap, "group.id": self.group, "enable.auto.commit": False}
-        )
+        self._observer = Consumer({"bootstrap.servers": bootstrap, "group.id": self.group, "enable.auto.commit": False})
 
     def __enter__(self) -> Self:
         return self
@@ -195,7 +202,7 @@ class Installation:
                 for message in consumer.consume(10_000, 1.0):
                     error = message.error()
                     if error is None:
-                        yield message.key(), message.value()
+                        yield message.key() or b"", message.value()
                     elif error.code() == KafkaError._PARTITION_EOF:
                         left -= 1
                     else:

@@ -22,8 +22,8 @@ from pipeline.agents.ingest import ChannelReader
 from pipeline.agents.topology import InstallationTopology
 from pipeline.app import default_actors
 from pipeline.domain.rules import Rules
-from pipeline.history import open_history
 from pipeline.history.intake import Intake
+from pipeline.history.writer import open_history
 from pipeline.identity_file import load_identity
 from pipeline.rules_file import load_rules
 from pipeline.settings import Settings, load_settings

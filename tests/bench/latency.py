@@ -16,8 +16,10 @@ from confluent_kafka import OFFSET_END, Consumer, Producer, TopicPartition
 from msgspec import Struct
 
 from pipeline.domain.events import ChannelEvent, Item
+from pipeline.domain.records import Trigger
 from pipeline.topics import channel_topic, trigger_topic
 from pipeline.wire.channel_event import encode
+from pipeline.wire.records import decode_record
 from tests.bench.dataset import CHANNELS, Sample
 from tests.bench.installation import Installation
 from tests.bench.race import OURS, START_SECONDS, Track, alive, start
@@ -126,13 +128,10 @@ def _send(place: Installation, seconds: float) -> Iterator[tuple[str, float, flo
 
 def _observe(place: Installation, seen: dict[str, float], stop: threading.Event) -> None:
     topic = trigger_topic(place.settings, RULE)
-    consumer = Consumer(
-        {"bootstrap.servers": place.settings.bootstrap, "group.id": "observer", "fetch.wait.max.ms": 5}
-    )
+    consumer = Consumer({"bootstrap.servers": place.settings.bootstrap, "group.id": "observer", "fetch.wait.max.ms": 5})
     consumer.assign([TopicPartition(topic, number, OFFSET_END) for number in range(place.settings.partitions)])
     while not stop.is_set():
         message = consumer.poll(0.05)
         if message is not None and message.error() is None:
-            cause = dict(message.headers() or ())["trace"].decode()
-            seen.setdefault(cause, time.monotonic())
+            seen.setdefault(decode_record(Trigger, message.value() or b"").caused_by, time.monotonic())
     consumer.close()

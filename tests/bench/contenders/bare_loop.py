@@ -18,7 +18,7 @@ from pipeline.domain.messages import Publish
 from pipeline.rules_file import load_rules
 from pipeline.settings import load_settings
 from pipeline.streaming.units import Output, Record
-from pipeline.topics import channel_topic, changelog_topic
+from pipeline.topics import changelog_topic, channel_topic
 from tests.bench.contenders.actors_in_process import InProcess
 from tests.bench.contenders.interpreter import tune
 
@@ -66,10 +66,11 @@ def main() -> None:
                 raise KafkaException(message.error())
             value, appended_ms = message.value(), message.timestamp()[1]
             if not actors.take(value, appended_ms):
-                refused = Record(message.offset(), appended_ms, message.key(), value)
-                send(topology.dead_letter(message.topic(), message.partition(), refused, "undecodable", "refused"))
-        for place in actors.touched:
-            producer.produce(changelogs[place[0]], encode(actors.states[place]), place[1])
+                topic, partition = message.topic() or "", message.partition() or 0
+                refused = Record(message.offset() or 0, appended_ms, message.key(), value)
+                send(topology.dead_letter(topic, partition, refused, "undecodable", "refused"))
+        for actor, key in actors.touched:
+            producer.produce(changelogs[actor], encode(actors.states[actor, key]), key)
         actors.touched.clear()
         if producer.flush(30):
             raise RuntimeError("the broker did not take a batch within 30 s")

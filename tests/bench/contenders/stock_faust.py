@@ -21,7 +21,7 @@ from pipeline.app import default_actors
 from pipeline.broker.ready import free_ports
 from pipeline.domain.actor import Actor
 from pipeline.domain.errors import InvalidEvent
-from pipeline.domain.messages import Effect, Send
+from pipeline.domain.messages import Effect, Publish, Send
 from pipeline.identity_file import load_identity
 from pipeline.rules_file import load_rules
 from pipeline.settings import Settings, load_settings
@@ -87,21 +87,21 @@ def create_app(settings: Settings) -> faust.App:
             if isinstance(effect, Send):
                 entry: Entry[Any] = Entry(0, effect.key, at_ms, effect.message)
                 await inboxes[effect.actor].send(key=effect.key.encode(), value=_encode(entry))
-            elif hasattr(effect, "record"):
+            elif isinstance(effect, Publish):
                 await publish(topology.record(effect))
 
     _ingest(app, settings, raw(*(channel_topic(settings, channel) for channel in settings.channels)), inboxes, publish)
     for name, actor in actors.items():
         codecs.register(f"{name}_state", Structs(actor.state_type))
-        table = app.Table(name, partitions=settings.partitions, key_type=bytes)
+        table: Any = app.Table(name, partitions=settings.partitions, key_type=bytes)
         table.value_serializer = f"{name}_state"  # a table takes it from a faust.Record alone, which would cost more
         decode = msgspec.msgpack.Decoder(Entry[actor.message_type]).decode  # type: ignore[name-defined]
         _actor(app, actor, inboxes[name], table, decode, carry_out)
 
-    @app.task
     async def raise_the_buffer() -> None:
         app.producer.buffer.max_messages = 10_000
 
+    app.task(raise_the_buffer)
     return app
 
 
