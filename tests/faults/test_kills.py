@@ -2,59 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
+from pipeline.domain.customer_json import customer_json
+from pipeline.domain.event_types import END_OF_STREAM, STREAM_TIME
 from pipeline.domain.events import ChannelEvent, Item
+from pipeline.wire.json_event import encode as encode_json
+from tests.conftest import Omni
 from tests.harness.fixtures import Install, carts
 from tests.harness.installation import Installation, Worker, report
-from tests.harness.reading import contradictions, repeated
+from tests.harness.reading import contradictions
+from tests.harness.traffic import Traffic, assert_exact
 
-CUSTOMERS = 2_000
-EVENTS_PER_SECOND = 250
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(900)]
+
 GAPS_SECONDS = ((0.3, 1.0), (2.0, 4.0), (2.0, 4.0), (8.0, 11.0))
 """Between two kills: while the group still forms, while tables are read back, while all is well."""
-
-
-class Traffic:
-    """A thread that publishes carts, each of them abandoned, until it is stopped."""
-
-    def __init__(self, installation: Installation, seed: int) -> None:
-        self.sent: dict[str, str] = {}
-        self._installation = installation
-        self._random = random.Random(seed)
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        choose = self._random
-        number = 0
-        while not self._stopping.wait(0.1):
-            now_ms = int(time.time() * 1000)
-            for _ in range(EVENTS_PER_SECOND // 10):
-                account = f"u-{choose.randrange(CUSTOMERS)}"
-                identifiers = {"account": account, "cookie": f"{account}-{choose.randrange(3)}"}
-                event = ChannelEvent(
-                    f"e-{number}",
-                    "product_added",
-                    choose.choice(("web", "app")),
-                    now_ms,
-                    identifiers,
-                    cart_id=f"c-{number}",
-                    items=(Item("A", 1, 999, "EUR"),),
-                )
-                self.sent[event.event_id] = account
-                self._installation.send(event)
-                number += 1
-
-    def stop(self) -> None:
-        self._stopping.set()
-        self._thread.join()
-        self._installation.flush()
+TEN = 1_795_514_400_000
+"""2026-11-24T10:00:00Z."""
+MINUTE = 60_000
 
 
 def kill_at_random(installation: Installation, workers: list[Worker], seed: int, kills: int) -> None:
@@ -68,25 +40,6 @@ def kill_at_random(installation: Installation, workers: list[Worker], seed: int,
         workers[victim] = installation.start()
 
 
-def assert_exact(installation: Installation, sent: dict[str, str]) -> None:
-    """Every event counts once at its customer, and each cart has exactly one trigger."""
-    counted = {account: state.events for account, state in installation.customers.by_account().items()}
-    expected: dict[str, int] = {}
-    for account in sent.values():
-        expected[account] = expected.get(account, 0) + 1
-    assert counted == expected
-
-    triggers = installation.triggers()
-    late = max(each.emitted_at_ms - each.trigger.due_at_ms for each in triggers)
-    report(f"{len(sent)} events, {len(triggers)} triggers, {repeated(triggers)} of them again, at most {late} ms late")
-    assert contradictions(triggers) == []
-    assert {each.trigger.caused_by for each in triggers} == set(sent)
-    assert len({each.trigger.trigger_id for each in triggers}) == len(sent)
-    assert all(each.emitted_at_ms >= each.trigger.due_at_ms for each in triggers)
-
-
-@pytest.mark.kafka
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize(("store", "kills"), [("memory", 50), ("rocksdb", 12)])
 def test_b38_killed_at_random_moments_every_event_counts_once_and_no_trigger_is_missing_or_twofold(
     install: Install, store: str, kills: int
@@ -101,3 +54,77 @@ def test_b38_killed_at_random_moments_every_event_counts_once_and_no_trigger_is_
 
     installation.settle()
     assert_exact(installation, traffic.sent)
+
+
+def shoppers(seed: int, count: int) -> list[ChannelEvent]:
+    """Return a stream in the order of time: two tenants, carts changed, emptied and bought, often at one instant.
+
+    Everybody is logged in, so that it does not depend on who comes first whose cookie it is.
+    """
+    choose = random.Random(seed)
+    at_ms, events = TEN, []
+    for number in range(count):
+        at_ms += choose.choice((0, 0, 1, 700, 5_000))
+        account = f"u-{choose.randrange(150)}"
+        kind = choose.choice(("product_added", "product_added", "cart_updated", "cart_emptied", "order_completed"))
+        events.append(
+            ChannelEvent(
+                f"e-{choose.randrange(10**9)}-{number}",
+                kind,
+                choose.choice(("web", "app")),
+                at_ms,
+                {"account": account, "cookie": f"{account}-{choose.randrange(3)}"},
+                choose.choice(("north", "south")),
+                cart_id=choose.choice(("c1", "c2", None)),
+                order_id=f"o-{number}" if kind == "order_completed" else None,
+                items=tuple(Item(f"S-{choose.randrange(9)}", 1, 1_999, "EUR") for _ in range(choose.randint(1, 3))),
+            )
+        )
+    return events
+
+
+def play(installation: Installation, events: list[ChannelEvent], seconds: float, stop: threading.Event) -> None:
+    """Publish in the order of time, one in ten twice, saying now and then how far it has come; take `seconds`."""
+    pieces = 40
+    for number in range(pieces):
+        piece = events[len(events) * number // pieces : len(events) * (number + 1) // pieces]
+        installation.publish(piece)
+        installation.publish(piece[::10])
+        if piece:
+            installation.control(STREAM_TIME, piece[-1].occurred_at_ms - 1)  # another of that instant may come
+        stop.wait(seconds / pieces)
+
+
+def test_b38_on_event_time_workers_that_are_killed_end_where_the_simulation_does(
+    install: Install, omni: Omni, tmp_path: Path
+) -> None:
+    events = shoppers(seed=6, count=4_000)
+    end_ms = events[-1].occurred_at_ms + 90 * MINUTE
+    installation = install(carts("30m"), clock="event")
+    workers = [installation.start(), installation.start()]
+    installation.flowing(*workers)
+    stop = threading.Event()
+    player = threading.Thread(target=play, args=(installation, events, 50.0, stop), daemon=True)
+    player.start()
+
+    kill_at_random(installation, workers, seed=5, kills=14)
+    stop.set()
+    player.join()
+    installation.control(END_OF_STREAM, end_ms)
+    installation.settle(end_ms)
+
+    file, out = tmp_path / "events.jsonl", tmp_path / "out"
+    file.write_bytes(b"".join(encode_json(event) + b"\n" for event in events))
+    disturbed = ("--partitions", 3, "--seed", 1, "--duplicate", 0.1, "--crash", 0.1)
+    done = omni("simulate", file, "--rules", installation.rules_file, "--until", end_ms, "--out", out, *disturbed)
+    assert done.code == 0, done.stderr
+    sent = installation.triggers()
+    assert contradictions(sent) == []
+    simulated = [json.loads(line) for line in (out / "triggers.jsonl").read_text().splitlines()]
+    report(f"{len(simulated)} triggers, {len(sent)} sent")
+    assert {(each.trigger.trigger_id, each.trigger.status) for each in sent} == {
+        (trigger["trigger_id"], trigger["status"]) for trigger in simulated
+    }
+    customers = [json.dumps(customer_json(state), sort_keys=True) for state in installation.customers.states()]
+    wanted = [json.dumps(json.loads(line), sort_keys=True) for line in (out / "customers.jsonl").open()]
+    assert sorted(customers) == sorted(wanted)
