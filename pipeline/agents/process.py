@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import gc
 import os
@@ -25,6 +26,10 @@ SWITCH_SECONDS = 0.001
 much while a batch is in work."""
 
 
+class WorkerFailed(RuntimeError):
+    """The application ended, and nobody had told it to."""
+
+
 def run_worker(settings: Settings, rules: Rules) -> int:
     """Run a worker; return 0 once it was told to stop. Raises what made it fail."""
     uvloop.install()
@@ -42,9 +47,9 @@ def run_worker(settings: Settings, rules: Rules) -> int:
     worker.spinner = None  # its escape codes do not belong in logs
     try:
         worker.execute_from_commandline()
-    except SystemExit as left:
-        if left.code not in (0, None):
-            raise RuntimeError(f"the worker left with status {left.code}") from left
+    except (SystemExit, asyncio.CancelledError) as left:
+        if not isinstance(left, SystemExit) or left.code not in (0, None):
+            raise WorkerFailed(f"the worker left with {left!r}; the reason stands above") from left
     return 0
 
 

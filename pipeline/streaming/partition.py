@@ -47,6 +47,8 @@ OUTBOX = META + b"outbox"
 CLOCK = META + b"clock"
 EPOCH = META + b"epoch"
 
+LAYOUT = b"\x00\x01"
+"""How table and changelog are laid out; stands behind the epoch in the value of EPOCH. Another one is refused."""
 EPOCH_BYTES = 4
 """Every value in table and changelog begins with the epoch of who wrote it, big-endian, so that bytes compare."""
 STATE_VERSION = 1
@@ -142,6 +144,7 @@ class ActorPartition(Generic[S, M]):
         self._recover()
 
     def _recover(self) -> None:
+        self._check_layout()
         for key, value in self._store.items():
             if not key.startswith(META):
                 self.keys += 1
@@ -160,6 +163,17 @@ class ActorPartition(Generic[S, M]):
         self._stamp = self._epoch.to_bytes(EPOCH_BYTES, "big")
         self._heap = [(wakes_at, key) for key, wakes_at in self._wakes.items()]
         heapify(self._heap)
+
+    def _check_layout(self) -> None:
+        found = self._store.get(EPOCH)
+        if found is None:
+            if any(True for _ in self._store.items()):
+                raise envelope.UnknownVersion(f"{self.source}: the changelog is not one of ours: use another app_id")
+        elif found[EPOCH_BYTES:] != LAYOUT:
+            raise envelope.UnknownVersion(
+                f"{self.source}: the changelog has layout {found[EPOCH_BYTES:].hex()}, known is {LAYOUT.hex()}: "
+                "upgrade this worker, or use another app_id"
+            )
 
     @property
     def timers(self) -> int:
@@ -182,7 +196,7 @@ class ActorPartition(Generic[S, M]):
         if self._taken_over:
             return None
         self._taken_over = True
-        unit = Unit(outputs=self._outbox, changes={EPOCH: self._stamp, OUTBOX: self._stamp})
+        unit = Unit(outputs=self._outbox, changes={EPOCH: self._stamp + LAYOUT, OUTBOX: self._stamp})
         self._outbox = []
         for key in self._store.overwritten():
             value = self._store.get(key)

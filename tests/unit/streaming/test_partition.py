@@ -10,7 +10,7 @@ from msgspec import Raw, Struct
 from pipeline.domain.messages import AskComplements, Effect, Publish, Send
 from pipeline.streaming import envelope, partition
 from pipeline.streaming.envelope import Entry, Envelope
-from pipeline.streaming.partition import EPOCH_BYTES, ActorPartition, TooManyEffects, shard, state_bytes
+from pipeline.streaming.partition import EPOCH, EPOCH_BYTES, ActorPartition, TooManyEffects, shard, state_bytes
 from pipeline.streaming.units import Output, Record, Unit
 
 
@@ -93,8 +93,16 @@ class Table:
                 self.data[key] = value
 
 
-def _engine(table: Table) -> ActorPartition[Tally, Add]:
+def _recovered(table: Table) -> ActorPartition[Tally, Add]:
     return ActorPartition(Tallies(), 3, table, Everywhere())
+
+
+def _engine(table: Table) -> ActorPartition[Tally, Add]:
+    engine = _recovered(table)
+    taken = engine.takeover()
+    assert taken is not None
+    engine.durable(taken, 0)
+    return engine
 
 
 def _record(offset: int, source: str, *adds: tuple[int, str, Add], appended_ms: int = 1_000) -> Record:
@@ -168,7 +176,7 @@ def test_what_the_clock_causes_stands_in_the_changelog_before_it_is_delivered() 
     assert unit is not None
     assert unit.write_ahead
     engine.durable(unit, 1)  # in the changelog; the worker dies before it delivers
-    taken = _engine(table).takeover()
+    taken = _recovered(table).takeover()
     assert taken is not None
     assert taken.outputs == unit.outputs
 
@@ -183,7 +191,7 @@ def test_the_unit_after_a_tick_empties_the_outbox() -> None:
 
     _apply(engine, _record(1, "identity/0", (11, "b", Add(1))))
 
-    taken = _engine(table).takeover()
+    taken = _recovered(table).takeover()
     assert taken is not None
     assert taken.outputs == []
 
@@ -254,6 +262,7 @@ def test_a_record_that_is_no_envelope_becomes_a_dead_letter_and_its_batch_goes_o
         return Output("deadletter", 0, None, record.value or b"")
 
     engine = ActorPartition(Tallies(), 3, Table(), Everywhere(), refuse)
+    engine.takeover()
     bad = [Record(0, 1_000, None, b"\x01not msgpack"), Record(1, 1_000, None, b"{}"), Record(2, 1_000, None, None)]
     good = _record(3, "identity/0", (1, "a", Add(5)))
 
@@ -274,10 +283,21 @@ def test_a_message_with_more_effects_than_can_be_numbered_stops_the_worker() -> 
 
 
 def test_a_state_of_an_unknown_version_is_refused() -> None:
-    table = Table({b"a": bytes(4) + b"\x09" + bytes(8) + b"\x90"})
+    table = Table()
+    engine = _engine(table)
+    table.data[b"a"] = bytes(4) + b"\x09" + bytes(8) + b"\x90"
 
     with pytest.raises(envelope.UnknownVersion, match="version 9"):
-        _engine(table).state("a")
+        engine.state("a")
+
+
+def test_a_changelog_of_an_unknown_layout_is_refused_with_the_remedy() -> None:
+    table = Table()
+    _engine(table)
+    table.data[EPOCH] = bytes(4) + b"\x07"
+
+    with pytest.raises(envelope.UnknownVersion, match="layout 07, known is 0001: upgrade this worker"):
+        _recovered(table)
 
 
 def test_the_engines_own_records_are_no_states() -> None:
@@ -308,16 +328,10 @@ def test_raw_events_pass_through_an_envelope_untouched() -> None:
 def test_each_owner_writes_with_a_higher_epoch_than_the_one_before() -> None:
     table = Table()
     first = _engine(table)
-    taken = first.takeover()
-    assert taken is not None
-    first.durable(taken, 0)
     _apply(first, _record(0, "identity/0", (1, "a", Add(5))))
     before = table.data[b"a"][:EPOCH_BYTES]
 
     second = _engine(table)
-    taken = second.takeover()
-    assert taken is not None
-    second.durable(taken, 1)
     _apply(second, _record(1, "identity/0", (2, "a", Add(5))))
 
     assert table.data[b"a"][:EPOCH_BYTES] > before
@@ -329,7 +343,7 @@ def test_what_a_replaced_worker_overwrote_is_written_again_at_takeover() -> None
     _apply(_engine(table), _record(0, "identity/0", (1, "a", Add(5))))
     table.overwritten_keys = {b"a"}
 
-    taken = _engine(table).takeover()
+    taken = _recovered(table).takeover()
 
     assert taken is not None
     rewritten = taken.changes[b"a"]
