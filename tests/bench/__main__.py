@@ -20,6 +20,7 @@ from pipeline.broker import BrokerError
 from pipeline.broker.local import LocalKafka
 from pipeline.settings import load_settings
 from tests.bench import endurance, latency, machine
+from tests.bench.installation import USED
 from tests.bench.processes import clean_environment, cores, pin
 from tests.bench.race import FAUST, LOOP, OURS, Race, Track, run
 from tests.bench.report import Results, table
@@ -103,7 +104,7 @@ def _measure(plan: Plan, parts: list[str], partitions: int) -> Results:
     def say(line: str) -> None:
         sys.stderr.write(f"{time.monotonic() - began:6.1f} s  {line}\n")
 
-    settings = load_settings(environ={}, partitions=partitions)
+    settings = load_settings(environ={}, partitions=partitions, **USED)
     described["settings"] = f"partitions={partitions}, one contender at a time on core {shared.contender}, broker and "
     described["settings"] += f"all else on core {shared.rest}; {machine.settings_line(settings)}"
     results = Results(described, [machine.load()], [], {})

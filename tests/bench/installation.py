@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import msgspec
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
@@ -29,10 +29,9 @@ from tests.bench.dataset import CHANNELS, Sample
 from tests.bench.gate import Facts, Names, facts_of
 
 POLL_SECONDS = 0.05
-SESSION_TIMEOUT_MS = 30_000
-"""A contender stands still while its input is produced; it must not be thrown out of its group meanwhile."""
-COMMIT_INTERVAL_MS = 200
-"""How exactly the end of the work can be seen."""
+USED: dict[str, Any] = {"session_timeout_ms": 30_000, "commit_interval_ms": 200}
+"""Settings of every contender that differ from the worker's defaults. It stands still while its input is produced and
+must not be thrown out of its group meanwhile; and the end of the work is seen by its commits."""
 
 _NOT_YET = (KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.COORDINATOR_NOT_AVAILABLE)
 """What a broker says of a group while it only learns of groups."""
@@ -56,8 +55,7 @@ class Installation:
             channels=CHANNELS,
             data_dir=data_dir,
             web_port=0,
-            session_timeout_ms=SESSION_TIMEOUT_MS,
-            commit_interval_ms=COMMIT_INTERVAL_MS,
+            **USED,
         )
         self.rules = load_rules(self.settings.rules_file)
         create_topics(bootstrap, topics(self.settings, [rule.name for rule in self.rules.rules]))

@@ -18,7 +18,7 @@ from msgspec import Struct
 from pipeline.domain.events import ChannelEvent, Item
 from pipeline.domain.records import Trigger
 from pipeline.topics import channel_topic, trigger_topic
-from pipeline.wire.channel_event import encode
+from pipeline.wire.channel_event import Decoder, encode
 from pipeline.wire.records import decode_record
 from tests.bench.dataset import CHANNELS, Sample
 from tests.bench.installation import Installation
@@ -38,7 +38,11 @@ LAST_SECONDS = 10.0
 
 
 class Latency(Struct, frozen=True):
-    """Milliseconds from the scheduled send to the observer; `missing` triggers never came. `late_ms`: see `sender`."""
+    """Milliseconds from the scheduled send to the observer; `missing` triggers never came.
+
+    Two controls tell the harness from the pipeline: `sender_p99_ms` is how late the sender itself was, and
+    `broker_p50_ms`, `broker_p99_ms` how long the same observer waited for the same events on their own topics.
+    """
 
     rate: int
     seconds: float
@@ -48,6 +52,8 @@ class Latency(Struct, frozen=True):
     p99_ms: float
     max_ms: float
     sender_p99_ms: float
+    broker_p50_ms: float
+    broker_p99_ms: float
     all_ms: list[float]
 
 
@@ -62,7 +68,8 @@ def measure(track: Track, seconds: float) -> Latency:
             sent, late = {}, []
             stop = threading.Event()
             seen: dict[str, float] = {}
-            observer = threading.Thread(target=_observe, args=(place, seen, stop), daemon=True)
+            arrived: dict[str, float] = {}
+            observer = threading.Thread(target=_observe, args=(place, seen, arrived, stop), daemon=True)
             observer.start()
             time.sleep(1.0)  # the observer's own start is not the pipeline's latency
             for event_id, due, left in _send(place, seconds + SETTLE_SECONDS):
@@ -76,7 +83,8 @@ def measure(track: Track, seconds: float) -> Latency:
             process.stop()
     counted = [event_id for event_id in sent if sent[event_id] >= min(sent.values()) + SETTLE_SECONDS]
     waits = sorted((seen[event_id] - sent[event_id]) * 1000 for event_id in counted if event_id in seen)
-    if not waits:
+    control = sorted((arrived[event_id] - sent[event_id]) * 1000 for event_id in counted if event_id in arrived)
+    if not waits or not control:
         raise RuntimeError(f"no trigger arrived. See {process.log}")
     return Latency(
         RATE,
@@ -87,6 +95,8 @@ def measure(track: Track, seconds: float) -> Latency:
         round(_share(waits, 0.99), 2),
         round(waits[-1], 2),
         round(_share(sorted(late), 0.99), 2),
+        round(median(control), 2),
+        round(_share(control, 0.99), 2),
         [round(wait, 2) for wait in waits],
     )
 
@@ -126,12 +136,20 @@ def _send(place: Installation, seconds: float) -> Iterator[tuple[str, float, flo
     producer.flush(30)
 
 
-def _observe(place: Installation, seen: dict[str, float], stop: threading.Event) -> None:
+def _observe(place: Installation, seen: dict[str, float], arrived: dict[str, float], stop: threading.Event) -> None:
+    """Note when each trigger is `seen`, and when each event has `arrived` on its channel's topic."""
     topic = trigger_topic(place.settings, RULE)
+    topics = [topic, *place.channels]
+    decode = Decoder().decode
     consumer = Consumer({"bootstrap.servers": place.settings.bootstrap, "group.id": "observer", "fetch.wait.max.ms": 5})
-    consumer.assign([TopicPartition(topic, number, OFFSET_END) for number in range(place.settings.partitions)])
+    numbers = range(place.settings.partitions)
+    consumer.assign([TopicPartition(name, number, OFFSET_END) for name in topics for number in numbers])
     while not stop.is_set():
         message = consumer.poll(0.05)
-        if message is not None and message.error() is None:
+        if message is None or message.error() is not None:
+            continue
+        if message.topic() != topic:
+            arrived[decode(message.value()).event_id] = time.monotonic()
+        else:
             seen.setdefault(decode_record(Trigger, message.value() or b"").caused_by, time.monotonic())
     consumer.close()

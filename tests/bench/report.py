@@ -104,7 +104,11 @@ def _latency(latency: Latency) -> Iterator[str]:
     )
     yield (
         f"  p50 {latency.p50_ms:.1f} ms   p99 {latency.p99_ms:.1f} ms   max {latency.max_ms:.1f} ms   "
-        f"(of it the sender's own lateness: p99 {latency.sender_p99_ms:.1f} ms)"
+        f"(sender late: p99 {latency.sender_p99_ms:.1f} ms)"
+    )
+    yield (
+        f"  control, publish → the same observer without the pipeline: p50 {latency.broker_p50_ms:.1f} ms   "
+        f"p99 {latency.broker_p99_ms:.1f} ms"
     )
 
 
