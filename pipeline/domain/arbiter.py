@@ -10,9 +10,10 @@ from base64 import b32encode
 from collections.abc import Iterable
 from hashlib import sha256
 from typing import TypeAlias
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from pipeline.domain.customer_state import Draft
+from pipeline.domain.ids import uuid5_text
 from pipeline.domain.messages import Effect, Publish
 from pipeline.domain.reasons import DropReason, FiredReason, RevokedReason
 from pipeline.domain.records import Decision, Offer, Outcome, Trigger
@@ -201,7 +202,7 @@ def _name(customer: Draft, rule: str, subject: str, generation: str) -> Named:
 
 
 def _uuid(namespace: UUID, parts: tuple[str, ...]) -> str:
-    return str(uuid5(namespace, "\x1f".join(parts)))
+    return uuid5_text(namespace, "\x1f".join(parts))
 
 
 def _after(at_ms: int, duration_ms: int | None) -> int | None:

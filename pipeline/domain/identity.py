@@ -25,11 +25,12 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Literal
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from msgspec import Struct
 
 from pipeline.domain.identity_config import IdentityConfig
+from pipeline.domain.ids import uuid5_text
 from pipeline.domain.messages import (
     ArrivedRaw,
     Claim,
@@ -66,7 +67,7 @@ class IdentityState(Struct, frozen=True, array_like=True, gc=False):
 
 def founded_by(tenant: str, anchor: Identifier) -> str:
     """Return the id of the customer that `anchor` founds: a UUID, the same in every replay."""
-    return str(uuid5(NAMESPACE, identity_key(tenant, anchor)))
+    return uuid5_text(NAMESPACE, identity_key(tenant, anchor))
 
 
 class IdentityActor:
@@ -102,21 +103,21 @@ class IdentityActor:
         before = state
         if state is None:
             state = IdentityState(founded_by(tenant, identifiers[0]), seen.occurred_at_ms, seen.event_id)
-        customer_id = state.customer_id
+        customer_id, claimed = state.customer_id, state.claimed
         arrived = ArrivedRaw(tenant, customer_id, identifiers, seen.received_at_ms, seen.digest, seen.event)
         forward = Send("customer", customer_key(tenant, customer_id), arrived)
-        if before is not None:
-            known = state.claimed
-            if len(identifiers) == 1 or all(_within(known, other) for other in identifiers[1:]):
-                return state, (forward,)
+        new = [other for other in identifiers[1:] if not _within(claimed, other)]
+        if before is not None and not new:
+            return state, (forward,)
         effects: list[Effect] = [forward]
-        state = self._claim_others(state, seen, effects)
+        state = self._claim(new, state, seen, effects)
         if before is None:
-            effects.append(_change("created", state.customer_id, identifiers[0], "first_seen", seen))
+            effects.append(_change("created", customer_id, identifiers[0], "first_seen", seen))
         return state, effects
 
-    def _claim_others(self, state: IdentityState, seen: Observed, effects: list[Effect]) -> IdentityState:
-        new = [other for other in seen.identifiers[1:] if not _within(state.claimed, other)]
+    def _claim(
+        self, new: list[Identifier], state: IdentityState, seen: Observed, effects: list[Effect]
+    ) -> IdentityState:
         room = max(self._cap - len(state.claimed), 0)
         for other in new[:room]:
             claim = Claim(seen.tenant, other, state.customer_id, seen.event_id, seen.occurred_at_ms)
@@ -154,7 +155,7 @@ def _change(
 ) -> Publish:
     """Build the public record of a change; its id is a function of what it says."""
     kind, value = identifier
-    change_id = str(uuid5(NAMESPACE, "\x1f".join((cause.tenant, change, customer_id, kind, value, cause.event_id))))
+    change_id = uuid5_text(NAMESPACE, "\x1f".join((cause.tenant, change, customer_id, kind, value, cause.event_id)))
     record = IdentityChange(
         change_id, cause.tenant, change, customer_id, kind, value, reason, cause.event_id, cause.occurred_at_ms
     )
