@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.domain.messages import Publish
-from pipeline.domain.records import DeadLetter, Decision, IdentityChange, Trigger
+from pipeline.domain.records import DeadLetter, Decision, IdentityChange
 from pipeline.settings import Settings
 from pipeline.streaming.partition import shard
 from pipeline.streaming.units import Output, Record
@@ -17,23 +17,27 @@ class InstallationTopology:
     def __init__(self, settings: Settings) -> None:
         """Look the names up once."""
         self._settings = settings
-        self._inboxes = {actor: inbox_topic(settings, actor) for actor in ACTORS}
-        self._partitions = settings.partitions
+        self._inboxes = {
+            actor: tuple((inbox_topic(settings, actor), number) for number in range(settings.partitions))
+            for actor in ACTORS
+        }
+        self._decisions = prefixed(settings, DECISIONS)
+        self._identity_changes = prefixed(settings, IDENTITY_CHANGES)
 
     def inbox(self, actor: str, key: str) -> tuple[str, int]:
         """Return the inbox topic of `actor` and the partition of `key`."""
-        return self._inboxes[actor], shard(key, self._partitions)
+        places = self._inboxes[actor]
+        return places[shard(key, len(places))]
 
     def record(self, publish: Publish) -> Output:
         """Encode a public record for its topic; its bytes are a function of the record alone."""
         record = publish.record
-        match record:
-            case Trigger():
-                topic, schema = trigger_topic(self._settings, record.rule), b"trigger"
-            case Decision():
-                topic, schema = prefixed(self._settings, DECISIONS), b"decision"
-            case IdentityChange():
-                topic, schema = prefixed(self._settings, IDENTITY_CHANGES), b"identity_change"
+        if isinstance(record, Decision):
+            topic, schema = self._decisions, b"decision"
+        elif isinstance(record, IdentityChange):
+            topic, schema = self._identity_changes, b"identity_change"
+        else:
+            topic, schema = trigger_topic(self._settings, record.rule), b"trigger"
         headers = (("tenant", record.tenant.encode()), ("schema", schema), ("trace", publish.cause.encode()))
         return Output(topic, None, publish.key.encode(), encode_record(record), headers)
 

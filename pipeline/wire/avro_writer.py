@@ -18,24 +18,36 @@ Write: TypeAlias = Callable[[object], bytes]
 """struct -> its record, without a header. Raises TypeError, AttributeError or ValueError on a struct of wrong types."""
 
 _double = Packing("<d").pack
-_SMALL = tuple(bytes((2 * number,)) for number in range(64))
 _SCALARS = ["null", "boolean", "long", "double", "string"]
 """The one union of more than two branches that our schemas have."""
 
 
 def long(number: int) -> bytes:
     """Zig-zag, variable-length."""
-    if 0 <= number < 64:
-        return _SMALL[number]
     if not -(2**63) <= number < 2**63:
         raise ValueError(f"{number} has more than 64 bits")
     rest = number << 1 if number >= 0 else ~(number << 1)
+    if 1 << 35 <= rest < 1 << 42:  # a time of our days: six bytes, without the loop
+        return bytes(
+            (
+                rest & 0x7F | 0x80,
+                rest >> 7 & 0x7F | 0x80,
+                rest >> 14 & 0x7F | 0x80,
+                rest >> 21 & 0x7F | 0x80,
+                rest >> 28 & 0x7F | 0x80,
+                rest >> 35,
+            )
+        )
     out = bytearray()
     while rest > 0x7F:
         out.append(rest & 0x7F | 0x80)
         rest >>= 7
     out.append(rest)
     return bytes(out)
+
+
+_SMALL = tuple(long(number) for number in range(1024))
+"""What lengths mostly are."""
 
 
 def scalar(value: object) -> bytes:
@@ -94,14 +106,14 @@ class _Compiler:
         elif kind == "boolean":
             self.line(indent, f"w(b'\\x01' if {name} else b'\\x00')")
         elif kind in ("int", "long"):
-            self.line(indent, f"w(SMALL[{name}] if 0 <= {name} < 64 else long({name}))")
+            self.line(indent, f"w(SMALL[{name}] if 0 <= {name} < 1024 else long({name}))")
         elif kind == "double":
             self.line(indent, f"w(double({name}))")
         elif kind in ("string", "bytes"):
             if kind == "string":
                 self.line(indent, f"{name} = {name}.encode()")
             self.line(indent, f"n = len({name})")
-            self.line(indent, "w(SMALL[n] if n < 64 else long(n))")
+            self.line(indent, "w(SMALL[n] if n < 1024 else long(n))")
             self.line(indent, f"w({name})")
         else:
             raise ValueError(f"no writer for the type {kind}")
