@@ -224,7 +224,7 @@ class ActorPartition(Generic[S, M]):
 
     def apply(self, records: Sequence[Record]) -> Iterator[Unit]:
         """Handle the records of this partition's inbox, in order; yield units to make durable one by one."""
-        step = _Step(self)
+        step = _Step(self, self.source)
         for record in records:
             try:
                 decoded = self._envelopes.decode(record.value or b"")
@@ -250,24 +250,28 @@ class ActorPartition(Generic[S, M]):
         newest = max(decoded.last_ms, seen.last_ms if seen else 0)
         base = record.offset << envelope.INDEX_BITS
         step.touch(record.timestamp_ms)
+        cache = self._cache
+        unit = step.unit
         for index, entry in enumerate(decoded.entries):
             if entry.position <= last:
-                step.unit.counts["repeats_dropped", self.actor.name] += 1
+                unit.counts["repeats_dropped", self.actor.name] += 1
                 continue
             last = entry.position
             key = entry.key
-            before = self.state(key)
-            state, effects = handle(before, entry.message, entry.at_ms)
+            at_ms = entry.at_ms
+            before = cache[key] if key in cache else self.state(key)
+            state, effects = handle(before, entry.message, at_ms)
             if state is not before:
                 step.change(key, state)
             if effects:
-                step.emit(effects, (base | index) << EFFECT_BITS, entry.at_ms, self.source)
-            step.unit.handled += 1
-            step.unit.at_ms = entry.at_ms
-            if step.full():
+                step.emit(effects, (base | index) << EFFECT_BITS, at_ms)
+            unit.handled += 1
+            unit.at_ms = at_ms
+            if step.bytes >= MAX_UNIT_BYTES or unit.handled >= MAX_UNIT_MESSAGES:
                 self._note(step, source, last, newest)
                 yield step.finish()
                 step.restart(record.timestamp_ms)
+                unit = step.unit
         self._note(step, source, last, newest)
 
     def _note(self, step: _Step[S, M], source: str, last: int, newest: int) -> None:
@@ -281,10 +285,10 @@ class ActorPartition(Generic[S, M]):
         due = self.next_wake()
         if due is None or due > clock_ms:
             return None
-        step = _Step(self)
+        step = _Step(self, f"{self.source}/clock")
         step.touch(clock_ms)
         woken = 0
-        while due is not None and due <= clock_ms and woken < MAX_WAKES and not step.full():
+        while due is not None and due <= clock_ms and woken < MAX_WAKES and step.bytes < MAX_UNIT_BYTES:
             key = heappop(self._heap)[1]
             del self._wakes[key]
             before = self.state(key)
@@ -293,7 +297,7 @@ class ActorPartition(Generic[S, M]):
                 state, effects = self.actor.wake(before, clock_ms)
                 step.change(key, state)
                 if effects:
-                    step.emit(effects, self._ticks << EFFECT_BITS, clock_ms, f"{self.source}/clock")
+                    step.emit(effects, self._ticks << EFFECT_BITS, clock_ms)
             woken += 1
             due = self.next_wake()
         unit = step.finish()
@@ -334,17 +338,21 @@ class ActorPartition(Generic[S, M]):
 
 
 class _Step(Generic[S, M]):
-    """A unit under construction: effects gathered per destination, touched keys still unencoded."""
+    """A unit under construction: effects gathered per destination, touched keys still unencoded.
 
-    def __init__(self, partition: ActorPartition[S, M]) -> None:
+    `source` is what its envelopes name as their source; `bytes` estimates what its changes will take.
+    """
+
+    def __init__(self, partition: ActorPartition[S, M], source: str) -> None:
         self._partition = partition
+        self._source = source
         self.restart(0)
 
     def restart(self, appended_ms: int) -> None:
         self.unit = Unit()
         self._dirty: dict[str, None] = {}
-        self._bytes = 0
-        self._sends: dict[tuple[str, int, str], list[Entry[Message]]] = {}
+        self.bytes = 0
+        self._sends: dict[tuple[str, int], list[Entry[Message]]] = {}
         self._first_ms = self._last_ms = appended_ms
 
     def touch(self, appended_ms: int) -> None:
@@ -355,23 +363,21 @@ class _Step(Generic[S, M]):
         self._partition._cache[key] = state
         if key not in self._dirty:
             self._dirty[key] = None
-            self._bytes += self._partition._sizes.get(key, 0) + 512
+            self.bytes += self._partition._sizes.get(key, 0) + 512
 
-    def full(self) -> bool:
-        return self._bytes >= MAX_UNIT_BYTES or self.unit.handled >= MAX_UNIT_MESSAGES
-
-    def emit(self, effects: Sequence[Effect], base: int, at_ms: int, source: str) -> None:
+    def emit(self, effects: Sequence[Effect], base: int, at_ms: int) -> None:
         if len(effects) > MAX_EFFECTS:
-            raise TooManyEffects(f"{len(effects)} effects of one message at {source}, at most {MAX_EFFECTS}")
-        topology, unit = self._partition._topology, self.unit
+            raise TooManyEffects(f"{len(effects)} effects of one message at {self._source}, at most {MAX_EFFECTS}")
+        topology, unit, sends = self._partition._topology, self.unit, self._sends
         for number, effect in enumerate(effects):
             if type(effect) is Send:
-                destination = (*topology.inbox(effect.actor, effect.key), source)
-                entry: Entry[Message] = Entry(base | number, effect.key, at_ms, effect.message)
-                try:
-                    self._sends[destination].append(entry)
-                except KeyError:
-                    self._sends[destination] = [entry]
+                key = effect.key
+                entry: Entry[Message] = Entry(base | number, key, at_ms, effect.message)
+                place = topology.inbox(effect.actor, key)
+                if place in sends:
+                    sends[place].append(entry)
+                else:
+                    sends[place] = [entry]
             elif type(effect) is Count:
                 unit.counts[effect.counter, effect.reason] += 1
             else:
@@ -379,9 +385,9 @@ class _Step(Generic[S, M]):
 
     def finish(self) -> Unit:
         unit, partition = self.unit, self._partition
-        for (topic, number, source), entries in self._sends.items():
+        for (topic, number), entries in self._sends.items():
             for start in range(0, len(entries), MAX_ENTRIES):
-                sent = Envelope(source, self._first_ms, self._last_ms, entries[start : start + MAX_ENTRIES])
+                sent = Envelope(self._source, self._first_ms, self._last_ms, entries[start : start + MAX_ENTRIES])
                 unit.outputs.append(Output(topic, number, None, envelope.encode(sent)))
         for key in self._dirty:
             unit.changes[key.encode()] = partition._encoded(key)
