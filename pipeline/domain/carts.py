@@ -82,7 +82,8 @@ def changed(cart: Cart, items: Iterable[Item], sign: int, at_ms: int) -> tuple[C
             lines[item.sku] = replace(old, quantity=old.quantity + delta)
     kept = _bounded(lines)
     changed_at_ms = max(cart.changed_at_ms, at_ms)
-    return replace(cart, lines=kept, changed_at_ms=changed_at_ms, amount_minor=None), len(lines) - len(kept)
+    after = Cart(changed_at_ms, cart.contents_at_ms, cart.closed_at_ms, kept, None, cart.currency)
+    return after, len(lines) - len(kept)
 
 
 def replaced(

@@ -72,7 +72,8 @@ class CustomerActor:
             answered = self._complements(draft, message, now_ms)
             if message.then:
                 answered.append(_ask(message.then, draft, message.event_id, message.asked_at_ms, message.channel))
-            return draft.state(), _with_counts(answered)
+            fired = draft.fired is not state.fired  # else the answer changed nothing
+            return draft.state() if fired else state, _with_counts(answered)
         if state is None:
             state = CustomerState(message.tenant, message.customer_id)
         if self._event_clock:
@@ -243,6 +244,7 @@ def _ask(skus: tuple[str, ...], draft: Draft, event_id: str, at_ms: int, channel
 
 def _with_counts(effects: list[Effect]) -> list[Effect]:
     """Add to the effects what the counters want to know of the decisions among them: outcome and reason."""
-    decisions = [e.record for e in effects if isinstance(e, Publish) and isinstance(e.record, Decision)]
-    effects.extend(Count("decisions", f"{decision.outcome}_{decision.reason}") for decision in decisions)
+    if effects:
+        decisions = [e.record for e in effects if isinstance(e, Publish) and isinstance(e.record, Decision)]
+        effects.extend(Count("decisions", f"{decision.outcome}_{decision.reason}") for decision in decisions)
     return effects

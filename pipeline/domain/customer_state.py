@@ -79,8 +79,9 @@ class CustomerState(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Draft:
-    """A customer being changed: the collections are copies, so the state it was made from stays as it was.
+    """A customer being changed: a collection is replaced by a changed copy, never changed in place.
 
+    Most events change few of them, and the state it was made from stays as it was.
     `evicted` names the collections that dropped or refused an entry for lack of room, for the counters.
     """
 
@@ -109,23 +110,23 @@ class Draft:
     evicted: set[str]
 
     def __init__(self, state: CustomerState) -> None:
-        """Copy what may be changed in place."""
+        """Begin with what is known."""
         self.tenant = state.tenant
         self.customer_id = state.customer_id
-        self.identifiers = state.identifiers.copy()
-        self.channels = state.channels.copy()
+        self.identifiers = state.identifiers
+        self.channels = state.channels
         self.events = state.events
         self.first_seen_at_ms = state.first_seen_at_ms
         self.last_seen_at_ms = state.last_seen_at_ms
         self.last_received_at_ms = state.last_received_at_ms
-        self.carts = state.carts.copy()
+        self.carts = state.carts
         self.closed_at_ms = state.closed_at_ms
-        self.orders = state.orders.copy()
+        self.orders = state.orders
         self.orders_counted = state.orders_counted
-        self.spend_minor = state.spend_minor.copy()
-        self.owned = state.owned.copy()
+        self.spend_minor = state.spend_minor
+        self.owned = state.owned
         self.timers = state.timers
-        self.cooldowns = state.cooldowns.copy()
+        self.cooldowns = state.cooldowns
         self.fired = state.fired
         self.recent = state.recent
         self.early = state.early
@@ -168,9 +169,10 @@ class Draft:
             self.last_received_at_ms = received_at_ms
         seen = self.channels.get(channel)
         if seen is not None:
-            self.channels[channel] = Seen(seen.events + 1, max(seen.last_at_ms, at_ms))
+            last_at_ms = at_ms if at_ms > seen.last_at_ms else seen.last_at_ms
+            self.channels = {**self.channels, channel: Seen(seen.events + 1, last_at_ms)}
         elif len(self.channels) < CHANNELS_KEPT:
-            self.channels[channel] = Seen(1, at_ms)
+            self.channels = {**self.channels, channel: Seen(1, at_ms)}
         else:
             self.evicted.add("channels")
 
@@ -182,27 +184,21 @@ class Draft:
                 if len(self.identifiers) >= KINDS_KEPT:
                     self.evicted.add("identifiers")
                     continue
-                self.identifiers[kind] = (value,)
+                self.identifiers = {**self.identifiers, kind: (value,)}
             elif values[-1] != value:
                 kept = (*(known for known in values if known != value), value)
                 if len(kept) > IDENTIFIERS_PER_KIND:
                     self.evicted.add("identifiers")
-                self.identifiers[kind] = kept[-IDENTIFIERS_PER_KIND:]
+                self.identifiers = {**self.identifiers, kind: kept[-IDENTIFIERS_PER_KIND:]}
 
     def put_cart(self, cart_id: str, cart: Cart) -> None:
         """Keep a cart. Beyond the bound the one changed or bought longest ago goes, one with nothing in it first."""
-        self.carts[cart_id] = cart
-        if len(self.carts) > CARTS_KEPT:
-            oldest = min(
-                (other for other in self.carts if other != cart_id),
-                key=lambda other: (
-                    self.carts[other].is_open,
-                    max(self.carts[other].changed_at_ms, self.carts[other].closed_at_ms),
-                    other,
-                ),
-            )
-            del self.carts[oldest]
+        kept = {**self.carts, cart_id: cart}
+        if len(kept) > CARTS_KEPT:
+            others = (entry for entry in kept.items() if entry[0] != cart_id)
+            del kept[min(others, key=_cart_age)[0]]
             self.evicted.add("carts")
+        self.carts = kept
 
     def put_order(self, order_id: str, order: Order) -> None:
         """Keep an order, and bring what was spent and what is owned in line with it."""
@@ -210,20 +206,21 @@ class Draft:
         spent = order.spent_minor - (before.spent_minor if before else 0)
         if order.currency in self.spend_minor or len(self.spend_minor) < CURRENCIES_KEPT:
             if spent or order.amount_minor is not None:
-                self.spend_minor[order.currency] = self.spend_minor.get(order.currency, 0) + spent
+                sum_minor = self.spend_minor.get(order.currency, 0) + spent
+                self.spend_minor = {**self.spend_minor, order.currency: sum_minor}
         else:
             self.evicted.add("spend_minor")
-        self.orders[order_id] = order
-        if len(self.orders) > ORDERS_KEPT:
-            del self.orders[min(self.orders, key=lambda other: (self.orders[other].at_ms, other))]
+        kept = {**self.orders, order_id: order}
+        if len(kept) > ORDERS_KEPT:
+            del kept[min(kept, key=lambda other: (kept[other].at_ms, other))]
             self.evicted.add("orders")
+        self.orders = kept
         if order.is_kept:
             self._own(order)
         elif before is not None and before.is_kept:
-            still = {sku for other in self.orders.values() if other.is_kept for sku in other.skus}
-            for sku in order.skus:
-                if sku not in still:
-                    self.owned.pop(sku, None)
+            still = {sku for other in kept.values() if other.is_kept for sku in other.skus}
+            gone = set(order.skus) - still
+            self.owned = {sku: at_ms for sku, at_ms in self.owned.items() if sku not in gone}
 
     def put_fired(self, fired: Fired) -> None:
         """Remember a trigger that went out, and forget those that no purchase will overtake any more."""
@@ -232,14 +229,23 @@ class Draft:
 
     def start_cooldown(self, rule: str, at_ms: int) -> None:
         """Remember when a rule fired."""
-        self.cooldowns[rule] = max(at_ms, self.cooldowns.get(rule, at_ms))
-        if len(self.cooldowns) > COOLDOWNS_KEPT:
-            del self.cooldowns[min(self.cooldowns, key=lambda other: (self.cooldowns[other], other))]
+        kept = {**self.cooldowns, rule: max(at_ms, self.cooldowns.get(rule, at_ms))}
+        if len(kept) > COOLDOWNS_KEPT:
+            del kept[min(kept, key=lambda other: (kept[other], other))]
             self.evicted.add("cooldowns")
+        self.cooldowns = kept
 
     def _own(self, order: Order) -> None:
+        owned = self.owned.copy()
         for sku in order.skus:
-            self.owned[sku] = max(order.at_ms, self.owned.get(sku, order.at_ms))
-        while len(self.owned) > OWNED_KEPT:
-            del self.owned[min(self.owned, key=lambda sku: (self.owned[sku], sku))]
+            owned[sku] = max(order.at_ms, owned.get(sku, order.at_ms))
+        while len(owned) > OWNED_KEPT:
+            del owned[min(owned, key=lambda sku: (owned[sku], sku))]
             self.evicted.add("owned")
+        self.owned = owned
+
+
+def _cart_age(entry: tuple[str, Cart]) -> tuple[bool, int, str]:
+    """Order carts by what may go first: one with nothing in it, then the one changed or bought longest ago."""
+    cart_id, cart = entry
+    return cart.is_open, max(cart.changed_at_ms, cart.closed_at_ms), cart_id
