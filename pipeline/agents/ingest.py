@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
 from msgspec import Raw
 
 from pipeline.domain.identity_config import IdentityConfig
@@ -10,12 +9,10 @@ from pipeline.domain.messages import Observed, identity_key
 from pipeline.streaming.ingest import Ingested
 from pipeline.streaming.units import Record
 from pipeline.wire.channel_event import Decoder
-from pipeline.wire.normalise import digest, normalise
+from pipeline.wire.normalise import encoded, normalise
 
 CONTROL_TYPES = frozenset({"end_of_stream", "stream_time"})
 """Events that only move the event clock of their partition."""
-
-_encode = msgspec.msgpack.Encoder().encode
 
 
 class ChannelReader:
@@ -32,17 +29,19 @@ class ChannelReader:
         decoded = self._decode(record.value)
         if decoded.event_type in CONTROL_TYPES:
             return Ingested("", decoded.occurred_at_ms, None, decoded.occurred_at_ms)
-        event, identifiers, blocked = msgspec.structs.astuple(normalise(decoded, self._config))
+        normalised = normalise(decoded, self._config)
+        event, identifiers = normalised.event, normalised.identifiers
         received_at_ms = event.occurred_at_ms if self._event_clock else record.timestamp_ms
+        packed, digest = encoded(event)
         message = Observed(
             event.tenant,
             identifiers,
             event.event_id,
             event.occurred_at_ms,
             received_at_ms,
-            digest(event),
-            Raw(_encode(event)),
+            digest,
+            Raw(packed),
         )
-        counts = tuple(("identifiers_blocked", why) for _, why in blocked)
+        counts = tuple(("identifiers_blocked", why) for _, why in normalised.blocked) if normalised.blocked else ()
         key = identity_key(event.tenant, identifiers[0])
         return Ingested(key, received_at_ms, message, event.occurred_at_ms, counts)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from msgspec import Struct, field
 
@@ -72,17 +73,19 @@ class IdentityConfig(Struct, frozen=True):
         """
         if len(value) > MAX_VALUE_CHARACTERS:
             return "blocked_length"
-        if _ZEROS.fullmatch(value):
-            return "blocked_zeros"
         lowered = value.strip().lower()
+        if not lowered or (lowered[0] in "0-" and _ZEROS.fullmatch(lowered)):
+            return "blocked_zeros"
         if lowered in BUILTIN_BLOCKED:
             return "blocked_builtin"
         if lowered in self.blocked_values:
             return "blocked_value"
-        if any(_compiled(pattern).search(value) for pattern in self.blocked_patterns):
-            return "blocked_pattern"
+        for pattern in _compiled(self.blocked_patterns):
+            if pattern.search(value):
+                return "blocked_pattern"
         return None
 
 
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern)  # the re module keeps compiled patterns
+@lru_cache(maxsize=8)
+def _compiled(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(pattern) for pattern in patterns)

@@ -7,16 +7,17 @@ the identity actor.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from pipeline.domain.errors import InvalidEvent
 from pipeline.domain.messages import Message
 from pipeline.streaming import envelope
-from pipeline.streaming.envelope import MAX_ENTRIES, Entry, Envelope
+from pipeline.streaming.envelope import MAX_ENTRIES, Entry, Envelope, position
 from pipeline.streaming.units import Output, Record, Topology, Unit
 
 
-class Ingested(NamedTuple):
+class Ingested(Struct, frozen=True, gc=False):
     """What became of a readable record: a message for its anchor's shard, or (`message` None) a control event."""
 
     key: str
@@ -105,11 +106,11 @@ class IngestPartition:
                 newest = event.occurred_at_ms
             if event.message is None:
                 continue
-            entry = Entry(envelope.position(record.offset), event.key, event.at_ms, event.message)
+            entry = Entry(position(record.offset), event.key, event.at_ms, event.message)
             place = inbox("identity", event.key)
-            try:
+            if place in sends:
                 sends[place].append(entry)
-            except KeyError:
+            else:
                 sends[place] = [entry]
         self._fuse.note(len(records), invalid, self._source)
         first_ms, last_ms = records[0].timestamp_ms, records[-1].timestamp_ms

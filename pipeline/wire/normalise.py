@@ -110,11 +110,20 @@ def normalise(event: ChannelEvent, config: IdentityConfig) -> Normalised:
 _encode = Encoder(order="deterministic").encode
 
 
+def encoded(event: ChannelEvent) -> tuple[bytes, int]:
+    """Return the event as msgpack, and the CRC-32 of what it says: a second sending (another `sent_at`) says the same.
+
+    The digest is of the same bytes, without `sent_at`.
+    """
+    packed = _encode(event)
+    if event.sent_at_ms is None:
+        return packed, crc32(packed)
+    return packed, crc32(_encode(structs.replace(event, sent_at_ms=None)))
+
+
 def digest(event: ChannelEvent) -> int:
-    """CRC-32 of what the event says. A second sending of it (another `sent_at`) says the same."""
-    if event.sent_at_ms is not None:
-        event = structs.replace(event, sent_at_ms=None)
-    return crc32(_encode(event))
+    """Return the digest alone (see `encoded`)."""
+    return encoded(event)[1]
 
 
 # Few words come again and again: looked up, not looked at.
