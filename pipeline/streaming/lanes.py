@@ -62,6 +62,7 @@ class Lanes:
         self._wall_clock = wall_clock
         self._alive_at = time.monotonic()
         self._lanes: dict[TP, Lane] = {}
+        self._stopped: dict[TP, Lane] = {}
         self._kept: dict[TP, tuple[Engine, int | None]] = {}
         self._delivery: Delivery | None = None
         self._consumer: Any = None
@@ -89,10 +90,13 @@ class Lanes:
         return lane is None or lane.has_room
 
     def _watermarks(self) -> dict[TP, int]:
-        """How far the sources have come: caught up on a wall clock means up to now."""
+        """How far the sources have come: caught up on a wall clock means up to now.
+
+        Lanes that were stopped for a revocation still count: the commit that follows would erase what they had said.
+        """
         now = int(time.time() * 1000)
         found: dict[TP, int] = {}
-        for tp, lane in self._lanes.items():
+        for tp, lane in (self._stopped | self._lanes).items():
             watermark = lane.engine.watermark
             if self._wall_clock and self._stages[tp.topic].table is None and not lane.pending:
                 highwater = self._consumer.highwater(tp)
@@ -121,7 +125,8 @@ class Lanes:
         if self._delivery is None:
             self._delivery = self._new_delivery()
         await self.stop()
-        began = time.monotonic()
+        self._stopped.clear()
+        self._alive_at = began = time.monotonic()  # the group has just given us these: joining it may have taken long
         owned: dict[ActorTable, set[int]] = {}
         for tp, offset in started_at.items():
             stage = self._stages.get(tp.topic)
@@ -177,6 +182,7 @@ class Lanes:
     async def stop(self) -> None:
         """Stop every lane after the unit under way; keep the engines in case their partitions come back."""
         lanes, self._lanes = self._lanes, {}
+        self._stopped |= lanes
         self._epoch = -1
         await asyncio.gather(*(lane.stop() for lane in lanes.values()))
         for tp, lane in lanes.items():
