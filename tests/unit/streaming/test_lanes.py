@@ -10,6 +10,7 @@ from faust.types import TP
 
 from pipeline.streaming.batch import Batch
 from pipeline.streaming.lanes import Lanes
+from pipeline.streaming.table import ActorTable
 from pipeline.streaming.units import Record, Unit
 
 PLACE = TP("channel.web", 0)
@@ -39,7 +40,7 @@ class Source:
 
 class Stage:
     topics = frozenset({PLACE.topic})
-    table = None
+    table: ActorTable | None = None
     gapless = False
 
     def engine(self, topic: str, partition: int) -> Source:
@@ -60,7 +61,7 @@ class Consumer:
 
 
 def lanes_of(failures: list[BaseException], lease_seconds: float = 5.0) -> Lanes:
-    delivery: Any = None
+    delivery: Any = object()  # nothing here is delivered
     return Lanes(
         [Stage()],
         lambda: delivery,
