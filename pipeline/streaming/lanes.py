@@ -95,8 +95,9 @@ class Lanes:
         Lanes that were stopped for a revocation still count: the commit that follows would erase what they had said.
         """
         now = int(time.time() * 1000)
-        found: dict[TP, int] = {}
-        for tp, lane in (self._stopped | self._lanes).items():
+        stopped = {tp: lane.engine.watermark for tp, lane in self._stopped.items()}
+        found = {tp: watermark for tp, watermark in stopped.items() if watermark is not None}
+        for tp, lane in self._lanes.items():
             watermark = lane.engine.watermark
             if self._wall_clock and self._stages[tp.topic].table is None and not lane.pending:
                 highwater = self._consumer.highwater(tp)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import pytest
 from faust.types import TP
 
 from pipeline.streaming.batch import Batch
@@ -57,27 +58,21 @@ class Consumer:
         self.on_committing: Any = None
 
     def highwater(self, tp: TP) -> int:
-        return 1
+        raise AssertionError("Partition is not assigned")
 
 
-def lanes_of(failures: list[BaseException], lease_seconds: float = 5.0) -> Lanes:
+def lanes_of(lease_seconds: float = 5.0, wall_clock: bool = False) -> Lanes:
     delivery: Any = object()  # nothing here is delivered
-    return Lanes(
-        [Stage()],
-        lambda: delivery,
-        lambda: None,
-        lambda *_: None,
-        failures.append,
-        0.01,
-        lease_seconds,
-        wall_clock=False,
-    )
+    failures: list[BaseException] = []
+    nothing = (lambda: delivery, lambda: None, lambda *_: None, failures.append)
+    return Lanes([Stage()], *nothing, 0.01, lease_seconds, wall_clock)
 
 
-def test_the_commit_before_a_revocation_says_how_far_the_source_had_come() -> None:
+@pytest.mark.parametrize("wall_clock", [True, False])
+def test_the_commit_before_a_revocation_says_how_far_the_source_had_come(wall_clock: bool) -> None:
     async def story() -> dict[TP, int]:
         consumer = Consumer()
-        lanes = lanes_of([])
+        lanes = lanes_of(wall_clock=wall_clock)
         lanes.attach(consumer)
         await lanes.flow({PLACE: 0})
         lanes.submit(Batch(PLACE.topic, PLACE.partition, [Record(0, TEN, None, b"")], TEN, caught_up=True))
@@ -92,7 +87,7 @@ def test_the_commit_before_a_revocation_says_how_far_the_source_had_come() -> No
 
 def test_the_time_it_took_to_join_the_group_is_no_standstill() -> None:
     async def story() -> None:
-        lanes = lanes_of([], lease_seconds=0.05)
+        lanes = lanes_of(lease_seconds=0.05)
         await asyncio.sleep(0.2)
         await lanes.flow({PLACE: 0})
         lanes._check_lease()
