@@ -33,6 +33,9 @@ BOUGHT, OFFERED = "sku-coat", "sku-scarf"
 PRIMERS = 40
 SETTLE_SECONDS = 2.0
 """Of sending, not counted."""
+CONTROL_MS = 20.0
+"""Largest p99 of the control for a result to mean anything: a fifth of the goal of 100 ms. On a machine whose cores
+others use, broker and observer wait for seconds, and subtracting that from the figure would not mend it."""
 LAST_SECONDS = 10.0
 """How long the last triggers are waited for."""
 
@@ -55,6 +58,11 @@ class Latency(Struct, frozen=True):
     broker_p50_ms: float
     broker_p99_ms: float
     all_ms: list[float]
+
+    @property
+    def void(self) -> bool:
+        """Whether the waits are the harness's own: its control alone takes as long as the pipeline is allowed to."""
+        return self.broker_p99_ms > CONTROL_MS
 
 
 def measure(track: Track, seconds: float) -> Latency:
@@ -119,7 +127,7 @@ def _event(event_id: str, event_type: str, account: str, at_ms: int, items: tupl
 
 def _send(place: Installation, seconds: float) -> Iterator[tuple[str, float, float]]:
     """Send on schedule; yield each triggering event's id, when it was due and when it left (monotonic seconds)."""
-    producer = Producer({"bootstrap.servers": place.settings.bootstrap, "linger.ms": 0, "acks": "all"})
+    producer = Producer({"bootstrap.servers": place.settings.bootstrap, "linger.ms": 1, "acks": "all"})
     topics = [channel_topic(place.settings, channel) for channel in CHANNELS]
     began = time.monotonic() + 0.1
     for number in range(int(seconds * RATE)):
@@ -141,7 +149,7 @@ def _observe(place: Installation, seen: dict[str, float], arrived: dict[str, flo
     topic = trigger_topic(place.settings, RULE)
     topics = [topic, *place.channels]
     decode = Decoder().decode
-    consumer = Consumer({"bootstrap.servers": place.settings.bootstrap, "group.id": "observer", "fetch.wait.max.ms": 5})
+    consumer = Consumer({"bootstrap.servers": place.settings.bootstrap, "group.id": "observer"})
     numbers = range(place.settings.partitions)
     consumer.assign([TopicPartition(name, number, OFFSET_END) for name in topics for number in numbers])
     while not stop.is_set():

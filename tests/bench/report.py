@@ -102,6 +102,8 @@ def _latency(latency: Latency) -> Iterator[str]:
         f"publish → trigger at {latency.rate:,} events/s for {latency.seconds:.0f} s, from the scheduled send, "
         f"{latency.triggers:,} triggers, {latency.missing} missing"
     )
+    if latency.void:
+        yield "  VOID: the control alone is too slow; this says how busy the machine is, not how fast the pipeline is"
     yield (
         f"  p50 {latency.p50_ms:.1f} ms   p99 {latency.p99_ms:.1f} ms   max {latency.max_ms:.1f} ms   "
         f"(sender late: p99 {latency.sender_p99_ms:.1f} ms)"
@@ -117,12 +119,12 @@ def _endurance(endurance: Endurance) -> Iterator[str]:
     yield f"memory over {memory.events:,} events of {memory.customers:,} customers, one worker, memory store"
     marks = memory.samples[:: max(len(memory.samples) // 8, 1)]
     yield f"  MiB resident: {memory.at_start_mib:.0f} at start, " + ", ".join(
-        f"{mib:.0f} at {events:,}" for events, mib in [*marks, memory.samples[-1]]
+        f"{mib:.0f} at {events:,}" for events, mib in dict([*marks, memory.samples[-1]]).items()
     )
     yield f"  {memory.bytes_per_customer:,} bytes per customer resident, {memory.state_bytes:,} in the changelog"
     yield from (f"  VOID: {wrong}" for wrong in memory.wrong)
     yield (
-        f"recovery after SIGKILL with {recovery.customers:,} customers: {recovery.ready_seconds:.1f} s from process "
-        f"start ({recovery.empty_seconds:.1f} s with nothing to read), {recovery.records:,} changelog records, "
+        f"restart from the changelog alone with {recovery.customers:,} customers: {recovery.ready_seconds:.1f} s "
+        f"from process start ({recovery.empty_seconds:.1f} s with nothing to read), {recovery.records:,} changelog records, "
         f"{recovery.records_per_second:,} records/s"
     )
