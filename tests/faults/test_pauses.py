@@ -1,0 +1,58 @@
+"""How long events wait when a worker dies, and when one is restarted as planned."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.harness.fixtures import Install, carts
+from tests.harness.installation import report, wait_until
+from tests.harness.probes import Probes, members, ways
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
+
+CROWDED = 2.0
+"""The machine of the tests is shared; the figures promised are for an idle one."""
+
+
+def test_after_a_kill_the_survivors_partitions_pause_three_seconds_and_the_dead_ones_ten(install: Install) -> None:
+    installation = install(carts("1h"))
+    workers = [installation.start(), installation.start()]
+    installation.flowing(*workers)
+    chosen = ways(installation)
+    probes = Probes(installation, chosen)
+
+    time.sleep(3.0)
+    workers[0].kill()
+    wait_until(lambda: len(members(installation)) == 1, "the group has noticed")
+    (survivor,) = members(installation)
+    time.sleep(5.0)
+    probes.stop()
+
+    pauses = probes.pauses()
+    (dead,) = {way.member for way in chosen} - {survivor}
+    report(
+        f"killed: usually {probes.usual():.3f} s, survivor's {pauses[survivor]:.2f} s, dead one's {pauses[dead]:.2f} s"
+    )
+    assert pauses[survivor] <= 3.0 * CROWDED
+    assert pauses[dead] <= 10.0 * CROWDED
+
+
+def test_a_planned_restart_pauses_no_event_longer_than_two_seconds(install: Install) -> None:
+    installation = install(carts("1h"))
+    workers = [installation.start(), installation.start()]
+    installation.flowing(*workers)
+    probes = Probes(installation, ways(installation))
+
+    time.sleep(3.0)
+    assert workers[0].stop() == 0
+    time.sleep(3.0)
+    again = installation.start()
+    installation.flowing(again)
+    time.sleep(4.0)
+    probes.stop()
+
+    longest = max(probes.pauses().values())
+    report(f"restarted: usually {probes.usual():.3f} s, at most {longest:.2f} s")
+    assert longest <= 2.0 * CROWDED
