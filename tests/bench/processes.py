@@ -85,11 +85,6 @@ class Measured:
         """Let it go on (SIGCONT)."""
         self._child.send_signal(signal.SIGCONT)
 
-    def kill(self) -> None:
-        """End it as a power cut would."""
-        self._child.kill()
-        self._child.wait()
-
     def stop(self) -> None:
         """Ask it to end, and wait. RuntimeError if it does not, or not with status 0."""
         self._child.send_signal(signal.SIGTERM)

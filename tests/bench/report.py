@@ -125,6 +125,6 @@ def _endurance(endurance: Endurance) -> Iterator[str]:
     yield from (f"  VOID: {wrong}" for wrong in memory.wrong)
     yield (
         f"restart from the changelog alone with {recovery.customers:,} customers: {recovery.ready_seconds:.1f} s "
-        f"from process start ({recovery.empty_seconds:.1f} s with nothing to read), {recovery.records:,} changelog records, "
-        f"{recovery.records_per_second:,} records/s"
+        f"from process start ({recovery.empty_seconds:.1f} s with nothing to read), {recovery.records:,} changelog "
+        f"records, {recovery.records_per_second:,} records/s"
     )
