@@ -1,17 +1,18 @@
 """The ids of a customer's latest events, so that an event told twice counts once: B19, B20.
 
 Kept as one run of bytes, 12 an event (8 of the id's hash, 4 of the content's digest), oldest first: it copies,
-encodes and is searched at the speed of memory, where a dict of 128 entries would be most of the state's cost.
+encodes and is searched at the speed of memory, where a dict of a thousand entries would be most of the state's cost.
 """
 
 from __future__ import annotations
 
 from hashlib import blake2b
 
-RECENT_KEPT = 128
-"""Events remembered per customer: a producer's retries come within seconds, few customers do 128 things a day."""
+RECENT_KEPT = 1_024
+"""Events remembered per customer (12 KiB for who has done that much). Few do a thousand things a day; and with a
+backlog, hundreds of events of one busy customer lie between an event and its second telling: 128 were too few."""
 
-_HASH = 8  # bytes; a chance meeting of two ids among 128 in 10^17, where 4 bytes would lose an event in 10^7
+_HASH = 8  # bytes; a chance meeting of two ids among 1,024 in 10^16, where 4 bytes would lose an event in 10^6
 _ENTRY = _HASH + 4
 
 

@@ -35,7 +35,7 @@ CART_TYPES = frozenset({"product_added", "product_removed", "cart_updated", "ord
 SKUS = 500
 KEY_EXPONENT = 0.9
 """Zipf exponent over customers: of 20,000 the first one sends about 6 % of the events, so that among
-others more than the 128 events that a customer remembers can come between an event and its duplicate."""
+others hundreds of its events can come between an event and its duplicate."""
 SKU_EXPONENT = 0.8
 ANONYMOUS = 0.3
 """Share of customers who begin with a cookie alone and log in later."""
