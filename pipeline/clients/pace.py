@@ -41,7 +41,7 @@ class Pace:
         """Wait until it is the event's turn."""
         at_ms = event.occurred_at_ms
         if self._first_ms is None:
-            self._first_ms = at_ms
+            self._first_ms, self._began = at_ms, self._now()
         if self._speed is not None:
             self._wait_for(at_ms, self._first_ms, self._speed)
         self._newest_ms = max(self._newest_ms, at_ms)
