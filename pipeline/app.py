@@ -31,7 +31,7 @@ from pipeline.streaming.lanes import Lanes
 from pipeline.streaming.partition import ActorPartition
 from pipeline.streaming.progress import Progress
 from pipeline.streaming.table import ActorTable, ActorTables
-from pipeline.streaming.transport import BatchSchema, BatchTransport
+from pipeline.streaming.transport import BatchSchema, BatchTransport, StockTransport
 from pipeline.streaming.units import Output, Record, Unit
 from pipeline.topics import BIG_MESSAGE_BYTES, channel_topic, inbox_topic
 from pipeline.web.pages import add_pages
@@ -86,13 +86,13 @@ class OmniApp(faust.App):
 
     def _new_transport(self) -> TransportT:
         if self.omni.transport == "stock":
-            return super()._new_transport()
+            return StockTransport(self.conf.broker_consumer, self, loop=self.loop)
         return BatchTransport(self.conf.broker_consumer, self, loop=self.loop)
 
     def _new_consumer(self) -> Any:
         consumer = super()._new_consumer()
-        if self.omni.transport == "batch" and self.lanes is not None:
-            self.lanes.attach(consumer)
+        if self.lanes is not None:
+            (self.lanes.attach if self.omni.transport == "batch" else self.lanes.attach_stock)(consumer)
         return consumer
 
     async def stop(self) -> None:
@@ -149,9 +149,6 @@ def create_app(settings: Settings, actors: Sequence[Actor[Any, Any]], folder: Pa
         _agent(app, lanes, actor.name, (inbox_topic(settings, actor.name),))
 
     add_pages(app, lanes, progress)
-
-    if settings.transport == "stock":
-        _follow_rebalances(app, lanes)
 
     @app.task  # type: ignore[untyped-decorator]
     async def clock() -> None:
@@ -225,19 +222,6 @@ def _agent(app: OmniApp, lanes: Lanes, name: str, topics: Sequence[str]) -> None
                 await lanes.run_one(message.topic, message.partition, record)
 
     app.agent(source, name=name)(agent)
-
-
-def _follow_rebalances(app: OmniApp, lanes: Lanes) -> None:
-    """On the stock transport nobody tells the lanes of seeks; Faust's signals come close."""
-
-    async def revoked(*_: Any, **__: Any) -> None:
-        await lanes.stop()
-
-    async def complete(*_: Any, **__: Any) -> None:
-        await lanes.flow(dict.fromkeys(app.consumer.assignment(), 0))
-
-    app.on_partitions_revoked.connect(revoked, weak=False)
-    app.on_rebalance_complete.connect(complete, weak=False)
 
 
 def _measure(actor: str, unit: Unit, seconds: float, event_clock: bool) -> None:

@@ -83,6 +83,7 @@ class IngestPartition:
         self._event_clock = event_clock
         #: Everything up to this time (ms) has been handled: event time, or the broker's append time on a wall clock.
         self.watermark: int | None = None
+        self._reached: int | None = None
 
     def apply(self, records: Sequence[Record]) -> Iterator[Unit]:
         """Turn a batch into one unit."""
@@ -118,7 +119,7 @@ class IngestPartition:
             for start in range(0, len(entries), MAX_ENTRIES):
                 sent = Envelope(self._source, first_ms, last_ms, entries[start : start + MAX_ENTRIES])
                 unit.outputs.append(Output(topic, number, None, envelope.encode(sent)))
-        self.watermark = newest if self._event_clock else last_ms
+        self._reached = newest if self._event_clock else last_ms
         yield unit
 
     def tick(self, clock_ms: int) -> Unit | None:
@@ -130,4 +131,5 @@ class IngestPartition:
         return None
 
     def durable(self, unit: Unit, offset: int) -> None:
-        """Nothing to keep."""
+        """Only now has the source come so far: a commit before the delivery would let the clock pass the records."""
+        self.watermark = self._reached

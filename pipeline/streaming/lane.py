@@ -131,6 +131,8 @@ class Lane:
         self._queue.put_nowait(None)
         if self._task is not None:
             await asyncio.wait([self._task])
+        async with self._work:  # the stock transport brings its records past the queue
+            pass
 
     async def _run(self) -> None:
         taken = self.engine.takeover()

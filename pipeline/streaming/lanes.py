@@ -66,12 +66,19 @@ class Lanes:
         self._kept: dict[TP, tuple[Engine, int | None]] = {}
         self._delivery: Delivery | None = None
         self._consumer: Any = None
+        self._highwater: Callable[[TP], int | None] = lambda _tp: None
         self._epoch = 0
+        self._flowing = asyncio.Event()
 
     def attach(self, consumer: Any) -> None:
         """Let the batch consumer tell of revocation and flow, and ask for room."""
         self._consumer = consumer
+        self.attach_stock(consumer)
         consumer.has_room = self._has_room
+
+    def attach_stock(self, consumer: Any) -> None:
+        """Let a consumer that acknowledges for itself tell of revocation and flow, and say how far the sources are."""
+        self._highwater = consumer.highwater
         consumer.on_revoking = self.stop
         consumer.on_flowing = self.flow
         consumer.on_committing = self._watermarks
@@ -82,7 +89,7 @@ class Lanes:
 
     def lag(self, lane: Lane) -> int:
         """Return how many records of the lane's partition are not durable yet (0 where that is not known)."""
-        highwater = self._consumer and self._consumer.highwater(TP(lane.place.topic, lane.place.partition))
+        highwater = self._consumer and self._highwater(TP(lane.place.topic, lane.place.partition))
         return max(0, highwater - lane.next_offset) if highwater is not None else 0
 
     def _has_room(self, tp: TP) -> bool:
@@ -100,7 +107,7 @@ class Lanes:
         for tp, lane in self._lanes.items():
             watermark = lane.engine.watermark
             if self._wall_clock and self._stages[tp.topic].table is None and not lane.pending:
-                highwater = self._consumer.highwater(tp)
+                highwater = self._highwater(tp)
                 if highwater is not None and lane.next_offset >= highwater:
                     watermark = now
             if watermark is not None:
@@ -114,12 +121,19 @@ class Lanes:
             lane.submit(batch)
 
     async def run_one(self, topic: str, partition: int, record: Record) -> None:
-        """Stock transport: handle one record to the end, before Faust acknowledges it."""
-        lane = self._lanes.get(TP(topic, partition))
-        if lane is None:
-            return
-        lane.next_offset = record.offset
-        await lane.process([record])
+        """Stock transport: handle one record to the end, before Faust acknowledges it.
+
+        While the group settles it waits: returning would acknowledge what nobody has handled.
+        """
+        while True:
+            await self._flowing.wait()
+            lane = self._lanes.get(TP(topic, partition))
+            if lane is None:
+                return  # another worker's now
+            lane.next_offset = record.offset
+            await lane.process([record])
+            if lane.next_offset > record.offset:
+                return
 
     async def flow(self, started_at: Mapping[TP, int]) -> None:
         """Start a lane per assigned partition; its table is recovered, reading begins at `started_at`."""
@@ -147,6 +161,7 @@ class Lanes:
                 stage.table.partitions_of.keep_only(owned.get(stage.table, set()))
         if self._consumer is not None:
             self._epoch = self._consumer.epoch
+        self._flowing.set()
         log.info("%d partitions flow, %.2f s to set up", len(self._lanes), time.monotonic() - began)
 
     def _new_lane(self, tp: TP, stage: Stage) -> Lane:
@@ -185,6 +200,7 @@ class Lanes:
         lanes, self._lanes = self._lanes, {}
         self._stopped |= lanes
         self._epoch = -1
+        self._flowing.clear()
         await asyncio.gather(*(lane.stop() for lane in lanes.values()))
         for tp, lane in lanes.items():
             stage = self._stages[tp.topic]

@@ -225,11 +225,69 @@ class BatchConsumer(KafkaConsumer):
         """Nothing: the stock detector compares monotonic with wall time; lag is on `/metrics`."""
 
 
+class StockConsumer(KafkaConsumer):
+    """Faust's own consumer, an event at a time, but for what its commits say: how far the sources have come."""
+
+    #: What is said with each commit: how far the time of this partition's source has come (ms).
+    watermarks: dict[TP, int]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Start with nothing said; the rest is Faust's."""
+        self.watermarks = {}
+        self._said: dict[TP, int] = {}
+        #: Where each partition stood when it was given to us. Faust knows nothing to commit before the first record.
+        self.started_at: dict[TP, int] = {}
+        #: Set by the lanes, as on the batch consumer.
+        self.on_revoking: Callable[[], Awaitable[None]] | None = None
+        self.on_flowing: Callable[[Mapping[TP, int]], Awaitable[None]] | None = None
+        self.on_committing: Callable[[], dict[TP, int]] = dict
+        super().__init__(*args, **kwargs)
+
+    def _new_consumer_thread(self) -> BatchConsumerThread:
+        return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def perform_seek(self) -> None:
+        """Seek as Faust does, and remember where to."""
+        await super().perform_seek()
+        self.started_at = {
+            tp: self._committed_offset[tp] or 0 for tp in self.assignment() if not self._is_changelog_tp(tp)
+        }
+        if self.on_flowing is not None:
+            await self.on_flowing(self.started_at)
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Finish, and forget where partitions stood that may go to somebody else."""
+        if self.on_revoking is not None:
+            await self.on_revoking()
+        self.started_at = {}
+        self._said = {}
+        await super().on_partitions_revoked(revoked)
+
+    async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
+        """Commit as Faust does; then say the watermarks that moved while no record came."""
+        self.watermarks = self.on_committing()
+        done: bool = await super().force_commit(topics, start_new_transaction)
+        moved = {
+            tp: self._committed_offset[tp] or self.started_at[tp]
+            for tp, watermark in self.watermarks.items()
+            if tp in self.started_at and self._said.get(tp) != watermark
+        }
+        if moved and await self._thread.commit(moved):
+            self._said.update({tp: self.watermarks[tp] for tp in moved})
+        return done
+
+
 class OnceProducer(KafkaProducer):
     """Producer whose retries append once: so a record between two of ours in a changelog is always somebody else's."""
 
     def _settings_extra(self) -> Mapping[str, Any]:
         return {**super()._settings_extra(), "acks": "all", "enable_idempotence": True}
+
+
+class StockTransport(KafkaTransport):
+    """Faust's transport with the stock consumer."""
+
+    Consumer: ClassVar[type[Any]] = StockConsumer
 
 
 class BatchTransport(KafkaTransport):

@@ -1,4 +1,4 @@
-"""Fixtures of the suites that need a real database."""
+"""Fixtures of the suites that need a real database, or a whole installation."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.clickhouse_server import ClickhouseServer
+from tests.harness.fixtures import install
+
+__all__ = ["clickhouse", "install"]
 
 
 @pytest.fixture(scope="session")
