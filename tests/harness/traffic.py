@@ -11,7 +11,8 @@ from pipeline.domain.events import ChannelEvent, Item
 from tests.harness.installation import Installation, report
 from tests.harness.reading import contradictions, repeated
 
-CUSTOMERS = 2_000
+CUSTOMERS = 8_000
+"""So many that nobody has twenty carts open, however long the workers are away: the twenty-first evicts one."""
 EVENTS_PER_SECOND = 250
 
 
