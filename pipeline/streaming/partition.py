@@ -75,6 +75,19 @@ class Seen(msgspec.Struct, frozen=True, array_like=True, gc=False):
     last_ms: int
 
 
+class _Held(msgspec.Struct, Generic[S], gc=False):
+    """What is held of one key: all in one place, because every look-up among many keys waits for memory.
+
+    `size` is what its value in the table takes, 0 if it has none; `wakes_at` is its entry among the wake times;
+    `changed` tells that the unit under construction will write it.
+    """
+
+    state: S | None
+    size: int = 0
+    wakes_at: int | None = None
+    changed: bool = False
+
+
 class TooManyEffects(RuntimeError):
     """An actor answered one message with more effects than a position can number."""
 
@@ -128,8 +141,7 @@ class ActorPartition(Generic[S, M]):
         self._on_invalid = on_invalid
         self._envelopes: EnvelopeDecoder[M] = EnvelopeDecoder(actor.message_type)
         self._decode_state = msgspec.msgpack.Decoder(actor.state_type).decode
-        self._cache: dict[str, S | None] = {}
-        self._sizes: dict[str, int] = {}
+        self._held: dict[str, _Held[S]] = {}
         self._seen: dict[str, Seen] = {}
         self._heap: list[tuple[int, str]] = []
         self._wakes: dict[str, int] = {}
@@ -206,21 +218,23 @@ class ActorPartition(Generic[S, M]):
 
     def state(self, key: str) -> S | None:
         """Return the state of `key` as of the last unit."""
-        try:
-            return self._cache[key]
-        except KeyError:
-            pass
+        return self._hold(key).state
+
+    def _hold(self, key: str) -> _Held[S]:
+        held = self._held.get(key)
+        if held is not None:
+            return held
         value = self._store.get(key.encode())
-        state: S | None = None
-        if value is not None:
-            if value[EPOCH_BYTES] != STATE_VERSION:
-                raise envelope.UnknownVersion(
-                    f"state of {key!r} has version {value[EPOCH_BYTES]}, known is {STATE_VERSION}: upgrade this worker"
-                )
-            state = self._decode_state(memoryview(value)[_HEADER.size :])
-            self._sizes[key] = len(value)
-        self._cache[key] = state
-        return state
+        if value is None:
+            held = _Held(None)
+        elif value[EPOCH_BYTES] != STATE_VERSION:
+            raise envelope.UnknownVersion(
+                f"state of {key!r} has version {value[EPOCH_BYTES]}, known is {STATE_VERSION}: upgrade this worker"
+            )
+        else:
+            held = _Held(self._decode_state(memoryview(value)[_HEADER.size :]), len(value), wake_time(value))
+        self._held[key] = held
+        return held
 
     def apply(self, records: Sequence[Record]) -> Iterator[Unit]:
         """Handle the records of this partition's inbox, in order; yield units to make durable one by one."""
@@ -250,7 +264,6 @@ class ActorPartition(Generic[S, M]):
         newest = max(decoded.last_ms, seen.last_ms if seen else 0)
         base = record.offset << envelope.INDEX_BITS
         step.touch(record.timestamp_ms)
-        cache = self._cache
         unit = step.unit
         for index, entry in enumerate(decoded.entries):
             if entry.position <= last:
@@ -259,10 +272,10 @@ class ActorPartition(Generic[S, M]):
             last = entry.position
             key = entry.key
             at_ms = entry.at_ms
-            before = cache[key] if key in cache else self.state(key)
-            state, effects = handle(before, entry.message, at_ms)
-            if state is not before:
-                step.change(key, state)
+            held = self._hold(key)
+            state, effects = handle(held.state, entry.message, at_ms)
+            if state is not held.state:
+                step.change(key, held, state)
             if effects:
                 step.emit(effects, (base | index) << EFFECT_BITS, at_ms)
             unit.handled += 1
@@ -291,11 +304,12 @@ class ActorPartition(Generic[S, M]):
         while due is not None and due <= clock_ms and woken < MAX_WAKES and step.bytes < MAX_UNIT_BYTES:
             key = heappop(self._heap)[1]
             del self._wakes[key]
-            before = self.state(key)
-            if before is not None:
+            held = self._hold(key)
+            held.wakes_at = None
+            if held.state is not None:
                 self._ticks += 1
-                state, effects = self.actor.wake(before, clock_ms)
-                step.change(key, state)
+                state, effects = self.actor.wake(held.state, clock_ms)
+                step.change(key, held, state)
                 if effects:
                     step.emit(effects, self._ticks << EFFECT_BITS, clock_ms)
             woken += 1
@@ -312,28 +326,27 @@ class ActorPartition(Generic[S, M]):
         """Note that `unit` is in the changelog up to `offset`: its changes may now be read back from the store."""
         if unit.changes:
             self._store.write(unit.changes, offset)
-        if len(self._cache) > CACHED_STATES:
-            for key in list(self._cache)[: CACHED_STATES // 4]:
-                del self._cache[key]
-                self._sizes.pop(key, None)
+        if len(self._held) > CACHED_STATES:
+            for key in list(self._held)[: CACHED_STATES // 4]:
+                del self._held[key]
 
-    def _encoded(self, key: str) -> bytes | None:
-        state = self._cache[key]
+    def _encoded(self, key: str, held: _Held[S]) -> bytes | None:
+        state = held.state
+        wakes_at = None if state is None else self.actor.wakes_at(state)
+        if wakes_at != held.wakes_at:
+            held.wakes_at = wakes_at
+            if wakes_at is None:
+                del self._wakes[key]
+            else:
+                self._wakes[key] = wakes_at
+                heappush(self._heap, (wakes_at, key))
         if state is None:
-            self._wakes.pop(key, None)
-            if self._sizes.pop(key, 0):
-                self.keys -= 1
+            self.keys -= held.size > 0
+            held.size = 0
             return None
-        wakes_at = self.actor.wakes_at(state)
-        if wakes_at is None:
-            self._wakes.pop(key, None)
-        elif self._wakes.get(key) != wakes_at:
-            self._wakes[key] = wakes_at
-            heappush(self._heap, (wakes_at, key))
         value = _HEADER.pack(self._epoch, STATE_VERSION, NEVER if wakes_at is None else wakes_at) + _encode(state)
-        if not self._sizes.get(key):
-            self.keys += 1
-        self._sizes[key] = len(value)
+        self.keys += held.size == 0
+        held.size = len(value)
         return value
 
 
@@ -350,7 +363,7 @@ class _Step(Generic[S, M]):
 
     def restart(self, appended_ms: int) -> None:
         self.unit = Unit()
-        self._dirty: dict[str, None] = {}
+        self._changed: list[tuple[str, _Held[S]]] = []
         self.bytes = 0
         self._sends: dict[tuple[str, int], list[Entry[Message]]] = {}
         self._first_ms = self._last_ms = appended_ms
@@ -359,11 +372,12 @@ class _Step(Generic[S, M]):
         self._first_ms = min(self._first_ms or appended_ms, appended_ms)
         self._last_ms = max(self._last_ms, appended_ms)
 
-    def change(self, key: str, state: S | None) -> None:
-        self._partition._cache[key] = state
-        if key not in self._dirty:
-            self._dirty[key] = None
-            self.bytes += self._partition._sizes.get(key, 0) + 512
+    def change(self, key: str, held: _Held[S], state: S | None) -> None:
+        held.state = state
+        if not held.changed:
+            held.changed = True
+            self._changed.append((key, held))
+            self.bytes += held.size + 512
 
     def emit(self, effects: Sequence[Effect], base: int, at_ms: int) -> None:
         if len(effects) > MAX_EFFECTS:
@@ -389,8 +403,9 @@ class _Step(Generic[S, M]):
             for start in range(0, len(entries), MAX_ENTRIES):
                 sent = Envelope(self._source, self._first_ms, self._last_ms, entries[start : start + MAX_ENTRIES])
                 unit.outputs.append(Output(topic, number, None, envelope.encode(sent)))
-        for key in self._dirty:
-            unit.changes[key.encode()] = partition._encoded(key)
+        for key, held in self._changed:
+            held.changed = False
+            unit.changes[key.encode()] = partition._encoded(key, held)
         if partition._outbox:
             unit.changes[OUTBOX] = partition._stamp
             partition._outbox = []
