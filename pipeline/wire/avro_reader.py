@@ -51,16 +51,22 @@ class SchemaMismatch(ValueError):
 
 def long_varint(data: bytes, position: int) -> tuple[int, int]:
     """Read an unsigned variable-length integer of two bytes or more (zig-zag not yet undone)."""
-    number = data[position] & 0x7F
-    shift = 7
-    while shift < 70:
+    number = shift = 0
+    for byte in data[position : position + 10]:
         position += 1
-        byte = data[position]
-        number |= (byte & 0x7F) << shift
         if byte < 0x80:
-            return number, position + 1
+            return number | byte << shift, position
+        number |= (byte & 0x7F) << shift
         shift += 7
-    raise ValueError("an integer of more than 64 bits")
+    raise ValueError("an integer of more than 64 bits, or cut off")
+
+
+def text_size(data: bytes, position: int) -> tuple[int, int]:
+    """Read a text's length that is not one even byte: 64 or more, or negative. Zig-zag not yet undone."""
+    number, position = long_varint(data, position)
+    if number & 1:
+        raise ValueError("a text of negative length")
+    return number, position
 
 
 def sized_block(data: bytes, position: int) -> tuple[int, int]:
@@ -115,6 +121,7 @@ class _Compiler:
         self.structs = structs
         self.names: dict[str, object] = {
             "varint": long_varint,
+            "size": text_size,
             "block": sized_block,
             "float_at": Struct("<f").unpack_from,
             "double_at": Struct("<d").unpack_from,
@@ -172,16 +179,17 @@ class _Compiler:
             self.line(indent, f"({out},) = {kind}_at(b, p); p += {4 if kind == 'float' else 8}")
         else:
             self.line(indent, "n = b[p]")
-            self.line(indent, "if n < 128: p += 1")
-            self.line(indent, "else: n, p = varint(b, p)")
             if kind in ("int", "long"):
+                self.line(indent, "if n < 128: p += 1")
+                self.line(indent, "else: n, p = varint(b, p)")
                 self.line(indent, f"{out} = -(n >> 1) - 1 if n & 1 else n >> 1")
                 if wanted in ("float", "double"):
                     self.line(indent, f"{out} = float({out})")
                 if _is_micros(writer) and _parts(target).get("logicalType") == "timestamp-millis":
                     self.line(indent, f"{out} //= 1000")
             else:
-                self.line(indent, "if n & 1: raise ValueError('a text of negative length')")
+                self.line(indent, "if n & 129: n, p = size(b, p)")
+                self.line(indent, "else: p += 1")
                 self.line(indent, "e = p + (n >> 1)")
                 text = ".decode()" if kind == "string" or wanted == "string" else ""
                 self.line(indent, f"{out} = b[p:e]{text}; p = e")
