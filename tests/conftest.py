@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -26,6 +27,15 @@ class Finished(NamedTuple):
 
 
 Omni = Callable[..., Finished]
+
+
+def pytest_configure() -> None:
+    """Let the commands under test be interrupted, even where the suite was started with SIGINT ignored.
+
+    A shell starts what it puts into the background so, and every child would inherit it.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
