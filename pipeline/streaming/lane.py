@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,8 +13,11 @@ from pipeline.streaming.batch import Batch
 from pipeline.streaming.delivery import Delivery
 from pipeline.streaming.units import Record, Unit
 
-MAX_PENDING = 2
-"""Batches a lane holds before its partition is no longer fetched: one in work, one so that work never waits."""
+MAX_PENDING_BYTES = 256 * 1024
+"""What a lane holds before its partition is no longer fetched: a thousand events, so that work never waits. Counted in
+bytes because a record of an inbox may be one message or thousands."""
+RECORD_BYTES = 64
+"""What a record takes besides its value."""
 
 
 class RecordsMissing(RuntimeError):
@@ -80,13 +84,14 @@ class Lane:
         self._lease = lease
         self._on_unit = on_unit
         self._tick_seconds = tick_seconds
-        self._queue: asyncio.Queue[Batch | None] = asyncio.Queue()
+        self._waiting: list[Record] = []
+        self._called = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         self._ticked_at = 0.0
         self._changelog_end: int | None = None
         self._work = asyncio.Lock()
-        #: Records handed over and not yet durable.
+        #: Bytes of the records handed over and not yet durable.
         self.pending = 0
 
     def start(self, next_offset: int, changelog_end: int | None, on_failure: Callable[[BaseException], None]) -> None:
@@ -112,12 +117,13 @@ class Lane:
     @property
     def has_room(self) -> bool:
         """Whether another batch may be fetched for it."""
-        return self.pending < MAX_PENDING
+        return self.pending < MAX_PENDING_BYTES
 
     def submit(self, batch: Batch) -> None:
-        """Queue a batch."""
-        self.pending += 1
-        self._queue.put_nowait(batch)
+        """Queue a batch, to be handled together with what waits already: one unit, one round trip."""
+        self.pending += _size(batch.records)
+        self._waiting += batch.records
+        self._called.set()
 
     @property
     def failed(self) -> bool:
@@ -128,7 +134,7 @@ class Lane:
     async def stop(self) -> None:
         """Finish the unit under way, drop the rest, end."""
         self._stopping = True
-        self._queue.put_nowait(None)
+        self._called.set()
         if self._task is not None:
             await asyncio.wait([self._task])
         async with self._work:  # the stock transport brings its records past the queue
@@ -139,19 +145,22 @@ class Lane:
         if taken is not None:
             await self._make_durable(taken, time.monotonic())
         while not self._stopping:
-            batch = await self._next()
-            if batch is not None:
-                await self.process(batch.records)
-                self.pending -= 1
+            records = await self._next()
+            if records:
+                await self.process(records)
+                self.pending -= _size(records)
             if not self._stopping and time.monotonic() - self._ticked_at >= self._tick_seconds:
                 await self.tick()
 
-    async def _next(self) -> Batch | None:
-        try:
-            async with asyncio.timeout(self._tick_seconds):
-                return await self._queue.get()
-        except TimeoutError:
-            return None
+    async def _next(self) -> Sequence[Record]:
+        """Return all that waits, nothing when it is time for a tick."""
+        if not self._waiting:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._tick_seconds):
+                    await self._called.wait()
+        self._called.clear()
+        records, self._waiting = self._waiting, []
+        return records
 
     async def process(self, records: Sequence[Record]) -> None:
         """Apply records from where this lane stands; make each unit durable before the next."""
@@ -205,3 +214,7 @@ class Lane:
                 f"{self.place.changelog}/{self.place.partition}: {last_offset - records - before} records after offset "
                 f"{before} are not ours; starting again from the changelog"
             )
+
+
+def _size(records: Sequence[Record]) -> int:
+    return sum(len(record.value or b"") + RECORD_BYTES for record in records)

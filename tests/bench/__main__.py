@@ -21,7 +21,7 @@ from pipeline.broker.local import LocalKafka
 from pipeline.settings import load_settings
 from tests.bench import endurance, latency, machine
 from tests.bench.installation import USED
-from tests.bench.processes import clean_environment, cores, pin
+from tests.bench.processes import UNPINNED, clean_environment, cores, pin
 from tests.bench.race import FAUST, LOOP, OURS, Race, Track, run
 from tests.bench.report import Results, table
 
@@ -97,9 +97,7 @@ def main() -> int:
 
 def _measure(plan: Plan, parts: list[str], partitions: int) -> Results:
     described = machine.describe()
-    shared = cores()
-    pin(shared.rest)
-    began = time.monotonic()
+    shared, began = cores(), time.monotonic()
 
     def say(line: str) -> None:
         sys.stderr.write(f"{time.monotonic() - began:6.1f} s  {line}\n")
@@ -108,6 +106,12 @@ def _measure(plan: Plan, parts: list[str], partitions: int) -> Results:
     described["settings"] = f"partitions={partitions}, one contender at a time on core {shared.contender}, broker and "
     described["settings"] += f"all else on core {shared.rest}; {machine.settings_line(settings)}"
     results = Results(described, [machine.load()], [], {})
+    if "latency" in parts:
+        say(f"latency, {plan.latency_seconds:.0f} s")
+        with tempfile.TemporaryDirectory(prefix="omni-bench-") as name, LocalKafka(Path(name)) as broker:
+            track = Track(broker.bootstrap, Path(name), UNPINNED, partitions, say)
+            results.latency = latency.measure(track, plan.latency_seconds)
+    pin(shared.rest)
     with tempfile.TemporaryDirectory(prefix="omni-bench-") as name, LocalKafka(Path(name)) as broker:
         track = Track(broker.bootstrap, Path(name), shared, partitions, say)
         first_ms = int(time.time() * 1000) - BEFORE_MS
@@ -117,9 +121,6 @@ def _measure(plan: Plan, parts: list[str], partitions: int) -> Results:
         if "ladder" in parts:
             say("ladder")
             results.ladder = _ladder(plan, track, first_ms)
-        if "latency" in parts:
-            say(f"latency, {plan.latency_seconds:.0f} s")
-            results.latency = latency.measure(track, plan.latency_seconds)
         if "endurance" in parts:
             say(f"endurance, {plan.endurance_events:,} events")
             results.endurance = endurance.measure(track, plan.endurance_events, plan.endurance_customers, first_ms)

@@ -24,6 +24,10 @@ class Cores(NamedTuple):
     rest: int | None
 
 
+UNPINNED = Cores(None, None)
+"""For what needs all cores at once: broker, worker, producer and observer of a latency run take more than one."""
+
+
 def cores() -> Cores:
     """Share out the cores this process may use."""
     mine = sorted(os.sched_getaffinity(0))

@@ -100,7 +100,7 @@ def _ladder(layers: Mapping[str, list[float]]) -> Iterator[str]:
 def _latency(latency: Latency) -> Iterator[str]:
     yield (
         f"publish → trigger at {latency.rate:,} events/s for {latency.seconds:.0f} s, from the scheduled send, "
-        f"{latency.triggers:,} triggers, {latency.missing} missing"
+        f"{latency.triggers:,} triggers, {latency.missing} missing; nothing pinned"
     )
     if latency.void:
         yield "  VOID: the control alone is too slow; this says how busy the machine is, not how fast the pipeline is"
