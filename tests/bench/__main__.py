@@ -20,6 +20,8 @@ from pipeline.broker import BrokerError
 from pipeline.broker.local import LocalKafka
 from pipeline.settings import load_settings
 from tests.bench import endurance, latency, machine
+from tests.bench.dataset import Spec
+from tests.bench.endurance import Endurance
 from tests.bench.installation import USED
 from tests.bench.processes import UNPINNED, clean_environment, cores, pin
 from tests.bench.race import FAUST, LOOP, OURS, Race, Track, run
@@ -38,8 +40,10 @@ class Plan(Struct, frozen=True):
     ladder_events: int
     ladder_repeats: int
     latency_seconds: float
-    endurance_events: int
-    endurance_customers: int
+    memory_events: int
+    memory_customers: int
+    recovery_events: int
+    recovery_customers: int
 
 
 QUICK = Plan(
@@ -48,6 +52,8 @@ QUICK = Plan(
     1,
     8.0,
     200_000,
+    5_000,
+    40_000,
     20_000,
 )
 FULL = Plan(
@@ -60,6 +66,8 @@ FULL = Plan(
     3,
     30.0,
     2_000_000,
+    20_000,
+    400_000,
     200_000,
 )
 
@@ -90,7 +98,7 @@ def main() -> int:
         sys.stdout.write(document.decode() + "\n")
     else:
         sys.stdout.write(table(results) + f"\nraw rounds: {args.output}\n")
-    lost = results.latency is not None and results.latency.missing > 0
+    lost = results.latency is not None and (results.latency.missing > 0 or results.latency.void)
     forgot = results.endurance is not None and bool(results.endurance.memory.wrong)
     return 1 if results.void or lost or forgot else 0
 
@@ -122,8 +130,11 @@ def _measure(plan: Plan, parts: list[str], partitions: int) -> Results:
             say("ladder")
             results.ladder = _ladder(plan, track, first_ms)
         if "endurance" in parts:
-            say(f"endurance, {plan.endurance_events:,} events")
-            results.endurance = endurance.measure(track, plan.endurance_events, plan.endurance_customers, first_ms)
+            say(f"endurance, {plan.memory_events:,} events, then recovery of {plan.recovery_customers:,} customers")
+            results.endurance = Endurance(
+                endurance.memory(track, Spec(plan.memory_events, plan.memory_customers, first_ms)),
+                endurance.recovery(track, Spec(plan.recovery_events, plan.recovery_customers, first_ms)),
+            )
         results.load.append(machine.load())
     return results
 

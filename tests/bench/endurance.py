@@ -16,31 +16,39 @@ from tests.bench.processes import Measured
 from tests.bench.race import OURS, SECONDS_PER_EVENT, START_SECONDS, Track, alive, start
 
 PORTION = 50_000
-"""Events produced at a time, and how far production may be ahead of the worker."""
+"""Events produced at a time, and how many records the worker may be behind before the next portion."""
 FLOWS = " partitions flow, "
 """What a worker logs when it has recovered and events flow."""
 
 
 class Memory(Struct, frozen=True):
-    """Resident MiB by events handled. `state_bytes`: mean size of a customer in the changelog."""
+    """Resident MiB by events handled, from an empty worker on. `wrong` says why the run is void."""
 
     events: int
     customers: int
     at_start_mib: float
     samples: list[tuple[int, float]]
-    bytes_per_customer: int
-    state_bytes: int
     wrong: list[str]
 
 
 class Recovery(Struct, frozen=True):
-    """Seconds from the start of a process until events flow: with an empty changelog, and with `records` to read."""
+    """Seconds from the start of a process until events flow: with an empty changelog, and with `records` to read.
+
+    `bytes_per_customer` is what they took in memory, `state_bytes` the mean size of one in the changelog.
+    """
 
     customers: int
     records: int
     empty_seconds: float
     ready_seconds: float
-    records_per_second: int
+    bytes_per_customer: int
+    state_bytes: int
+
+    @property
+    def records_per_second(self) -> int | None:
+        """Return how fast the changelog was read; None if a restart took no longer than an empty one."""
+        reading = self.ready_seconds - self.empty_seconds
+        return int(self.records / reading) if reading > 0 else None
 
 
 class Endurance(Struct, frozen=True):
@@ -50,30 +58,41 @@ class Endurance(Struct, frozen=True):
     recovery: Recovery
 
 
-def measure(track: Track, events: int, customers: int, first_ms: int) -> Endurance:
-    """Play `events`, sample memory, stop the worker, start it anew."""
-    folder = track.folder / "endurance"
+def memory(track: Track, spec: Spec) -> Memory:
+    """Play `spec` without a pause and sample the worker's memory."""
+    folder = track.folder / "memory"
     folder.mkdir()
-    with Installation(track.bootstrap, "endurance.", OURS.name, track.partitions, folder) as place:
+    with Installation(track.bootstrap, "memory.", OURS.name, track.partitions, folder) as place:
+        with start(OURS, place, track) as process:
+            _ready(process)
+            at_start = _mib(process.resident_bytes())
+            samples = list(_play(place, process, track, spec))
+            process.stop()
+        wrong = differences(fold(stream(spec)), place.facts(Names(spec.customers), OURS.state_of))
+    return Memory(spec.events, spec.customers, at_start, samples, wrong)
+
+
+def recovery(track: Track, spec: Spec) -> Recovery:
+    """Play `spec`, stop the worker, start it anew with nothing but the changelogs."""
+    folder = track.folder / "recovery"
+    folder.mkdir()
+    with Installation(track.bootstrap, "recovery.", OURS.name, track.partitions, folder) as place:
         with start(OURS, place, track) as process:
             empty_seconds = _ready(process)
             at_start = process.resident_bytes()
-            samples = list(_play(place, process, track, Spec(events, customers, first_ms)))
+            for _ in _play(place, process, track, spec):
+                pass
+            grown = process.resident_bytes() - at_start
             process.stop()  # leaves its group: a kill would measure the session timeout
-        facts = place.facts(Names(customers), OURS.state_of)
-        wrong = differences(fold(stream(Spec(events, customers, first_ms))), facts)
         known = place.latest(changelog_topic(place.settings, "customer"))
         records = place.changelog_records()
         process.log.unlink()
         with start(OURS, place, track) as process:
             ready_seconds = _ready(process)
             process.stop()
-    state_bytes = sum(len(value) for value in known.values()) // max(len(known), 1)
-    grown = (samples[-1][1] - _mib(at_start)) * 2**20
-    memory = Memory(events, len(known), _mib(at_start), samples, int(grown / len(known)), state_bytes, wrong)
-    reading = max(ready_seconds - empty_seconds, 0.001)
-    recovery = Recovery(len(known), records, round(empty_seconds, 2), round(ready_seconds, 2), int(records / reading))
-    return Endurance(memory, recovery)
+    state_bytes = sum(len(value) for value in known.values()) // len(known)
+    seconds = (round(empty_seconds, 2), round(ready_seconds, 2))
+    return Recovery(len(known), records, *seconds, grown // len(known), state_bytes)
 
 
 def _play(place: Installation, process: Measured, track: Track, spec: Spec) -> Iterator[tuple[int, float]]:
@@ -82,7 +101,7 @@ def _play(place: Installation, process: Measured, track: Track, spec: Spec) -> I
     sent = 0
     while portion := list(islice(source, PORTION)):
         sent += place.produce(portion)
-        while place.handled() < sent - PORTION:
+        while place.lag() > PORTION:
             alive(process)()
             time.sleep(0.2)
         yield sent, _mib(process.resident_bytes())

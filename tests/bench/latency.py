@@ -138,7 +138,7 @@ def _send(place: Installation, seconds: float) -> Iterator[tuple[str, float, flo
         triggering = number % TRIGGERING == 0
         kind = "product_added" if triggering else "product_viewed"
         event = _event(f"l-{number}", kind, f"l-{number}", int(time.time() * 1000), (Item(BOUGHT),))
-        producer.produce(topics[number % len(topics)], encode(event), f"account:l-{number}".encode())
+        producer.produce(topics[number // TRIGGERING % len(topics)], encode(event), f"account:l-{number}".encode())
         if triggering:
             yield event.event_id, due, time.monotonic()
     producer.flush(30)

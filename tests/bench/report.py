@@ -121,10 +121,11 @@ def _endurance(endurance: Endurance) -> Iterator[str]:
     yield f"  MiB resident: {memory.at_start_mib:.0f} at start, " + ", ".join(
         f"{mib:.0f} at {events:,}" for events, mib in dict([*marks, memory.samples[-1]]).items()
     )
-    yield f"  {memory.bytes_per_customer:,} bytes per customer resident, {memory.state_bytes:,} in the changelog"
     yield from (f"  VOID: {wrong}" for wrong in memory.wrong)
+    speed = recovery.records_per_second
     yield (
         f"restart from the changelog alone with {recovery.customers:,} customers: {recovery.ready_seconds:.1f} s "
         f"from process start ({recovery.empty_seconds:.1f} s with nothing to read), {recovery.records:,} changelog "
-        f"records, {recovery.records_per_second:,} records/s"
+        f"records" + (f", {speed:,} a second" if speed else "")
     )
+    yield f"  {recovery.bytes_per_customer:,} bytes a customer resident, {recovery.state_bytes:,} in the changelog"
