@@ -88,7 +88,9 @@ def _cart_changed(
     draft.put_cart(cart_id, after)
     if not after.is_open:
         return Change(event, at_ms, emptied=cart_id if before.is_open else None)
-    return Change(event, at_ms, touched=cart_id if at_ms > before.changed_at_ms else None, carted=carted)
+    reopened = not before.is_open and at_ms <= before.changed_at_ms
+    touched = cart_id if reopened or at_ms > before.changed_at_ms else None
+    return Change(event, at_ms, touched, after.changed_at_ms, reopened, carted=carted)
 
 
 def _order_completed(draft: Draft, event: ChannelEvent, at_ms: int, told_at_ms: int | None) -> Change | None:

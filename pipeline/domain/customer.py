@@ -164,14 +164,15 @@ class CustomerActor:
             for timer in draft.timers:
                 if timer.rule == rule and timer.subject == step.subject:
                     draft.timers = tuple(other for other in draft.timers if other is not timer)
-                    drop = Drop(timer.subject, str(timer.generation), change.at_ms, event.event_id, step.reason)
+                    drop = Drop(timer.subject, timer.generation, change.at_ms, event.event_id, step.reason)
                     draft.effects.append(dropped(self._rules, rule, drop, draft))
         elif isinstance(step, Revoke):
             draft.effects.extend(revoked(self._rules, step, draft, change.at_ms, event.event_id))
         elif not just_happened:
             return
         elif isinstance(step, WakeAt):
-            self._arm(draft, Timer(rule, step.subject, step.due_at_ms, step.generation, event.event_id))
+            timer = Timer(rule, step.subject, step.due_at_ms, step.since_ms, event.event_id, step.reopened)
+            self._arm(draft, timer)
         else:
             asked[step.sku] = None
 
@@ -179,7 +180,7 @@ class CustomerActor:
         others = tuple(other for other in draft.timers if (other.rule, other.subject) != (timer.rule, timer.subject))
         if len(others) >= TIMERS_KEPT:
             reason = DropReason.TOO_MANY_TIMERS
-            drop = Drop(timer.subject, str(timer.generation), timer.generation, timer.caused_by, reason)
+            drop = Drop(timer.subject, timer.generation, timer.since_ms, timer.caused_by, reason)
             draft.effects.append(dropped(self._rules, timer.rule, drop, draft))
             draft.evicted("timers")
             return
@@ -198,7 +199,7 @@ class CustomerActor:
                 rule = self._rules.by_name.get(timer.rule)
                 if rule is None:
                     outcome: Proposal | Drop = Drop(
-                        timer.subject, str(timer.generation), instant_ms, timer.caused_by, DropReason.RULE_REMOVED
+                        timer.subject, timer.generation, instant_ms, timer.caused_by, DropReason.RULE_REMOVED
                     )
                 else:
                     outcome = self._rules.logic[timer.rule].on_time(timer, draft)
