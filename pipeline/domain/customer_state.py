@@ -207,18 +207,23 @@ class Draft:
         self.carts = kept
 
     def put_order(self, order_id: str, order: Order) -> None:
-        """Keep an order, and bring what was spent and what is owned in line with it."""
+        """Keep an order, and bring what was spent and what is owned in line with it.
+
+        Beyond the bound the oldest of the others goes: a late order is still known when it is told again. A
+        placeholder goes first.
+        """
         before = self.orders.get(order_id)
         spent = order.spent_minor - (before.spent_minor if before else 0)
-        if order.currency in self.spend_minor or len(self.spend_minor) < CURRENCIES_KEPT:
-            if spent or order.amount_minor is not None:
+        if spent or order.amount_minor is not None:
+            if order.currency in self.spend_minor or len(self.spend_minor) < CURRENCIES_KEPT:
                 sum_minor = self.spend_minor.get(order.currency, 0) + spent
                 self.spend_minor = {**self.spend_minor, order.currency: sum_minor}
-        else:
-            self.evicted("spend_minor")
+            else:
+                self.evicted("spend_minor")
         kept = {**self.orders, order_id: order}
         if len(kept) > ORDERS_KEPT:
-            del kept[min(kept, key=lambda other: (kept[other].at_ms, other))]
+            others = (entry for entry in kept.items() if entry[0] != order_id)
+            del kept[min(others, key=_order_age)[0]]
             self.evicted("orders")
         self.orders = kept
         if order.is_kept:
@@ -259,3 +264,9 @@ def _cart_age(entry: tuple[str, Cart]) -> tuple[bool, int, str]:
     """Order carts by what may go first: one with nothing in it, then the one changed or bought longest ago."""
     cart_id, cart = entry
     return cart.is_open, max(cart.changed_at_ms, cart.closed_at_ms), cart_id
+
+
+def _order_age(entry: tuple[str, Order]) -> tuple[bool, int, str]:
+    """Order orders by what may go first: one never heard of but for its end, then the oldest."""
+    order_id, order = entry
+    return order.amount_minor is not None, order.at_ms, order_id
