@@ -15,7 +15,8 @@ from pipeline.domain.carts import Cart
 from pipeline.domain.customer_state import Draft
 from pipeline.domain.events import ChannelEvent
 from pipeline.domain.messages import BoughtTogether, Count, Send, product_key
-from pipeline.domain.orders import SKUS_PER_ORDER, Order, amount_of, distinct_skus
+from pipeline.domain.money import NO_CURRENCY
+from pipeline.domain.orders import SKUS_PER_ORDER, Order, amount_of, distinct_skus, same_currency
 from pipeline.domain.triggers.kind import Change
 
 
@@ -99,14 +100,15 @@ def _order_completed(draft: Draft, event: ChannelEvent, at_ms: int, told_at_ms: 
     if known is not None and known.amount_minor is not None:
         draft.effects.append(Count("orders_repeated", event.channel))
         return None
-    amount_minor, currency = amount_of(event)
+    amount_minor, currency = _amount(draft, event) or (0, NO_CURRENCY)
     skus = distinct_skus(event.items)
     if len(skus) > SKUS_PER_ORDER:
         draft.evicted("order_skus")
         skus = skus[:SKUS_PER_ORDER]
     order = Order(at_ms, amount_minor, currency, skus, received_at_ms=told_at_ms)
     if known is not None:
-        order = replace(order, refunded_minor=known.refunded_minor, cancelled=known.cancelled)
+        order = replace(order, cancelled=known.cancelled, refunded_whole=known.refunded_whole)
+        order = _with_refund(draft, order, known.refunded_minor, known.currency)
     draft.orders_counted += 1
     draft.put_order(order_id, order)
     for sku in skus:
@@ -143,18 +145,35 @@ def _order_cancelled(draft: Draft, event: ChannelEvent, at_ms: int, told_at_ms: 
 
 
 def _order_refunded(draft: Draft, event: ChannelEvent, at_ms: int, told_at_ms: int | None) -> Change | None:
-    """Take a refund off: the amount told, else the lines told, else the whole order."""
+    """Take a refund off: the amount told, else the lines told, else the whole order. Producers differ in its sign."""
     if event.order_id is None:
         draft.effects.append(Count("events_incomplete", "order_id"))
         return None
-    known = draft.orders.get(event.order_id, Order(at_ms, received_at_ms=told_at_ms))
-    amount_minor: int | None = event.amount_minor
-    if amount_minor is None and event.items:
-        amount_minor, _ = amount_of(event)
-    if amount_minor is None:
-        amount_minor = known.amount_minor or 0
-    draft.put_order(event.order_id, replace(known, refunded_minor=known.refunded_minor + amount_minor))
+    order = draft.orders.get(event.order_id, Order(at_ms, received_at_ms=told_at_ms))
+    if event.amount_minor is None and not event.items:
+        draft.put_order(event.order_id, replace(order, refunded_whole=True))
+        return None
+    refund = _amount(draft, event)
+    if refund is not None:
+        draft.put_order(event.order_id, _with_refund(draft, order, abs(refund[0]), refund[1]))
     return None
+
+
+def _amount(draft: Draft, event: ChannelEvent) -> tuple[int, str] | None:
+    amount = amount_of(event)
+    if amount is None:
+        draft.effects.append(Count("events_incomplete", "currency"))
+    return amount
+
+
+def _with_refund(draft: Draft, order: Order, refund_minor: int, currency: str) -> Order:
+    """Take an amount off an order. One in another currency is left out: nobody told what it is worth in this one."""
+    if not same_currency(order.currency, currency):
+        draft.effects.append(Count("events_incomplete", "currency"))
+        return order
+    if order.amount_minor is None and order.currency == NO_CURRENCY:
+        order = replace(order, currency=currency)
+    return replace(order, refunded_minor=order.refunded_minor + refund_minor)
 
 
 Apply = Callable[[Draft, ChannelEvent, int, int | None], Change | None]
