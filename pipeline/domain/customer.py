@@ -28,6 +28,7 @@ from pipeline.domain.records import Decision
 from pipeline.domain.rules import Rule, Rules
 from pipeline.domain.time import DAY_MS, HOUR_MS
 from pipeline.domain.triggers.kind import Cancel, Change, Drop, Proposal, Revoke, Step, Timer, WakeAt
+from pipeline.domain.waiting import EFFECTS_PER_WAKE, put, without_first
 
 __all__ = ["CustomerActor", "CustomerState", "customer_json"]
 
@@ -35,10 +36,6 @@ Clock = Literal["wall", "event"]
 
 AHEAD_MS = HOUR_MS
 """How far an event's time may lie ahead of its arrival: clocks of phones and tills are minutes off, not hours."""
-
-EFFECTS_PER_WAKE = 256
-"""After so many effects a wake leaves the rest to the next one: a unit of work, and what one message may cause, are
-bounded, while one customer may have thousands of events waiting when the event clock leaps."""
 
 BEHIND_MS = 7 * DAY_MS
 """How old an event may be on arrival and still have "just happened": an app that was offline for a holiday."""
@@ -50,6 +47,20 @@ class CustomerActor:
     An event id counts once. Contents are decided by `occurred_at`, whatever the order of arrival. A timer fires once
     and never early. On the wall clock, events apply as they arrive. On the event clock they wait in the state until
     the clock has passed them and then apply in the order of their own times, so that no interleaving matters.
+
+    A cart filled at 1,000 ms, left alone for the hour that the rule waits:
+
+    >>> from pipeline.domain.events import ChannelEvent, Item
+    >>> from pipeline.domain.triggers.abandoned_cart import Config
+    >>> actor = CustomerActor(Rules("1", [Rule("reminder", "abandoned_cart", Config(delay_ms=3_600_000))]))
+    >>> event = ChannelEvent("e-1", "product_added", "web", 1_000, {}, items=(Item("A"),))
+    >>> arrived = Arrived("default", "customer-1", (), received_at_ms=1_000, digest=1, event=event)
+    >>> state, effects = actor.handle(None, arrived, now_ms=1_000)
+    >>> effects, actor.wakes_at(state)
+    ([], 3601000)
+    >>> state, (trigger, decision, _) = actor.wake(state, clock_ms=3_601_000)
+    >>> trigger.record.reason, decision.record.outcome, actor.wakes_at(state)
+    ('The cart with 1 item, untouched for 60 min', 'fired', None)
     """
 
     name = "customer"
@@ -76,12 +87,17 @@ class CustomerActor:
             return draft.state() if fired else state, _counted(draft)
         if state is None:
             state = CustomerState(message.tenant, message.customer_id)
-        if self._event_clock:
-            at_ms = message.event.occurred_at_ms
-            early_at_ms = at_ms if state.early_at_ms is None else min(at_ms, state.early_at_ms)
-            return replace(state, early=(*state.early, message), early_at_ms=early_at_ms), ()
+        if not self._event_clock:
+            draft = Draft(state)
+            self._arrived(draft, message, message.received_at_ms)
+            return draft.state(), _counted(draft)
+        early, ahead = put(state.early, message, _order)
+        state = replace(state, early=early)
+        if ahead is None:
+            return state, ()
         draft = Draft(state)
-        self._arrived(draft, message, message.received_at_ms)
+        draft.effects.append(Count("applied_ahead_of_clock", self.name))
+        self._arrived(draft, ahead, ahead.event.occurred_at_ms)
         return draft.state(), _counted(draft)
 
     def wake(self, state: CustomerState, clock_ms: int) -> tuple[CustomerState | None, Sequence[Effect]]:
@@ -90,26 +106,22 @@ class CustomerActor:
         Stops between two events when much has come of them; the rest waits for the next call.
         """
         draft = Draft(state)
-        if state.early:
-            due = [early for early in state.early if early.event.occurred_at_ms <= clock_ms]
-            due.sort(key=lambda early: (early.event.occurred_at_ms, early.event.event_id, early.digest))
-            later = [early for early in state.early if early.event.occurred_at_ms > clock_ms]
-            draft.early = tuple(later)
-            draft.early_at_ms = min((early.event.occurred_at_ms for early in later), default=None)
-            for index, early in enumerate(due):
-                at_ms = early.event.occurred_at_ms
-                if len(draft.effects) >= EFFECTS_PER_WAKE:
-                    draft.early = (*due[index:], *later)
-                    draft.early_at_ms = at_ms
-                    return draft.state(), _counted(draft)
-                self._fire_due(draft, at_ms - 1, clock_ms)
-                self._arrived(draft, early, at_ms)
+        while draft.early:
+            first = draft.early[0][0]
+            at_ms = first.event.occurred_at_ms
+            if at_ms > clock_ms:
+                break
+            if len(draft.effects) >= EFFECTS_PER_WAKE:
+                return draft.state(), _counted(draft)
+            draft.early = without_first(draft.early)
+            self._fire_due(draft, at_ms - 1, clock_ms)
+            self._arrived(draft, first, at_ms)
         self._fire_due(draft, clock_ms, clock_ms)
         return draft.state(), _counted(draft)
 
     def wakes_at(self, state: CustomerState) -> int | None:
         """Return when the earliest timer is due or the earliest waiting event happened."""
-        at_ms = state.early_at_ms
+        at_ms = state.early[0][0].event.occurred_at_ms if state.early else None
         for timer in state.timers:
             if at_ms is None or timer.due_at_ms < at_ms:
                 at_ms = timer.due_at_ms
@@ -227,6 +239,11 @@ class CustomerActor:
             else:
                 proposals.append((rule, outcome))
         draft.effects.extend(settle(self._rules, proposals, draft, None if self._event_clock else now_ms))
+
+
+def _order(message: Arrived) -> tuple[int, str, int]:
+    """By time; ties by content, so that the order of arrival does not matter."""
+    return message.event.occurred_at_ms, message.event.event_id, message.digest
 
 
 def _ask(skus: tuple[str, ...], draft: Draft, event_id: str, at_ms: int, channel: str) -> None:

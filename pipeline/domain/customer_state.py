@@ -9,6 +9,7 @@ from pipeline.domain.messages import Arrived, Count, Effect
 from pipeline.domain.orders import ORDERS_KEPT, Order
 from pipeline.domain.time import DAY_MS
 from pipeline.domain.triggers.kind import Fired, Timer
+from pipeline.domain.waiting import Waiting
 
 CARTS_KEPT = 20
 """Carts per customer, bought ones included (they tell a late change from a new cart). See `Draft.put_cart`."""
@@ -53,7 +54,7 @@ class CustomerState(Struct, frozen=True, array_like=True, gc=False):
 
     Every collection is bounded by the constant named like it. `closed_at_ms` is the latest order that named no cart
     and so closed them all. `orders_counted` counts orders completed, ever. `early` holds events whose time the
-    clock has not reached (event clock only, bounded by the stream), `early_at_ms` their earliest time.
+    clock has not reached, by time (event clock only, at most `WAITING_KEPT`).
     """
 
     tenant: str
@@ -74,8 +75,7 @@ class CustomerState(Struct, frozen=True, array_like=True, gc=False):
     cooldowns: dict[str, int] = {}
     fired: tuple[Fired, ...] = ()
     recent: bytes = b""
-    early: tuple[Arrived, ...] = ()
-    early_at_ms: int | None = None
+    early: Waiting[Arrived] = ()
 
 
 class Draft:
@@ -105,8 +105,7 @@ class Draft:
     cooldowns: dict[str, int]
     fired: tuple[Fired, ...]
     recent: bytes
-    early: tuple[Arrived, ...]
-    early_at_ms: int | None
+    early: Waiting[Arrived]
     effects: list[Effect]
 
     def __init__(self, state: CustomerState) -> None:
@@ -130,7 +129,6 @@ class Draft:
         self.fired = state.fired
         self.recent = state.recent
         self.early = state.early
-        self.early_at_ms = state.early_at_ms
         self.effects = []
 
     def state(self) -> CustomerState:
@@ -155,7 +153,6 @@ class Draft:
             self.fired,
             self.recent,
             self.early,
-            self.early_at_ms,
         )
 
     def evicted(self, collection: str) -> None:
