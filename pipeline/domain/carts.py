@@ -1,7 +1,8 @@
 """Carts: what is in them, line by line, and what each kind of cart event makes of them.
 
-Events may arrive in any order; the latest `occurred_at` wins. Adding and removing are sums, so they may swap; what
-tells the contents whole (`replaced`, `emptied`, `closed`) makes every line older than itself void.
+Events may arrive in any order; the latest `occurred_at` wins. Adding and removing are sums, so they may swap: a
+removal that comes first leaves a debt, which the addition pays. What tells the contents whole (`replaced`, `emptied`,
+`closed`) makes every line older than itself void.
 A time of 0 means never.
 """
 
@@ -22,13 +23,17 @@ ATTRIBUTES_KEPT = 16
 
 
 class Line(Struct, frozen=True, array_like=True, gc=False):
-    """One SKU in a cart. A quantity of 0 or less is a line removed (or removed before it was added)."""
+    """One SKU in a cart. With a quantity of 0 or less it is not in it: removed, or removed before it was added.
+
+    Price and attributes are those of the latest addition, at `told_at_ms`.
+    """
 
     quantity: int
     changed_at_ms: int
     unit_price_minor: int | None = None
     currency: str | None = None
     attributes: dict[str, str] = {}
+    told_at_ms: int = 0
 
 
 class Cart(Struct, frozen=True, array_like=True, gc=False):
@@ -61,25 +66,17 @@ class Cart(Struct, frozen=True, array_like=True, gc=False):
 
 
 def changed(cart: Cart, items: Iterable[Item], sign: int, at_ms: int) -> tuple[Cart, int]:
-    """Add (`sign` 1) or remove (-1) pieces; also return how many lines found no room.
-
-    A later change starts from at least zero, a late one is just summed.
-    """
+    """Add (`sign` 1) or remove (-1) pieces; also return how many lines found no room."""
     if at_ms < cart.contents_at_ms:
         return cart, 0
     lines = dict(cart.lines)
     for item in items:
-        old = lines.get(item.sku)
-        delta = sign * item.quantity
-        if old is None:
-            lines[item.sku] = _line(item, delta, at_ms)
-        elif at_ms >= old.changed_at_ms:
-            quantity = max(old.quantity, 0) + delta
-            lines[item.sku] = (
-                _line(item, quantity, at_ms) if sign > 0 else replace(old, quantity=quantity, changed_at_ms=at_ms)
-            )
+        old = lines.get(item.sku, Line(0, 0))
+        quantity, changed_at_ms = old.quantity + sign * item.quantity, max(old.changed_at_ms, at_ms)
+        if sign > 0 and at_ms >= old.told_at_ms:
+            lines[item.sku] = _line(item, quantity, changed_at_ms, at_ms)
         else:
-            lines[item.sku] = replace(old, quantity=old.quantity + delta)
+            lines[item.sku] = replace(old, quantity=quantity, changed_at_ms=changed_at_ms)
     kept = _bounded(lines)
     changed_at_ms = max(cart.changed_at_ms, at_ms)
     after = Cart(changed_at_ms, cart.contents_at_ms, cart.closed_at_ms, kept, None, cart.currency)
@@ -97,7 +94,7 @@ def replaced(
     for item in items:
         known = lines.get(item.sku)
         if item.quantity > 0:
-            lines[item.sku] = _line(item, item.quantity + (known.quantity if known else 0), at_ms)
+            lines[item.sku] = _line(item, item.quantity + (known.quantity if known else 0), at_ms, at_ms)
     lines |= later
     kept = _bounded(lines)
     told = replace(
@@ -145,11 +142,11 @@ def totals(items: Iterable[Item]) -> dict[str, int] | None:
     return sums
 
 
-def _line(item: Item, quantity: int, at_ms: int) -> Line:
+def _line(item: Item, quantity: int, changed_at_ms: int, told_at_ms: int) -> Line:
     attributes = item.attributes
     if len(attributes) > ATTRIBUTES_KEPT:
         attributes = dict(sorted(attributes.items())[:ATTRIBUTES_KEPT])
-    return Line(quantity, at_ms, item.unit_price_minor, item.currency, attributes)
+    return Line(quantity, changed_at_ms, item.unit_price_minor, item.currency, attributes, told_at_ms)
 
 
 def _bounded(lines: dict[str, Line]) -> dict[str, Line]:

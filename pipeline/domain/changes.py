@@ -1,7 +1,7 @@
 """What each event type changes in its customer: one function per type, and the table that names them.
 
-Each gets the draft, the event, the time that counts for it (`at_ms`), the time of arrival where the event's own could
-not be believed (`told_at_ms`, else None) and the effects to add to; it returns what rules may look at, or None.
+Each gets the draft, the event, the time that counts for it (`at_ms`) and the time of arrival where the event's own
+could not be believed (`told_at_ms`, else None); it returns what rules may look at, or None.
 """
 
 from __future__ import annotations
@@ -14,68 +14,59 @@ from pipeline.domain import carts
 from pipeline.domain.carts import Cart
 from pipeline.domain.customer_state import Draft
 from pipeline.domain.events import ChannelEvent
-from pipeline.domain.messages import BoughtTogether, Count, Effect, Send, product_key
-from pipeline.domain.orders import SKUS_PER_ORDER, Order, amount_of, distinct_skus
+from pipeline.domain.messages import BoughtTogether, Count, Send, product_key
+from pipeline.domain.money import NO_CURRENCY
+from pipeline.domain.orders import SKUS_PER_ORDER, Order, amount_of, distinct_skus, same_currency
 from pipeline.domain.triggers.kind import Change
 
 
-def _product_added(
-    draft: Draft, event: ChannelEvent, at_ms: int, told_at_ms: int | None, effects: list[Effect]
-) -> Change | None:
+def _product_added(draft: Draft, event: ChannelEvent, at_ms: int, told_at_ms: int | None) -> Change | None:
     if not event.items:
-        effects.append(Count("events_incomplete", "items"))
+        draft.effects.append(Count("events_incomplete", "items"))
         return None
 
     def add(cart: Cart) -> Cart:
         added, over = carts.changed(cart, event.items, 1, at_ms)
         if over:
-            draft.evicted.add("cart_lines")
+            draft.evicted("cart_lines")
         return added
 
-    return _cart_changed(draft, event, at_ms, add, effects, distinct_skus(event.items))
+    return _cart_changed(draft, event, at_ms, add, distinct_skus(event.items))
 
 
-def _product_removed(
-    draft: Draft, event: ChannelEvent, at_ms: int, told_at_ms: int | None, effects: list[Effect]
-) -> Change | None:
+def _product_removed(draft: Draft, event: ChannelEvent, at_ms: int, told_at_ms: int | None) -> Change | None:
     if not event.items:
-        effects.append(Count("events_incomplete", "items"))
+        draft.effects.append(Count("events_incomplete", "items"))
         return None
 
     def remove(cart: Cart) -> Cart:
         removed, over = carts.changed(cart, event.items, -1, at_ms)
         if over:
-            draft.evicted.add("cart_lines")
+            draft.evicted("cart_lines")
         return removed
 
-    return _cart_changed(draft, event, at_ms, remove, effects)
+    return _cart_changed(draft, event, at_ms, remove)
 
 
-def _cart_updated(
-    draft: Draft, event: ChannelEvent, at_ms: int, told_at_ms: int | None, effects: list[Effect]
-) -> Change | None:
+def _cart_updated(draft: Draft, event: ChannelEvent, at_ms: int, told_at_ms: int | None) -> Change | None:
     def tell(cart: Cart) -> Cart:
         told, over = carts.replaced(cart, event.items, event.amount_minor, event.currency, at_ms)
         if over:
-            draft.evicted.add("cart_lines")
+            draft.evicted("cart_lines")
         return told
 
-    return _cart_changed(draft, event, at_ms, tell, effects)
+    return _cart_changed(draft, event, at_ms, tell)
 
 
-def _cart_emptied(
-    draft: Draft, event: ChannelEvent, at_ms: int, told_at_ms: int | None, effects: list[Effect]
-) -> Change | None:
-    return _cart_changed(draft, event, at_ms, lambda cart: carts.emptied(cart, at_ms), effects)
+def _cart_emptied(draft: Draft, event: ChannelEvent, at_ms: int, told_at_ms: int | None) -> Change | None:
+    return _cart_changed(draft, event, at_ms, lambda cart: carts.emptied(cart, at_ms))
 
 
-def _checkout_started(
-    draft: Draft, event: ChannelEvent, at_ms: int, told_at_ms: int | None, effects: list[Effect]
-) -> Change | None:
+def _checkout_started(draft: Draft, event: ChannelEvent, at_ms: int, told_at_ms: int | None) -> Change | None:
     cart = draft.carts.get(event.cart_id or "")
     if cart is None or not cart.is_open:
         return None
-    return _cart_changed(draft, event, at_ms, lambda cart: carts.touched(cart, at_ms), effects)
+    return _cart_changed(draft, event, at_ms, lambda cart: carts.touched(cart, at_ms))
 
 
 def _cart_changed(
@@ -83,47 +74,47 @@ def _cart_changed(
     event: ChannelEvent,
     at_ms: int,
     change: Callable[[Cart], Cart],
-    effects: list[Effect],
     carted: tuple[str, ...] = (),
 ) -> Change | None:
     """Change one cart, unless an order at or after that time closed it (B14). No cart id: the customer's only cart."""
     cart_id = event.cart_id or ""
     before = draft.carts.get(cart_id, Cart())
     if at_ms <= max(before.closed_at_ms, draft.closed_at_ms):
-        effects.append(Count("cart_changes_ignored", "closed"))
+        draft.effects.append(Count("cart_changes_ignored", "closed"))
         return None
     after = change(before)
     if after is before:
-        effects.append(Count("cart_changes_ignored", "superseded"))
+        draft.effects.append(Count("cart_changes_ignored", "superseded"))
         return None
     draft.put_cart(cart_id, after)
     if not after.is_open:
         return Change(event, at_ms, emptied=cart_id if before.is_open else None)
-    return Change(event, at_ms, touched=cart_id if at_ms > before.changed_at_ms else None, carted=carted)
+    reopened = not before.is_open and at_ms <= before.changed_at_ms
+    touched = cart_id if reopened or at_ms > before.changed_at_ms else None
+    return Change(event, at_ms, touched, after.changed_at_ms, reopened, carted=carted)
 
 
-def _order_completed(
-    draft: Draft, event: ChannelEvent, at_ms: int, told_at_ms: int | None, effects: list[Effect]
-) -> Change | None:
+def _order_completed(draft: Draft, event: ChannelEvent, at_ms: int, told_at_ms: int | None) -> Change | None:
     order_id = event.order_id or event.event_id
     known = draft.orders.get(order_id)
     if known is not None and known.amount_minor is not None:
-        effects.append(Count("orders_repeated", event.channel))
+        draft.effects.append(Count("orders_repeated", event.channel))
         return None
-    amount_minor, currency = amount_of(event)
+    amount_minor, currency = _amount(draft, event) or (0, NO_CURRENCY)
     skus = distinct_skus(event.items)
     if len(skus) > SKUS_PER_ORDER:
-        effects.append(Count("evictions", "order_skus"))
+        draft.evicted("order_skus")
         skus = skus[:SKUS_PER_ORDER]
     order = Order(at_ms, amount_minor, currency, skus, received_at_ms=told_at_ms)
     if known is not None:
-        order = replace(order, refunded_minor=known.refunded_minor, cancelled=known.cancelled)
+        order = replace(order, cancelled=known.cancelled, refunded_whole=known.refunded_whole)
+        order = _with_refund(draft, order, known.refunded_minor, known.currency)
     draft.orders_counted += 1
     draft.put_order(order_id, order)
     for sku in skus:
         others = tuple(other for other in skus if other != sku)
         together = BoughtTogether(draft.tenant, sku, others, at_ms)
-        effects.append(Send("product", product_key(draft.tenant, sku), together))
+        draft.effects.append(Send("product", product_key(draft.tenant, sku), together))
     return Change(event, at_ms, closed=_close(draft, event.cart_id or None, at_ms), ordered=skus)
 
 
@@ -144,35 +135,48 @@ def _close(draft: Draft, cart_id: str | None, at_ms: int) -> tuple[str, ...]:
     return tuple(bought)
 
 
-def _order_cancelled(
-    draft: Draft, event: ChannelEvent, at_ms: int, told_at_ms: int | None, effects: list[Effect]
-) -> Change | None:
+def _order_cancelled(draft: Draft, event: ChannelEvent, at_ms: int, told_at_ms: int | None) -> Change | None:
     if event.order_id is None:
-        effects.append(Count("events_incomplete", "order_id"))
+        draft.effects.append(Count("events_incomplete", "order_id"))
         return None
     known = draft.orders.get(event.order_id, Order(at_ms, received_at_ms=told_at_ms))
     draft.put_order(event.order_id, replace(known, cancelled=True))
     return None
 
 
-def _order_refunded(
-    draft: Draft, event: ChannelEvent, at_ms: int, told_at_ms: int | None, effects: list[Effect]
-) -> Change | None:
-    """Take a refund off: the amount told, else the lines told, else the whole order."""
+def _order_refunded(draft: Draft, event: ChannelEvent, at_ms: int, told_at_ms: int | None) -> Change | None:
+    """Take a refund off: the amount told, else the lines told, else the whole order. Producers differ in its sign."""
     if event.order_id is None:
-        effects.append(Count("events_incomplete", "order_id"))
+        draft.effects.append(Count("events_incomplete", "order_id"))
         return None
-    known = draft.orders.get(event.order_id, Order(at_ms, received_at_ms=told_at_ms))
-    amount_minor: int | None = event.amount_minor
-    if amount_minor is None and event.items:
-        amount_minor, _ = amount_of(event)
-    if amount_minor is None:
-        amount_minor = known.amount_minor or 0
-    draft.put_order(event.order_id, replace(known, refunded_minor=known.refunded_minor + amount_minor))
+    order = draft.orders.get(event.order_id, Order(at_ms, received_at_ms=told_at_ms))
+    if event.amount_minor is None and not event.items:
+        draft.put_order(event.order_id, replace(order, refunded_whole=True))
+        return None
+    refund = _amount(draft, event)
+    if refund is not None:
+        draft.put_order(event.order_id, _with_refund(draft, order, abs(refund[0]), refund[1]))
     return None
 
 
-Apply = Callable[[Draft, ChannelEvent, int, int | None, list[Effect]], Change | None]
+def _amount(draft: Draft, event: ChannelEvent) -> tuple[int, str] | None:
+    amount = amount_of(event)
+    if amount is None:
+        draft.effects.append(Count("events_incomplete", "currency"))
+    return amount
+
+
+def _with_refund(draft: Draft, order: Order, refund_minor: int, currency: str) -> Order:
+    """Take an amount off an order. One in another currency is left out: nobody told what it is worth in this one."""
+    if not same_currency(order.currency, currency):
+        draft.effects.append(Count("events_incomplete", "currency"))
+        return order
+    if order.amount_minor is None and order.currency == NO_CURRENCY:
+        order = replace(order, currency=currency)
+    return replace(order, refunded_minor=order.refunded_minor + refund_minor)
+
+
+Apply = Callable[[Draft, ChannelEvent, int, int | None], Change | None]
 
 APPLY: dict[str, Apply] = {
     "product_added": _product_added,

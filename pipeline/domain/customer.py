@@ -28,6 +28,7 @@ from pipeline.domain.records import Decision
 from pipeline.domain.rules import Rule, Rules
 from pipeline.domain.time import DAY_MS, HOUR_MS
 from pipeline.domain.triggers.kind import Cancel, Change, Drop, Proposal, Revoke, Step, Timer, WakeAt
+from pipeline.domain.waiting import EFFECTS_PER_WAKE, put, without_first
 
 __all__ = ["CustomerActor", "CustomerState", "customer_json"]
 
@@ -35,10 +36,6 @@ Clock = Literal["wall", "event"]
 
 AHEAD_MS = HOUR_MS
 """How far an event's time may lie ahead of its arrival: clocks of phones and tills are minutes off, not hours."""
-
-EFFECTS_PER_WAKE = 256
-"""After so many effects a wake leaves the rest to the next one: a unit of work, and what one message may cause, are
-bounded, while one customer may have thousands of events waiting when the event clock leaps."""
 
 BEHIND_MS = 7 * DAY_MS
 """How old an event may be on arrival and still have "just happened": an app that was offline for a holiday."""
@@ -50,6 +47,20 @@ class CustomerActor:
     An event id counts once. Contents are decided by `occurred_at`, whatever the order of arrival. A timer fires once
     and never early. On the wall clock, events apply as they arrive. On the event clock they wait in the state until
     the clock has passed them and then apply in the order of their own times, so that no interleaving matters.
+
+    A cart filled at 1,000 ms, left alone for the hour that the rule waits:
+
+    >>> from pipeline.domain.events import ChannelEvent, Item
+    >>> from pipeline.domain.triggers.abandoned_cart import Config
+    >>> actor = CustomerActor(Rules("1", [Rule("reminder", "abandoned_cart", Config(delay_ms=3_600_000))]))
+    >>> event = ChannelEvent("e-1", "product_added", "web", 1_000, {}, items=(Item("A"),))
+    >>> arrived = Arrived("default", "customer-1", (), received_at_ms=1_000, digest=1, event=event)
+    >>> state, effects = actor.handle(None, arrived, now_ms=1_000)
+    >>> effects, actor.wakes_at(state)
+    ([], 3601000)
+    >>> state, (trigger, decision, _) = actor.wake(state, clock_ms=3_601_000)
+    >>> trigger.record.reason, decision.record.outcome, actor.wakes_at(state)
+    ('The cart with 1 item, untouched for 60 min', 'fired', None)
     """
 
     name = "customer"
@@ -69,21 +80,25 @@ class CustomerActor:
             if state is None:
                 return None, (Count("answers_dropped", "unknown_customer"),)
             draft = Draft(state)
-            answered = self._complements(draft, message, now_ms)
+            self._complements(draft, message, now_ms)
             if message.then:
-                answered.append(_ask(message.then, draft, message.event_id, message.asked_at_ms, message.channel))
+                _ask(message.then, draft, message.event_id, message.asked_at_ms, message.channel)
             fired = draft.fired is not state.fired  # else the answer changed nothing
-            return draft.state() if fired else state, _with_counts(answered)
+            return draft.state() if fired else state, _counted(draft)
         if state is None:
             state = CustomerState(message.tenant, message.customer_id)
-        if self._event_clock:
-            at_ms = message.event.occurred_at_ms
-            early_at_ms = at_ms if state.early_at_ms is None else min(at_ms, state.early_at_ms)
-            return replace(state, early=(*state.early, message), early_at_ms=early_at_ms), ()
+        if not self._event_clock:
+            draft = Draft(state)
+            self._arrived(draft, message, message.received_at_ms)
+            return draft.state(), _counted(draft)
+        early, ahead = put(state.early, message, _order)
+        state = replace(state, early=early)
+        if ahead is None:
+            return state, ()
         draft = Draft(state)
-        effects: list[Effect] = []
-        self._arrived(draft, message, message.received_at_ms, effects)
-        return draft.state(), _with_counts(effects)
+        draft.effects.append(Count("applied_ahead_of_clock", self.name))
+        self._arrived(draft, ahead, ahead.event.occurred_at_ms)
+        return draft.state(), _counted(draft)
 
     def wake(self, state: CustomerState, clock_ms: int) -> tuple[CustomerState | None, Sequence[Effect]]:
         """Apply the events the clock has passed and fire the timers due, in the order of their times.
@@ -91,27 +106,22 @@ class CustomerActor:
         Stops between two events when much has come of them; the rest waits for the next call.
         """
         draft = Draft(state)
-        effects: list[Effect] = []
-        if state.early:
-            due = [early for early in state.early if early.event.occurred_at_ms <= clock_ms]
-            due.sort(key=lambda early: (early.event.occurred_at_ms, early.event.event_id, early.digest))
-            later = [early for early in state.early if early.event.occurred_at_ms > clock_ms]
-            draft.early = tuple(later)
-            draft.early_at_ms = min((early.event.occurred_at_ms for early in later), default=None)
-            for index, early in enumerate(due):
-                at_ms = early.event.occurred_at_ms
-                if len(effects) >= EFFECTS_PER_WAKE:
-                    draft.early = (*due[index:], *later)
-                    draft.early_at_ms = at_ms
-                    return draft.state(), _with_counts(effects)
-                self._fire_due(draft, at_ms - 1, clock_ms, effects)
-                self._arrived(draft, early, at_ms, effects)
-        self._fire_due(draft, clock_ms, clock_ms, effects)
-        return draft.state(), _with_counts(effects)
+        while draft.early:
+            first = draft.early[0][0]
+            at_ms = first.event.occurred_at_ms
+            if at_ms > clock_ms:
+                break
+            if len(draft.effects) >= EFFECTS_PER_WAKE:
+                return draft.state(), _counted(draft)
+            draft.early = without_first(draft.early)
+            self._fire_due(draft, at_ms - 1, clock_ms)
+            self._arrived(draft, first, at_ms)
+        self._fire_due(draft, clock_ms, clock_ms)
+        return draft.state(), _counted(draft)
 
     def wakes_at(self, state: CustomerState) -> int | None:
         """Return when the earliest timer is due or the earliest waiting event happened."""
-        at_ms = state.early_at_ms
+        at_ms = state.early[0][0].event.occurred_at_ms if state.early else None
         for timer in state.timers:
             if at_ms is None or timer.due_at_ms < at_ms:
                 at_ms = timer.due_at_ms
@@ -119,40 +129,37 @@ class CustomerActor:
 
     # --- events -------------------------------------------------------------------------------------------------
 
-    def _arrived(self, draft: Draft, message: Arrived, received_at_ms: int, effects: list[Effect]) -> None:
+    def _arrived(self, draft: Draft, message: Arrived, received_at_ms: int) -> None:
         event = message.event
         key = event_key(event.event_id)
         known = remembered_digest(draft.recent, key)
         if known is not None:
             counter = "duplicates" if known == message.digest else "event_conflicts"
-            effects.append(Count(counter, event.channel))
+            draft.effects.append(Count(counter, event.channel))
             return
         draft.recent = remember(draft.recent, key, message.digest)
         at_ms = event.occurred_at_ms
         just_happened = received_at_ms - BEHIND_MS <= at_ms <= received_at_ms + AHEAD_MS
         if not just_happened:
-            effects.append(Count("events_out_of_time", event.channel))
+            draft.effects.append(Count("events_out_of_time", event.channel))
             at_ms = min(at_ms, received_at_ms)
         draft.see(event.channel, at_ms, received_at_ms)
         draft.identify(message.identifiers)
         apply = APPLY.get(event.event_type)
         if apply is not None:
-            change = apply(draft, event, at_ms, None if just_happened else received_at_ms, effects)
+            change = apply(draft, event, at_ms, None if just_happened else received_at_ms)
             if change is not None:
-                self._consult(draft, change, just_happened, effects)
-        if draft.evicted:
-            effects.extend(Count("evictions", collection) for collection in sorted(draft.evicted))
-            draft.evicted.clear()
+                self._consult(draft, change, just_happened)
 
-    def _consult(self, draft: Draft, change: Change, just_happened: bool, effects: list[Effect]) -> None:
+    def _consult(self, draft: Draft, change: Change, just_happened: bool) -> None:
         """Show a change to the rules that want to see it, and carry out what they answer."""
         asked: dict[str, None] = {}
         for logic in self._rules.for_event(change.event.event_type):
             for step in logic.on_event(change, draft):
-                self._take(draft, logic.rule, step, change, just_happened, asked, effects)
+                self._take(draft, logic.rule, step, change, just_happened, asked)
         if asked:
             event = change.event
-            effects.append(_ask(tuple(asked), draft, event.event_id, change.at_ms, event.channel))
+            _ask(tuple(asked), draft, event.event_id, change.at_ms, event.channel)
 
     def _take(
         self,
@@ -162,7 +169,6 @@ class CustomerActor:
         change: Change,
         just_happened: bool,
         asked: dict[str, None],
-        effects: list[Effect],
     ) -> None:
         """Carry out one step of a rule. What starts something needs an event that just happened (B23)."""
         event = change.event
@@ -170,30 +176,31 @@ class CustomerActor:
             for timer in draft.timers:
                 if timer.rule == rule and timer.subject == step.subject:
                     draft.timers = tuple(other for other in draft.timers if other is not timer)
-                    drop = Drop(timer.subject, str(timer.generation), change.at_ms, event.event_id, step.reason)
-                    effects.append(dropped(self._rules, rule, drop, draft))
+                    drop = Drop(timer.subject, timer.generation, change.at_ms, event.event_id, step.reason)
+                    draft.effects.append(dropped(self._rules, rule, drop, draft))
         elif isinstance(step, Revoke):
-            effects.extend(revoked(self._rules, step, draft, change.at_ms, event.event_id))
+            draft.effects.extend(revoked(self._rules, step, draft, change.at_ms, event.event_id))
         elif not just_happened:
             return
         elif isinstance(step, WakeAt):
-            self._arm(draft, Timer(rule, step.subject, step.due_at_ms, step.generation, event.event_id), effects)
+            timer = Timer(rule, step.subject, step.due_at_ms, step.since_ms, event.event_id, step.reopened)
+            self._arm(draft, timer)
         else:
             asked[step.sku] = None
 
-    def _arm(self, draft: Draft, timer: Timer, effects: list[Effect]) -> None:
+    def _arm(self, draft: Draft, timer: Timer) -> None:
         others = tuple(other for other in draft.timers if (other.rule, other.subject) != (timer.rule, timer.subject))
         if len(others) >= TIMERS_KEPT:
             reason = DropReason.TOO_MANY_TIMERS
-            drop = Drop(timer.subject, str(timer.generation), timer.generation, timer.caused_by, reason)
-            effects.append(dropped(self._rules, timer.rule, drop, draft))
-            draft.evicted.add("timers")
+            drop = Drop(timer.subject, timer.generation, timer.since_ms, timer.caused_by, reason)
+            draft.effects.append(dropped(self._rules, timer.rule, drop, draft))
+            draft.evicted("timers")
             return
         draft.timers = (*others, timer)
 
     # --- time ---------------------------------------------------------------------------------------------------
 
-    def _fire_due(self, draft: Draft, until_ms: int, clock_ms: int, effects: list[Effect]) -> None:
+    def _fire_due(self, draft: Draft, until_ms: int, clock_ms: int) -> None:
         """Fire the timers due at or before `until_ms`, instant by instant."""
         while due := [timer for timer in draft.timers if timer.due_at_ms <= until_ms]:
             instant_ms = min(timer.due_at_ms for timer in due)
@@ -204,21 +211,20 @@ class CustomerActor:
                 rule = self._rules.by_name.get(timer.rule)
                 if rule is None:
                     outcome: Proposal | Drop = Drop(
-                        timer.subject, str(timer.generation), instant_ms, timer.caused_by, DropReason.RULE_REMOVED
+                        timer.subject, timer.generation, instant_ms, timer.caused_by, DropReason.RULE_REMOVED
                     )
                 else:
                     outcome = self._rules.logic[timer.rule].on_time(timer, draft)
                 if isinstance(outcome, Drop):
-                    effects.append(dropped(self._rules, timer.rule, outcome, draft))
+                    draft.effects.append(dropped(self._rules, timer.rule, outcome, draft))
                 elif rule is not None:
                     proposals.append((rule, outcome))
-            effects.extend(settle(self._rules, proposals, draft, None if self._event_clock else clock_ms))
+            draft.effects.extend(settle(self._rules, proposals, draft, None if self._event_clock else clock_ms))
 
     # --- products -----------------------------------------------------------------------------------------------
 
-    def _complements(self, draft: Draft, answer: Complements, now_ms: int) -> list[Effect]:
+    def _complements(self, draft: Draft, answer: Complements, now_ms: int) -> None:
         """Let every rule answer, and settle what they propose. An event that came too late offers nothing."""
-        effects: list[Effect] = []
         proposals: list[tuple[Rule, Proposal]] = []
         for rule in self._rules.rules:
             outcome = self._rules.logic[rule.name].on_complements(answer, draft)
@@ -229,21 +235,26 @@ class CustomerActor:
                 reason = DropReason.ONCE_PER_EVENT
                 outcome = Drop(outcome.subject, outcome.generation, outcome.due_at_ms, outcome.caused_by, reason)
             if isinstance(outcome, Drop):
-                effects.append(dropped(self._rules, rule.name, outcome, draft))
+                draft.effects.append(dropped(self._rules, rule.name, outcome, draft))
             else:
                 proposals.append((rule, outcome))
-        effects.extend(settle(self._rules, proposals, draft, None if self._event_clock else now_ms))
-        return effects
+        draft.effects.extend(settle(self._rules, proposals, draft, None if self._event_clock else now_ms))
 
 
-def _ask(skus: tuple[str, ...], draft: Draft, event_id: str, at_ms: int, channel: str) -> Send:
+def _order(message: Arrived) -> tuple[int, str, int]:
+    """By time; ties by content, so that the order of arrival does not matter."""
+    return message.event.occurred_at_ms, message.event.event_id, message.digest
+
+
+def _ask(skus: tuple[str, ...], draft: Draft, event_id: str, at_ms: int, channel: str) -> None:
     """Ask about the first of `skus`; its answer brings the others back."""
     ask = AskComplements(draft.tenant, skus[0], draft.customer_id, event_id, at_ms, channel, skus[1:])
-    return Send("product", product_key(draft.tenant, skus[0]), ask)
+    draft.effects.append(Send("product", product_key(draft.tenant, skus[0]), ask))
 
 
-def _with_counts(effects: list[Effect]) -> list[Effect]:
-    """Add to the effects what the counters want to know of the decisions among them: outcome and reason."""
+def _counted(draft: Draft) -> list[Effect]:
+    """Return the effects, with what the counters want to know of the decisions among them: outcome and reason."""
+    effects = draft.effects
     if effects:
         decisions = [e.record for e in effects if isinstance(e, Publish) and isinstance(e.record, Decision)]
         effects.extend(Count("decisions", f"{decision.outcome}_{decision.reason}") for decision in decisions)

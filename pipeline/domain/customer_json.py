@@ -75,7 +75,7 @@ def _order(order_id: str, order: Order) -> dict[str, Json]:
         "currency": order.currency,
         "order_id": order_id,
         "received_at": _time(order.received_at_ms),
-        "refunded_minor": order.refunded_minor,
+        "refunded_minor": order.given_back_minor,
         "skus": list(order.skus),
     }
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from msgspec import Struct
 
 from pipeline.domain.carts import Cart
-from pipeline.domain.messages import Arrived
+from pipeline.domain.messages import Arrived, Count, Effect
 from pipeline.domain.orders import ORDERS_KEPT, Order
 from pipeline.domain.time import DAY_MS
 from pipeline.domain.triggers.kind import Fired, Timer
+from pipeline.domain.waiting import Waiting
 
 CARTS_KEPT = 20
 """Carts per customer, bought ones included (they tell a late change from a new cart). See `Draft.put_cart`."""
@@ -53,7 +54,7 @@ class CustomerState(Struct, frozen=True, array_like=True, gc=False):
 
     Every collection is bounded by the constant named like it. `closed_at_ms` is the latest order that named no cart
     and so closed them all. `orders_counted` counts orders completed, ever. `early` holds events whose time the
-    clock has not reached (event clock only, bounded by the stream), `early_at_ms` their earliest time.
+    clock has not reached, by time (event clock only, at most `WAITING_KEPT`).
     """
 
     tenant: str
@@ -74,18 +75,17 @@ class CustomerState(Struct, frozen=True, array_like=True, gc=False):
     cooldowns: dict[str, int] = {}
     fired: tuple[Fired, ...] = ()
     recent: bytes = b""
-    early: tuple[Arrived, ...] = ()
-    early_at_ms: int | None = None
+    early: Waiting[Arrived] = ()
 
 
 class Draft:
     """A customer being changed: a collection is replaced by a changed copy, never changed in place.
 
     Most events change few of them, and the state it was made from stays as it was.
-    `evicted` names the collections that dropped or refused an entry for lack of room, for the counters.
+    `effects` is what the changes cause, in their order; each entry dropped or refused for lack of room is among them.
     """
 
-    __slots__ = (*CustomerState.__struct_fields__, "evicted")
+    __slots__ = (*CustomerState.__struct_fields__, "effects")
 
     tenant: str
     customer_id: str
@@ -105,9 +105,8 @@ class Draft:
     cooldowns: dict[str, int]
     fired: tuple[Fired, ...]
     recent: bytes
-    early: tuple[Arrived, ...]
-    early_at_ms: int | None
-    evicted: set[str]
+    early: Waiting[Arrived]
+    effects: list[Effect]
 
     def __init__(self, state: CustomerState) -> None:
         """Begin with what is known."""
@@ -130,8 +129,7 @@ class Draft:
         self.fired = state.fired
         self.recent = state.recent
         self.early = state.early
-        self.early_at_ms = state.early_at_ms
-        self.evicted = set()
+        self.effects = []
 
     def state(self) -> CustomerState:
         """Return the customer as changed. The draft must not be used after."""
@@ -155,8 +153,11 @@ class Draft:
             self.fired,
             self.recent,
             self.early,
-            self.early_at_ms,
         )
+
+    def evicted(self, collection: str) -> None:
+        """Count that a collection dropped or refused an entry for lack of room."""
+        self.effects.append(Count("evictions", collection))
 
     def see(self, channel: str, at_ms: int, received_at_ms: int) -> None:
         """Note that a channel saw the customer."""
@@ -174,22 +175,24 @@ class Draft:
         elif len(self.channels) < CHANNELS_KEPT:
             self.channels = {**self.channels, channel: Seen(1, at_ms)}
         else:
-            self.evicted.add("channels")
+            self.evicted("channels")
 
     def identify(self, identifiers: tuple[tuple[str, str], ...]) -> None:
         """Note identifiers; the latest seen of a kind is the last of its values."""
+        full = False
         for kind, value in identifiers:
             values = self.identifiers.get(kind)
             if values is None:
                 if len(self.identifiers) >= KINDS_KEPT:
-                    self.evicted.add("identifiers")
+                    full = True
                     continue
                 self.identifiers = {**self.identifiers, kind: (value,)}
             elif values[-1] != value:
                 kept = (*(known for known in values if known != value), value)
-                if len(kept) > IDENTIFIERS_PER_KIND:
-                    self.evicted.add("identifiers")
+                full = full or len(kept) > IDENTIFIERS_PER_KIND
                 self.identifiers = {**self.identifiers, kind: kept[-IDENTIFIERS_PER_KIND:]}
+        if full:
+            self.evicted("identifiers")
 
     def put_cart(self, cart_id: str, cart: Cart) -> None:
         """Keep a cart. Beyond the bound the one changed or bought longest ago goes, one with nothing in it first."""
@@ -197,23 +200,28 @@ class Draft:
         if len(kept) > CARTS_KEPT:
             others = (entry for entry in kept.items() if entry[0] != cart_id)
             del kept[min(others, key=_cart_age)[0]]
-            self.evicted.add("carts")
+            self.evicted("carts")
         self.carts = kept
 
     def put_order(self, order_id: str, order: Order) -> None:
-        """Keep an order, and bring what was spent and what is owned in line with it."""
+        """Keep an order, and bring what was spent and what is owned in line with it.
+
+        Beyond the bound the oldest of the others goes: a late order is still known when it is told again. A
+        placeholder goes first.
+        """
         before = self.orders.get(order_id)
         spent = order.spent_minor - (before.spent_minor if before else 0)
-        if order.currency in self.spend_minor or len(self.spend_minor) < CURRENCIES_KEPT:
-            if spent or order.amount_minor is not None:
+        if spent or order.amount_minor is not None:
+            if order.currency in self.spend_minor or len(self.spend_minor) < CURRENCIES_KEPT:
                 sum_minor = self.spend_minor.get(order.currency, 0) + spent
                 self.spend_minor = {**self.spend_minor, order.currency: sum_minor}
-        else:
-            self.evicted.add("spend_minor")
+            else:
+                self.evicted("spend_minor")
         kept = {**self.orders, order_id: order}
         if len(kept) > ORDERS_KEPT:
-            del kept[min(kept, key=lambda other: (kept[other].at_ms, other))]
-            self.evicted.add("orders")
+            others = (entry for entry in kept.items() if entry[0] != order_id)
+            del kept[min(others, key=_order_age)[0]]
+            self.evicted("orders")
         self.orders = kept
         if order.is_kept:
             self._own(order)
@@ -225,23 +233,27 @@ class Draft:
     def put_fired(self, fired: Fired) -> None:
         """Remember a trigger that went out, and forget those that no purchase will overtake any more."""
         since_ms = fired.due_at_ms - FIRED_KEPT_MS
-        self.fired = (*(other for other in self.fired if other.due_at_ms >= since_ms), fired)[-FIRED_KEPT:]
+        kept = (*(other for other in self.fired if other.due_at_ms >= since_ms), fired)
+        if len(kept) > FIRED_KEPT:
+            self.evicted("fired")
+        self.fired = kept[-FIRED_KEPT:]
 
     def start_cooldown(self, rule: str, at_ms: int) -> None:
         """Remember when a rule fired."""
         kept = {**self.cooldowns, rule: max(at_ms, self.cooldowns.get(rule, at_ms))}
         if len(kept) > COOLDOWNS_KEPT:
             del kept[min(kept, key=lambda other: (kept[other], other))]
-            self.evicted.add("cooldowns")
+            self.evicted("cooldowns")
         self.cooldowns = kept
 
     def _own(self, order: Order) -> None:
         owned = self.owned.copy()
         for sku in order.skus:
             owned[sku] = max(order.at_ms, owned.get(sku, order.at_ms))
+        if len(owned) > OWNED_KEPT:
+            self.evicted("owned")
         while len(owned) > OWNED_KEPT:
             del owned[min(owned, key=lambda sku: (owned[sku], sku))]
-            self.evicted.add("owned")
         self.owned = owned
 
 
@@ -249,3 +261,9 @@ def _cart_age(entry: tuple[str, Cart]) -> tuple[bool, int, str]:
     """Order carts by what may go first: one with nothing in it, then the one changed or bought longest ago."""
     cart_id, cart = entry
     return cart.is_open, max(cart.changed_at_ms, cart.closed_at_ms), cart_id
+
+
+def _order_age(entry: tuple[str, Order]) -> tuple[bool, int, str]:
+    """Order orders by what may go first: one never heard of but for its end, then the oldest."""
+    order_id, order = entry
+    return order.amount_minor is not None, order.at_ms, order_id

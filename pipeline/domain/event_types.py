@@ -61,7 +61,12 @@ _EFFECTIVE = (
         (_SEEN, Changes.CARTS_CLOSED, Changes.ORDERS, Changes.COMPLEMENTS),
     ),
     EventType("order_cancelled", "orders", "an order was called off", (_SEEN, Changes.ORDERS)),
-    EventType("order_refunded", "orders", "money went back, for an order or part of it", (_SEEN, Changes.ORDERS)),
+    EventType(
+        "order_refunded",
+        "orders",
+        "money went back, for an order or part of it; the sign of the amount does not matter",
+        (_SEEN, Changes.ORDERS),
+    ),
     EventType(END_OF_STREAM, "control", "nothing older will come on this partition", (Changes.CLOCK,)),
     EventType(STREAM_TIME, "control", "the stream has come this far", (Changes.CLOCK,)),
 )

@@ -1,4 +1,7 @@
-"""Orders and what was spent: told twice counts once, cancelled or refunded before it was completed is right too."""
+"""Orders and what was spent: told twice counts once, cancelled or refunded before it was completed is right too.
+
+A cancellation or refund that comes before its order is kept as a placeholder: an order without an amount.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from pipeline.domain.events import ChannelEvent, Item
 from pipeline.domain.money import NO_CURRENCY
 
 ORDERS_KEPT = 30
-"""Orders remembered per customer: enough to know an order told again by a slow channel. The oldest goes first."""
+"""Orders remembered per customer: enough to know an order told again by a slow channel. See `Draft.put_order`."""
 
 SKUS_PER_ORDER = 50
 """Distinct SKUs considered per order: pairs grow with the square, and a wholesale order says little of what fits."""
@@ -20,6 +23,7 @@ SKUS_PER_ORDER = 50
 class Order(Struct, frozen=True, array_like=True, gc=False):
     """One order. `amount_minor` is None until it is completed; `skus` are distinct and sorted.
 
+    `refunded_minor` adds up the refunds told with an amount, `refunded_whole` tells that one was of the whole order.
     `received_at_ms` is kept where the producer's time could not be believed (B23).
     """
 
@@ -30,33 +34,46 @@ class Order(Struct, frozen=True, array_like=True, gc=False):
     refunded_minor: int = 0
     cancelled: bool = False
     received_at_ms: int | None = None
+    refunded_whole: bool = False
+
+    @property
+    def given_back_minor(self) -> int:
+        """What went back: all of it where a refund was of the whole order, else what refunds told."""
+        return self.amount_minor or 0 if self.refunded_whole else self.refunded_minor
 
     @property
     def spent_minor(self) -> int:
         """What it adds to the customer's spend."""
         if self.amount_minor is None or self.cancelled:
             return 0
-        return self.amount_minor - min(self.refunded_minor, self.amount_minor)
+        return self.amount_minor - min(self.given_back_minor, self.amount_minor)
 
     @property
     def is_kept(self) -> bool:
         """Whether the customer keeps what was bought: completed, and neither cancelled nor refunded in full."""
-        return (
-            self.amount_minor is not None
-            and not self.cancelled
-            and (self.refunded_minor == 0 or self.refunded_minor < self.amount_minor)
-        )
+        if self.amount_minor is None or self.cancelled or self.refunded_whole:
+            return False
+        return self.refunded_minor == 0 or self.refunded_minor < self.amount_minor
 
 
-def amount_of(event: ChannelEvent) -> tuple[int, str]:
-    """Return the worth of an order in minor units and its currency: as told, else the sum of its lines."""
-    currency = event.currency or next((item.currency for item in event.items if item.currency), None) or NO_CURRENCY
+def amount_of(event: ChannelEvent) -> tuple[int, str] | None:
+    """Return the worth of an order or refund in minor units and its currency: as told, else the sum of its lines.
+
+    The event's currency completes lines without one. None where lines are in several currencies.
+    """
+    default = event.currency or NO_CURRENCY
+    currencies = {item.currency or default for item in event.items} or {default}
+    of_lines = min(currencies) if len(currencies) == 1 else NO_CURRENCY
     if event.amount_minor is not None:
-        return event.amount_minor, currency
-    sums = totals(event.items) or {}
-    if len(sums) == 1:
-        return next(iter(sums.values())), currency
-    return 0, currency
+        return event.amount_minor, event.currency or of_lines
+    if len(currencies) > 1:
+        return None
+    return sum((totals(event.items) or {}).values()), of_lines
+
+
+def same_currency(one: str, other: str) -> bool:
+    """Whether two amounts may be set off against each other; one told without a currency may be in the other's."""
+    return one == other or NO_CURRENCY in (one, other)
 
 
 def distinct_skus(items: Iterable[Item]) -> tuple[str, ...]:

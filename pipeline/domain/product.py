@@ -21,6 +21,7 @@ from pipeline.domain.messages import (
     Send,
     customer_key,
 )
+from pipeline.domain.waiting import EFFECTS_PER_WAKE, Waiting, put, without_first
 
 Clock = Literal["wall", "event"]
 
@@ -49,14 +50,14 @@ class Pair(Struct, frozen=True, array_like=True, gc=False):
 class ProductState(Struct, frozen=True, array_like=True, gc=False):
     """One SKU: `baskets` orders held it; `together` counts those that also held another.
 
-    `early` are messages the event clock has not passed yet.
+    `early` are messages the event clock has not passed yet, by time (at most `WAITING_KEPT`).
     """
 
     tenant: str
     sku: str
     baskets: int = 0
     together: dict[str, Pair] = {}
-    early: tuple[ProductMessage, ...] = ()
+    early: Waiting[ProductMessage] = ()
 
 
 class ProductActor:
@@ -65,6 +66,16 @@ class ProductActor:
     Every order adds one basket to each of its SKUs. Confidence is the share of this SKU's baskets that held the
     other too; with more than `TOGETHER_KEPT` companions it is a lower bound. On the event clock, orders and
     questions wait until the clock has passed them and count in the order of their times, orders first.
+
+    Of two orders that held a tent, one held a lamp:
+
+    >>> actor, state = ProductActor(), None
+    >>> for others in ("lamp",), ():
+    ...     state, _ = actor.handle(state, BoughtTogether("default", "tent", others, occurred_at_ms=0), now_ms=0)
+    >>> question = AskComplements("default", "tent", "customer-1", "e-7", asked_at_ms=0, channel="web")
+    >>> state, (answer,) = actor.handle(state, question, now_ms=0)
+    >>> answer.actor, answer.message.complements
+    ('customer', (Complement(sku='lamp', baskets=1, confidence=0.5),))
     """
 
     name = "product"
@@ -79,27 +90,31 @@ class ProductActor:
         self, state: ProductState | None, message: ProductMessage, now_ms: int
     ) -> tuple[ProductState | None, Sequence[Effect]]:
         """Count an order, or answer a customer. Without complements and without a next question there is no answer."""
-        if self._event_clock:
-            state = state or ProductState(message.tenant, message.sku)
-            return replace(state, early=(*state.early, message)), ()
-        return _applied(state, message)
+        if not self._event_clock:
+            return _applied(state, message)
+        state = state or ProductState(message.tenant, message.sku)
+        early, ahead = put(state.early, message, _order)
+        state = replace(state, early=early)
+        if ahead is None:
+            return state, ()
+        after, effects = _applied(state, ahead)
+        return after, (Count("applied_ahead_of_clock", self.name), *effects)
 
     def wake(self, state: ProductState, clock_ms: int) -> tuple[ProductState | None, Sequence[Effect]]:
-        """Count and answer what the clock has passed."""
-        due = sorted((message for message in state.early if _at_ms(message) <= clock_ms), key=_order)
-        if not due:
-            return state, ()
-        left = tuple(message for message in state.early if _at_ms(message) > clock_ms)
-        after: ProductState | None = replace(state, early=left)
+        """Count and answer what the clock has passed; when much has come of it, the rest waits for the next call."""
+        after: ProductState | None = state
         effects: list[Effect] = []
-        for message in due:
-            after, caused = _applied(after, message)
+        while after is not None and after.early and len(effects) < EFFECTS_PER_WAKE:
+            first = after.early[0][0]
+            if _at_ms(first) > clock_ms:
+                break
+            after, caused = _applied(replace(after, early=without_first(after.early)), first)
             effects.extend(caused)
         return (None if after == ProductState(state.tenant, state.sku) else after), effects
 
     def wakes_at(self, state: ProductState) -> int | None:
         """Return the time of the earliest message that waits."""
-        return min(map(_at_ms, state.early), default=None)
+        return _at_ms(state.early[0][0]) if state.early else None
 
 
 def _at_ms(message: ProductMessage) -> int:

@@ -42,7 +42,8 @@ class AbandonedCart(kind.Kind):
     def on_event(self, change: Change, customer: CustomerView) -> Sequence[Step]:
         """Wait from each change on; stop waiting once bought or emptied; take back what an order overtook."""
         if change.touched is not None:
-            return (WakeAt(change.touched, change.at_ms + self._delay_ms, change.at_ms),)
+            due_at_ms = change.touched_at_ms + self._delay_ms
+            return (WakeAt(change.touched, due_at_ms, change.at_ms, change.reopened),)
         if change.emptied is not None:
             return (Cancel(change.emptied, DropReason.CART_EMPTIED),)
         if change.ordered is None:
@@ -57,11 +58,10 @@ class AbandonedCart(kind.Kind):
 
     def on_time(self, timer: Timer, customer: CustomerView) -> Proposal | Drop:
         """Propose the reminder with what is in the cart now."""
-        generation = str(timer.generation)
         cart = customer.carts.get(timer.subject)
         if cart is None or not cart.is_open:
             reason = DropReason.CART_FORGOTTEN
-            return Drop(timer.subject, generation, timer.due_at_ms, timer.caused_by, reason)
+            return Drop(timer.subject, timer.generation, timer.due_at_ms, timer.caused_by, reason)
         items = cart.items()
         worth = _worth(cart, items)
         pieces = sum(item.quantity for item in items)
@@ -74,10 +74,10 @@ class AbandonedCart(kind.Kind):
         idle = duration_text(self._delay_ms)
         return Proposal(
             subject=timer.subject,
-            generation=generation,
+            generation=timer.generation,
             due_at_ms=timer.due_at_ms,
             about=timer.subject,
-            since_ms=timer.generation,
+            since_ms=timer.since_ms,
             caused_by=timer.caused_by,
             items=items,
             context=context,

@@ -17,13 +17,23 @@ from pipeline.domain.reasons import DropReason
 
 
 class Timer(Struct, frozen=True, array_like=True, gc=False):
-    """A rule waits for `due_at_ms` about `subject` (a cart id). `generation` tells one waiting from the next."""
+    """A rule waits for `due_at_ms` about `subject` (a cart id) since `since_ms`; see `WakeAt`."""
 
     rule: str
     subject: str
     due_at_ms: int
-    generation: int
+    since_ms: int
     caused_by: str
+    reopened: bool = False
+
+    @property
+    def generation(self) -> str:
+        """What tells this waiting from every other about its subject, and so makes the ids of what comes of it.
+
+        Its time does: each change later than all before has one of its own. A subject reopened may do without a
+        later time, but no two events have the same id.
+        """
+        return f"{self.since_ms}/{self.caused_by}" if self.reopened else str(self.since_ms)
 
 
 class Fired(Struct, frozen=True, array_like=True, gc=False):
@@ -50,14 +60,16 @@ class Fired(Struct, frozen=True, array_like=True, gc=False):
 class Change(Struct, frozen=True, gc=False):
     """What one event changed in its customer.
 
-    `touched` is the open cart changed strictly later than ever before; `emptied` the cart this event emptied;
-    `closed` the carts it bought; `carted` the SKUs it put into a cart; `ordered` those of an order not told before.
-    `at_ms` is the event's own time.
+    `touched` is the open cart changed strictly later than ever before, or else `reopened`: nothing was in it. It lies
+    untouched since `touched_at_ms`. `emptied` is the cart this event emptied; `closed` the carts it bought; `carted`
+    the SKUs it put into a cart; `ordered` those of an order not told before. `at_ms` is the event's own time.
     """
 
     event: ChannelEvent
     at_ms: int
     touched: str | None = None
+    touched_at_ms: int = 0
+    reopened: bool = False
     emptied: str | None = None
     closed: tuple[str, ...] = ()
     carted: tuple[str, ...] = ()
@@ -65,11 +77,16 @@ class Change(Struct, frozen=True, gc=False):
 
 
 class WakeAt(Struct, frozen=True, gc=False):
-    """Wake the rule at `due_at_ms` about `subject`; replaces what it was waiting for about that subject."""
+    """Wake the rule at `due_at_ms` about `subject`; replaces what it was waiting for about that subject.
+
+    `since_ms` is the earliest time of a purchase that overtakes what comes of it. It must be later than that of any
+    waiting before, unless the subject was `reopened` by this event.
+    """
 
     subject: str
     due_at_ms: int
-    generation: int
+    since_ms: int
+    reopened: bool = False
 
 
 class Cancel(Struct, frozen=True, gc=False):
@@ -155,7 +172,7 @@ class Kind:
 
     def on_time(self, timer: Timer, customer: CustomerView) -> Proposal | Drop:
         """Answer a timer that has come due. A kind without timers meets one when a rule's kind was changed."""
-        return Drop(timer.subject, str(timer.generation), timer.due_at_ms, timer.caused_by, DropReason.RULE_REMOVED)
+        return Drop(timer.subject, timer.generation, timer.due_at_ms, timer.caused_by, DropReason.RULE_REMOVED)
 
     def on_complements(self, answer: Complements, customer: CustomerView) -> Proposal | Drop | None:
         """Answer what a product said goes well with it."""

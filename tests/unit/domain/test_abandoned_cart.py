@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from pipeline.domain.events import Item
+from pipeline.domain.records import Decision
 from tests.unit.domain.story import (
     Story,
     abandoned_cart,
@@ -161,6 +162,46 @@ def test_b16_removing_the_last_product_empties_the_cart_too() -> None:
     for emptying in (product_removed("A", cart="c1"), cart_updated(cart="c1")):
         story = Story(abandoned_cart("1h")).at("10:00", product_added("A", cart="c1")).at("10:20", emptying)
         assert story.decisions == [("10:20", "dropped", "cart_emptied")]
+
+
+def test_a_product_exchanged_for_another_within_the_same_second_is_reminded_of() -> None:
+    story = Story(abandoned_cart("1h")).at("10:00", product_added("A", cart="c1"))
+    story.at("10:30", product_removed("A", cart="c1"), product_added("B", cart="c1")).at("12:00")
+
+    assert story.decisions == [("10:30", "dropped", "cart_emptied"), ("11:30", "fired", "sent")]
+    assert [line.sku for line in story.triggers[0].items] == ["B"]
+
+
+def test_an_addition_learned_of_after_the_cart_seemed_empty_is_reminded_of() -> None:
+    story = Story(abandoned_cart("1h")).at("10:00", product_added("A", cart="c1"))
+    story.at("10:20", product_removed("A", cart="c1")).at("10:10", product_added("B", cart="c1"), arriving="10:21")
+    story.at("12:00")
+
+    assert story.decisions == [("10:20", "dropped", "cart_emptied"), ("11:20", "fired", "sent")]
+    assert [line.sku for line in story.triggers[0].items] == ["B"]
+
+
+def test_a_purchase_that_overtook_an_addition_learned_of_late_takes_its_reminder_back() -> None:
+    for bought, revoked in (("10:05", 0), ("10:15", 1)):
+        story = Story(abandoned_cart("1h")).at("10:20", product_removed("A", cart="c1"))
+        story.at("10:10", product_added("B", cart="c1"), arriving="10:21").at("11:20")
+        story.at(bought, order_completed("B", cart="c1"), arriving="11:30")
+
+        assert len(story.revoked) == revoked
+
+
+def test_a_cart_filled_and_emptied_again_and_again_in_one_instant_has_an_id_for_each_decision() -> None:
+    for clock in ("wall", "event"):
+        story = Story(abandoned_cart("1h"), clock=clock)
+        for _ in range(3):
+            story.at("10:00", product_added("A", cart="c1"), product_removed("A", cart="c1"))
+        story.at("10:00", product_added("A", cart="c1")).at("11:00")
+        story.at("10:00", cart_emptied("c1"), product_added("B", cart="c1"), arriving="11:10").at("12:00")
+
+        decided = [record for record in story.records if isinstance(record, Decision)]
+        assert [decision.outcome for decision in decided] == ["dropped"] * 3 + ["fired"] * 2
+        assert len({decision.decision_id for decision in decided}) == 5
+        assert len({trigger.trigger_id for trigger in story.triggers}) == 2
 
 
 def test_beginning_the_checkout_restarts_the_wait() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from pipeline.domain.arbiter import ADDRESS_KIND
 from pipeline.domain.customer import CustomerActor
+from pipeline.domain.customer_state import COOLDOWNS_KEPT, FIRED_KEPT
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.records import Decision
 from pipeline.domain.rules import OfferPolicy, Rules
@@ -54,6 +55,18 @@ def test_within_the_cooldown_a_rule_fires_once_and_after_it_again() -> None:
         ("14:29", "dropped", "cooldown"),
         ("14:30", "fired", "sent"),
     ]
+
+
+def test_cooldowns_and_triggers_beyond_what_is_kept_are_counted_by_timers_and_answers_alike() -> None:
+    reminders = [abandoned_cart("1h", name=f"reminder-{number:02d}", cooldown="1d") for number in range(40)]
+    offers = [cross_sell(name=f"offer-{number:02d}", cooldown="1d", min_baskets=1) for number in range(40)]
+    for offered in ("09:10", "10:30"):  # before the reminders of 10:10, after those of 10:00
+        story = Story(*reminders, *offers).trained("A", "B", orders=1)
+        story.at("09:00", product_added("C", cart="c1")).at(offered, product_added("A", cart="c1")).at("10:30")
+
+        assert len(story.fired) == 80
+        assert story.counted("evictions").count("cooldowns") == 80 - COOLDOWNS_KEPT
+        assert story.counted("evictions").count("fired") == 80 - FIRED_KEPT
 
 
 def test_a_drop_starts_no_cooldown() -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from itertools import permutations
 
+import msgspec
+
+from pipeline.domain.events import Item
 from pipeline.domain.messages import BoughtTogether, Send
 from pipeline.domain.orders import ORDERS_KEPT, SKUS_PER_ORDER
 from tests.unit.domain.story import Story, event, item, order_completed
@@ -47,11 +50,57 @@ def test_refunds_come_off_the_spend_in_whatever_order_and_never_more_than_was_pa
         assert story.customer["owned"] == []
 
 
-def test_a_refund_without_amount_or_lines_is_of_the_whole_order() -> None:
-    story = Story().at("10:00", order_completed("A", order="o-1", amount_minor=500, currency="EUR"))
-    story.at("10:10", event("order_refunded", order_id="o-1"))
+def test_the_sign_of_a_refund_does_not_matter() -> None:
+    for refund in (
+        event("order_refunded", order_id="o-1", amount_minor=-200, currency="EUR"),
+        event("order_refunded", order_id="o-1", items=(item("A", -1, 200),)),
+        event("order_refunded", order_id="o-1", items=(item("A", 1, 200),)),
+    ):
+        story = Story().at("10:00", order_completed("A", order="o-1", amount_minor=500, currency="EUR"), refund)
+        assert story.customer["spend_minor"] == {"EUR": 300}
 
-    assert story.customer["spend_minor"] == {"EUR": 0}
+
+def test_a_refund_without_amount_or_lines_is_of_the_whole_order_in_whatever_order_we_learn_of_it() -> None:
+    completed = order_completed("A", order="o-1", amount_minor=500, currency="EUR")
+    told_states = set()
+    for told in permutations((completed, event("order_refunded", order_id="o-1"))):
+        story = Story().at("10:00", *told)
+        assert (story.customer["spend_minor"], story.customer["owned"]) == ({"EUR": 0}, [])
+        told_states.add(msgspec.json.encode(story.customer["last_orders"]))
+
+    (last_orders,) = told_states
+    assert b'"refunded_minor":500' in last_orders
+
+
+def test_a_refund_in_another_currency_than_its_order_is_counted_and_taken_off_nothing() -> None:
+    completed = order_completed("A", order="o-1", amount_minor=500, currency="EUR")
+    for told in permutations((completed, event("order_refunded", order_id="o-1", amount_minor=200, currency="USD"))):
+        story = Story().at("10:00", *told)
+
+        assert story.customer["spend_minor"] == {"EUR": 500}
+        assert story.counted("events_incomplete") == ["currency"]
+
+
+def test_lines_are_worth_their_own_currency_and_the_event_tells_that_of_lines_without_one() -> None:
+    dollars, unknown = Item("A", 1, 100, "USD"), Item("B", 1, 50)
+    story = Story()
+    story.at("10:00", event("order_completed", order_id="o-1", items=(dollars,), currency="EUR"))
+    story.at("10:01", event("order_completed", order_id="o-2", items=(dollars, unknown), currency="USD"))
+    story.at("10:02", event("order_completed", order_id="o-3", items=(unknown,)))
+
+    assert story.customer["spend_minor"] == {"USD": 250, "XXX": 50}
+    assert story.counted("events_incomplete") == []
+
+
+def test_lines_in_several_currencies_add_up_to_nothing_and_are_counted() -> None:
+    mixed = (Item("A", 1, 100, "USD"), item("B", 1, 100))
+    story = Story().at("10:00", event("order_completed", order_id="o-1", items=mixed))
+    story.at("10:01", order_completed("C", order="o-2", amount_minor=900, currency="EUR"))
+    story.at("10:02", event("order_refunded", order_id="o-2", items=mixed))
+
+    assert story.customer["spend_minor"] == {"EUR": 900, "XXX": 0}
+    assert story.customer["owned"] == ["A", "B", "C"]
+    assert story.counted("events_incomplete") == ["currency", "currency"]
 
 
 def test_what_two_orders_held_stays_owned_when_one_is_cancelled() -> None:
@@ -98,3 +147,32 @@ def test_the_oldest_order_is_forgotten_first_and_its_money_stays() -> None:
     assert len(story.state.orders) == ORDERS_KEPT
     assert story.customer["orders"] == ORDERS_KEPT + 2
     assert story.customer["spend_minor"] == {"EUR": 100 * (ORDERS_KEPT + 2)}
+
+
+def full() -> Story:
+    """A customer of whom as many orders are known as are kept, a minute each from 10:00 on."""
+    story = Story()
+    for number in range(ORDERS_KEPT):
+        story.at(f"10:{number:02d}", order_completed("A", order=f"o-{number}", amount_minor=100, currency="EUR"))
+    return story
+
+
+def test_an_order_older_than_all_that_are_kept_still_counts_once_and_can_be_refunded() -> None:
+    story, late = full(), order_completed("B", order="late", amount_minor=700, currency="EUR")
+    for minute in range(3):
+        story.at("09:00", late, arriving=f"11:0{minute}")
+    story.at("11:10", event("order_refunded", order_id="late", amount_minor=200))
+
+    assert story.customer["orders"] == ORDERS_KEPT + 1
+    assert story.customer["spend_minor"] == {"EUR": 100 * ORDERS_KEPT + 500}
+    assert story.counted("orders_repeated") == ["web", "web"]
+
+
+def test_of_orders_never_heard_of_the_cancellations_push_out_each_other_before_they_push_out_orders() -> None:
+    story = full()
+    for minute in range(5):
+        story.at(f"11:0{minute}", event("order_cancelled", order_id=f"unknown-{minute}"))
+
+    assert story.state is not None
+    assert set(story.state.orders) == {*(f"o-{number}" for number in range(1, ORDERS_KEPT)), "unknown-4"}
+    assert story.counted("evictions") == ["orders"] * 5

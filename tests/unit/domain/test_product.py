@@ -16,6 +16,7 @@ from pipeline.domain.messages import (
     Send,
 )
 from pipeline.domain.product import TOGETHER_KEPT, ProductActor, ProductState, product_json
+from pipeline.domain.waiting import EFFECTS_PER_WAKE, WAITING_KEPT
 
 ACTOR = ProductActor()
 
@@ -89,7 +90,7 @@ def test_nothing_waits_for_a_time_at_a_product() -> None:
     state = bought(None, "B")
 
     assert ACTOR.wakes_at(state) is None
-    assert ACTOR.wake(state, 10**15) == (state, ())
+    assert ACTOR.wake(state, 10**15) == (state, [])
 
 
 def test_a_state_handed_in_stays_as_it_was_and_survives_encoding() -> None:
@@ -136,6 +137,34 @@ def test_on_the_event_clock_orders_count_before_questions_of_the_same_time_whate
         assert (answer.complements, answer.then) == ((Complement("B", 1, 1.0),), ("Z",))
         assert state is not None
         assert (state.baskets, actor.wakes_at(state)) == (1, 8)
+
+
+def test_on_the_event_clock_thousands_of_questions_are_answered_in_wakes_of_bounded_effects() -> None:
+    actor = ProductActor("event")
+    state, _ = actor.handle(None, BoughtTogether("default", "A", ("B",), 1), 1)
+    for number in range(1_100):
+        question = AskComplements("default", "A", f"customer-{number:04d}", "e-1", 7, "web")
+        state, _ = actor.handle(state, question, 7)
+
+    answered = []
+    while state is not None and (due := actor.wakes_at(state)) is not None:
+        assert due <= 7
+        state, effects = actor.wake(state, 7)
+        assert len(effects) <= EFFECTS_PER_WAKE
+        answered += [effect.key for effect in effects if isinstance(effect, Send)]
+    assert answered == [f"default\x1fcustomer-{number:04d}" for number in range(1_100)]
+
+
+def test_more_messages_than_may_wait_are_applied_earliest_first_ahead_of_the_clock_and_counted() -> None:
+    actor, state = ProductActor("event"), None
+    for at_ms in range(WAITING_KEPT):
+        state, _ = actor.handle(state, BoughtTogether("default", "A", (), at_ms), at_ms)
+
+    state, effects = actor.handle(state, BoughtTogether("default", "A", (), WAITING_KEPT), 0)
+
+    assert effects == (Count("applied_ahead_of_clock", "product"),)
+    assert state is not None
+    assert (state.baskets, actor.wakes_at(state)) == (1, 1)
 
 
 def test_on_the_event_clock_a_product_never_bought_leaves_no_state_once_asked() -> None:
