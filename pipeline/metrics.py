@@ -38,9 +38,14 @@ RECOVERY_SECONDS = Gauge("omni_recovery_seconds", "Seconds that the last assignm
 COUNTS = Counter(
     "omni_counted",
     "What the actors count, by what and why: dead_letters by reason, duplicates, event_conflicts, repeats_dropped "
-    "(messages repeated by a crash, dropped unseen), blocked identifiers, refusals, evictions, decisions by reason.",
+    "(messages repeated by a crash, dropped unseen), blocked identifiers, refusals, evictions, decisions by reason, "
+    "unknown_event_types by channel (kept, but nothing follows from them: misspelt?).",
     ["what", "reason"],
 )
+BY_CHANNEL = frozenset(
+    {"duplicates", "event_conflicts", "events_out_of_time", "orders_repeated", "unknown_event_types"}
+)
+"""What is counted under an event's channel, which is any word of a producer: one not configured counts as `other`."""
 END_TO_END_SECONDS = Histogram(
     "omni_event_seconds",
     "Seconds from the broker's append of an event to the durability of what it changed at its customer.",

@@ -15,6 +15,7 @@ from pipeline.domain.carts import Cart
 from pipeline.domain.customer_state import Draft
 from pipeline.domain.events import ChannelEvent
 from pipeline.domain.messages import BoughtTogether, Count, Effect, Send, product_key
+from pipeline.domain.money import added
 from pipeline.domain.orders import SKUS_PER_ORDER, Order, amount_of, distinct_skus
 from pipeline.domain.triggers.kind import Change
 
@@ -168,7 +169,7 @@ def _order_refunded(
         amount_minor, _ = amount_of(event)
     if amount_minor is None:
         amount_minor = known.amount_minor or 0
-    draft.put_order(event.order_id, replace(known, refunded_minor=known.refunded_minor + amount_minor))
+    draft.put_order(event.order_id, replace(known, refunded_minor=added(known.refunded_minor, amount_minor)))
     return None
 
 
