@@ -67,7 +67,10 @@ class Decision(Struct, frozen=True):
 
 
 class IdentityChange(Struct, frozen=True):
-    """The identity graph changed, or refused to: `change` is created, attached or refused, with its reason."""
+    """The identity graph changed, or refused to: `change` is created, attached or refused.
+
+    `reason` is from a closed list (`domain/reasons.py`).
+    """
 
     change_id: str
     tenant: str

@@ -35,7 +35,9 @@ class Registry:
         parts = urlsplit(url)
         account, _, host = parts.netloc.rpartition("@")
         self.url = urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
-        self._account = f"Basic {b64encode(unquote(account).encode()).decode('ascii')}" if account else None
+        user, _, password = account.partition(":")
+        told = f"{unquote(user)}:{unquote(password)}".encode()
+        self._account = f"Basic {b64encode(told).decode('ascii')}" if account else None
 
     def schema(self, schema_id: int) -> Definition:
         """Fetch one schema. Raises UnknownSchema or RegistryNotReachable."""
