@@ -232,9 +232,7 @@ def _measure(actor: str, unit: Unit, seconds: float, settings: Settings) -> None
     if actor == "customer" and unit.handled and settings.clock == "wall":
         metrics.END_TO_END_SECONDS.observe(max(0.0, time.time() - unit.at_ms / 1000))
     for (what, reason), number in unit.counts.items():
-        if what in metrics.BY_CHANNEL and reason not in settings.channels:
-            reason = "other"
-        metrics.COUNTS.labels(what, reason).inc(number)
+        metrics.count(what, reason, number, settings.channels)
 
 
 def _fail(app: OmniApp, error: BaseException) -> None:

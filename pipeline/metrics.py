@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from prometheus_client import Counter, Gauge, Histogram
 
 MESSAGES = Counter(
@@ -51,3 +53,10 @@ END_TO_END_SECONDS = Histogram(
     "Seconds from the broker's append of an event to the durability of what it changed at its customer.",
     buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300),
 )
+
+
+def count(what: str, reason: str, number: int, channels: Collection[str]) -> None:
+    """Add to `omni_counted`, with as many label values as there are `channels` configured, and `other`."""
+    if what in BY_CHANNEL and reason not in channels:
+        reason = "other"
+    COUNTS.labels(what, reason).inc(number)
