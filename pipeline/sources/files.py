@@ -12,6 +12,7 @@ from zlib import error as ZlibError
 from pipeline.domain.errors import InvalidEvent
 from pipeline.domain.events import ChannelEvent
 from pipeline.sources import Line, Read, Rejected, SourceError
+from pipeline.wire.channel_event import check_size
 
 STANDARD_INPUT: Final = Path("-")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -47,12 +48,16 @@ def lines_of(path: Path) -> Iterator[tuple[int, bytes]]:
 def events_of(
     path: Path, lines: Iterable[tuple[int, bytes]], decode: Callable[[bytes], ChannelEvent]
 ) -> Iterator[Line]:
-    """Decode each line that is not blank; what `decode` refuses (InvalidEvent) is a `Rejected` in its place."""
+    """Decode each line that is not blank; what `decode` refuses (InvalidEvent) is a `Rejected` in its place.
+
+    So is a line larger than the largest record, which no topic would take.
+    """
     name = str(path)
     for number, line in lines:
         if not line or line.isspace():
             continue
         try:
+            check_size(line)
             yield Read(name, number, line, decode(line))
         except InvalidEvent as error:
             yield Rejected(name, number, error.reason, error.detail, line)

@@ -33,6 +33,12 @@ _CONFLUENT = 0
 _JSON = ord("{")
 
 
+def check_size(value: bytes) -> None:
+    """Refuse a record of more than `MAX_BYTES`. Raises InvalidEvent."""
+    if len(value) > MAX_BYTES:
+        raise InvalidEvent(InvalidReason.VALUE_TOO_LONG, f"{len(value)} bytes, at most {MAX_BYTES} are taken")
+
+
 class Decoder:
     """Decodes channel events. Holds one compiled reader for each writer schema met."""
 
@@ -47,8 +53,7 @@ class Decoder:
         """Decode one record. Raises InvalidEvent; RegistryNotReachable, which is not the record's fault."""
         if not value:
             raise InvalidEvent(InvalidReason.UNDECODABLE, "the record has no value")
-        if len(value) > MAX_BYTES:
-            raise InvalidEvent(InvalidReason.VALUE_TOO_LONG, f"{len(value)} bytes, at most {MAX_BYTES} are taken")
+        check_size(value)
         first = value[0]
         if first == _JSON:
             return json_event.decode(value)

@@ -14,7 +14,7 @@ from pipeline.domain.errors import InvalidReason
 from pipeline.domain.identity_config import IdentityConfig
 from pipeline.sources import SOURCES, Line, Read, Rejected, SourceError, find_source, source_names
 from pipeline.sources.files import STANDARD_INPUT
-from pipeline.wire.channel_event import Decoder, encode
+from pipeline.wire.channel_event import MAX_BYTES, Decoder, encode
 from pipeline.wire.normalise import normalise
 
 REES46_HEADER = "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session"
@@ -94,6 +94,14 @@ def test_b24_a_wrong_line_is_a_rejection_in_its_place_and_stops_nothing(
     assert wrong.line == {"channel_event": 3, "rees46": 4}[name]
     assert wrong.original.decode() in SAMPLES[name][1]
     assert f"line {wrong.line}: bad_time: " in str(wrong)
+
+
+def test_a_line_larger_than_any_record_is_rejected(name: str, tmp_path: Path) -> None:
+    suffix, text = SAMPLES[name]
+    lines = read(name, plain(tmp_path, suffix, f"{text.rstrip()}\n{'x' * (MAX_BYTES + 1)}\n"))
+
+    assert isinstance(lines[-1], Rejected)
+    assert (len(lines), lines[-1].reason) == (4, InvalidReason.VALUE_TOO_LONG)
 
 
 def test_the_same_file_gives_the_same_events(name: str, tmp_path: Path) -> None:
