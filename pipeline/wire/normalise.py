@@ -25,7 +25,7 @@ ALONE = "event"
 """Kind of the identifier that stands in where an event has none: its own id, so a customer of its own."""
 
 MAX_ID_CHARACTERS = 256
-"""Of an id or a SKU: four times the longest that shops are known to use (URLs as ids)."""
+"""Of an id or a SKU: a UUID has 36, and there are shops whose ids are URLs."""
 MAX_WORD_CHARACTERS = 64
 """Of an event type, a channel, a tenant, an identifier kind."""
 MAX_TEXT_CHARACTERS = 256
@@ -35,7 +35,7 @@ MAX_QUANTITY = 100_000
 """Pieces in a line: screws by the pallet. A million of such events are still far from 64 bits."""
 MAX_AMOUNT_MINOR = 10**13
 """Of an amount, a price, and the lines of an event together, either sign: 100 thousand millions in cents, more than
-any order in any currency, and a millionth of what 64 bits hold."""
+any order in any currency, and about a millionth of what 64 bits hold."""
 MAX_IDENTIFIERS = 50
 EARLIEST_MS = 315_532_800_000
 """1980: seconds taken for milliseconds land in 1970."""
