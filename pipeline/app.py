@@ -137,7 +137,7 @@ def create_app(settings: Settings, actors: Sequence[Actor[Any, Any]], folder: Pa
         stages,
         lambda: Delivery(app.producer._producer, settings.send_timeout_ms / 1000),  # type: ignore[attr-defined]
         progress.now,
-        lambda lane, unit, seconds: _measure(names[lane.place.topic], unit, seconds, event_clock),
+        lambda lane, unit, seconds: _measure(names[lane.place.topic], unit, seconds, settings),
         lambda error: _fail(app, error),
         settings.tick_ms / 1000,
         settings.session_timeout_ms / 1000 * LEASE_SHARE,
@@ -224,15 +224,15 @@ def _agent(app: OmniApp, lanes: Lanes, name: str, topics: Sequence[str]) -> None
     app.agent(source, name=name)(agent)
 
 
-def _measure(actor: str, unit: Unit, seconds: float, event_clock: bool) -> None:
+def _measure(actor: str, unit: Unit, seconds: float, settings: Settings) -> None:
     metrics.MESSAGES.labels(actor).inc(unit.handled)
     metrics.OUTPUTS.labels(actor).inc(len(unit.outputs))
     metrics.CHANGES.labels(actor).inc(len(unit.changes))
     metrics.UNIT_SECONDS.labels(actor).observe(seconds)
-    if actor == "customer" and unit.handled and not event_clock:
+    if actor == "customer" and unit.handled and settings.clock == "wall":
         metrics.END_TO_END_SECONDS.observe(max(0.0, time.time() - unit.at_ms / 1000))
     for (what, reason), number in unit.counts.items():
-        metrics.COUNTS.labels(what, reason).inc(number)
+        metrics.count(what, reason, number, settings.channels)
 
 
 def _fail(app: OmniApp, error: BaseException) -> None:

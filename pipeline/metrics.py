@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from prometheus_client import Counter, Gauge, Histogram
 
 MESSAGES = Counter(
@@ -38,11 +40,23 @@ RECOVERY_SECONDS = Gauge("omni_recovery_seconds", "Seconds that the last assignm
 COUNTS = Counter(
     "omni_counted",
     "What the actors count, by what and why: dead_letters by reason, duplicates, event_conflicts, repeats_dropped "
-    "(messages repeated by a crash, dropped unseen), blocked identifiers, refusals, evictions, decisions by reason.",
+    "(messages repeated by a crash, dropped unseen), blocked identifiers, refusals, evictions, decisions by reason, "
+    "unknown_event_types by channel (kept, but nothing follows from them: misspelt?).",
     ["what", "reason"],
 )
+BY_CHANNEL = frozenset(
+    {"duplicates", "event_conflicts", "events_out_of_time", "orders_repeated", "unknown_event_types"}
+)
+"""What is counted under an event's channel, which is any word of a producer: one not configured counts as `other`."""
 END_TO_END_SECONDS = Histogram(
     "omni_event_seconds",
     "Seconds from the broker's append of an event to the durability of what it changed at its customer.",
     buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300),
 )
+
+
+def count(what: str, reason: str, number: int, channels: Collection[str]) -> None:
+    """Add to `omni_counted`, with as many label values as there are `channels` configured, and `other`."""
+    if what in BY_CHANNEL and reason not in channels:
+        reason = "other"
+    COUNTS.labels(what, reason).inc(number)

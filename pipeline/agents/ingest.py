@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from msgspec import Raw
 
+from pipeline.domain.event_types import CONTROL_TYPES, EVENT_TYPES
 from pipeline.domain.identity_config import IdentityConfig
 from pipeline.domain.messages import Observed, identity_key
 from pipeline.streaming.ingest import Ingested
 from pipeline.streaming.units import Record
 from pipeline.wire.channel_event import Decoder
 from pipeline.wire.normalise import encoded, normalise
-
-CONTROL_TYPES = frozenset({"end_of_stream", "stream_time"})
-"""Events that only move the event clock of their partition."""
 
 
 class ChannelReader:
@@ -26,11 +24,10 @@ class ChannelReader:
 
     def __call__(self, record: Record) -> Ingested:
         """Read one record."""
-        decoded = self._decode(record.value)
-        if decoded.event_type in CONTROL_TYPES:
-            return Ingested("", decoded.occurred_at_ms, None, decoded.occurred_at_ms)
-        normalised = normalise(decoded, self._config)
+        normalised = normalise(self._decode(record.value), self._config)
         event, identifiers = normalised.event, normalised.identifiers
+        if event.event_type in CONTROL_TYPES:
+            return Ingested("", event.occurred_at_ms, None, event.occurred_at_ms)
         received_at_ms = event.occurred_at_ms if self._event_clock else record.timestamp_ms
         packed, digest = encoded(event)
         message = Observed(
@@ -43,5 +40,7 @@ class ChannelReader:
             Raw(packed),
         )
         counts = tuple(("identifiers_blocked", why) for _, why in normalised.blocked) if normalised.blocked else ()
+        if event.event_type not in EVENT_TYPES:
+            counts = (*counts, ("unknown_event_types", event.channel))
         key = identity_key(event.tenant, identifiers[0])
         return Ingested(key, received_at_ms, message, event.occurred_at_ms, counts)

@@ -19,9 +19,10 @@ from pipeline.demo.folder import CONFIG, run_settings
 from pipeline.demo.stream import Stream, file_stream, shop_stream
 from pipeline.demo.tally import Summary, Tally
 from pipeline.demo.words import Words
+from pipeline.domain.identity_config import IdentityConfig
 from pipeline.domain.rules import Rules
 from pipeline.history.engine import HistoryUnavailable
-from pipeline.identity_file import IdentityFileError
+from pipeline.identity_file import IdentityFileError, load_identity
 from pipeline.rules_file import RulesFileError, load_rules
 from pipeline.settings import Settings
 from pipeline.sources import DEFAULT, SourceError, source_names
@@ -64,7 +65,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         rules = load_rules(settings.rules_file)
-        stream = _stream(args)
+        stream = _stream(args, load_identity(settings.identity_file))
         with run_settings(settings, stream.channels) as own:
             return _Show(args, stream, rules, own).run(_bus(args.bus, own))
     except (RulesFileError, IdentityFileError, SourceError) as error:
@@ -157,14 +158,14 @@ def _table(summary: Summary) -> str:
     return "\n".join(["", *lines, f"  {'seconds':<{width}}  {summary.seconds:>9.1f}"])
 
 
-def _stream(args: argparse.Namespace) -> Stream:
+def _stream(args: argparse.Namespace, identity: IdentityConfig) -> Stream:
     if args.data is None:
         if args.source is not None:
             raise CommandError("--source says what --data holds: give --data FILE too.", USAGE)
-        return shop_stream(args.customers)
+        return shop_stream(args.customers, identity)
     if not args.data.exists():
         raise CommandError(f"{args.data}: no such file. Check the name and the folder you are in.", USAGE)
-    stream = file_stream(args.data, args.source or DEFAULT)
+    stream = file_stream(args.data, args.source or DEFAULT, identity)
     if not stream.channels:
         raise CommandError(
             f"{args.data}: no event in it can be read. Is --source {args.source or DEFAULT} right?", USAGE

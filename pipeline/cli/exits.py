@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,6 +12,7 @@ from pipeline.domain.errors import InvalidEvent
 from pipeline.identity_file import IdentityFileError
 from pipeline.sources import SourceError
 from pipeline.wire.json_event import time_ms
+from pipeline.wire.normalise import check_time
 
 
 @contextmanager
@@ -28,9 +30,16 @@ def exits() -> Iterator[None]:
         raise CommandError(str(error), NO) from error
 
 
-def time_argument(option: str, text: str) -> int:
-    """Read a time of the command line: RFC 3339 or milliseconds. Raises CommandError."""
+def time_argument(option: str, text: str | None) -> int | None:
+    """Read a time of the command line, RFC 3339 or milliseconds, if it was given. Raises CommandError.
+
+    It moves clocks that never go back, so it is held to the bounds of an event's time.
+    """
+    if text is None:
+        return None
     try:
-        return time_ms(int(text) if text.lstrip("-").isdigit() else text, option)
+        at_ms = time_ms(int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else text, option)
+        check_time(option, at_ms)
     except InvalidEvent as error:
         raise CommandError(f"{error.detail}. Write it like 2026-11-24T10:00:00Z.", USAGE) from error
+    return at_ms

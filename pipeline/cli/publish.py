@@ -44,7 +44,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     if not args.files and args.end_of_stream is None:
         raise CommandError("Nothing to publish: name a FILE, or - for standard input, or --end-of-stream T.", USAGE)
     check_files(args.files)
-    end_ms = None if args.end_of_stream is None else time_argument("--end-of-stream", args.end_of_stream)
+    end_ms = time_argument("--end-of-stream", args.end_of_stream)
     with exits(), Publisher(settings, args.topic) as publisher:
         shipment = Shipper(settings, publisher, args.source, args.topic, args.restart).ship(args.files)
         if end_ms is not None:

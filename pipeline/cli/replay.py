@@ -48,7 +48,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     if args.speed is not None and not args.speed > 0:
         raise CommandError(f"--speed {args.speed:g}: must be greater than 0; 60 plays an hour in a minute.", USAGE)
     check_files(args.files)
-    end_ms = None if args.end_of_stream is None else time_argument("--end-of-stream", args.end_of_stream)
+    end_ms = time_argument("--end-of-stream", args.end_of_stream)
     with exits(), Publisher(settings, args.topic) as publisher:
         on_event_time = settings.clock == "event"
         pace = Pace(args.speed, (lambda at_ms: publisher.control(STREAM_TIME, at_ms)) if on_event_time else None)

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from pipeline.cli import DONE, UNREACHABLE, USAGE, CommandError
+from pipeline.cli.exits import time_argument
 from pipeline.cli.progress import Progress
 from pipeline.cli.simulate_input import Input
 from pipeline.cli.simulate_output import Recorder, Summary, summarise, write_folder
-from pipeline.domain.errors import InvalidEvent
 from pipeline.history.engine import HistoryUnavailable, QueryRefused
 from pipeline.history.writer import HistoryWriter, open_history
 from pipeline.identity_file import IdentityFileError, load_identity
@@ -23,7 +23,6 @@ from pipeline.rules_file import RulesFileError, load_rules
 from pipeline.settings import Settings
 from pipeline.simulation import Conditions, Simulation
 from pipeline.sources import DEFAULT, SourceError, find_source
-from pipeline.wire.json_event import time_ms
 
 HELP = """Run the actors of the worker over files, on event time and without a broker. The same files give the same
 customers and triggers, byte for byte. The clock follows the events and stops at the last one, so that later timers
@@ -50,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--source", default=DEFAULT, metavar="NAME", help=f"what the files are (default: {DEFAULT})")
     parser.add_argument("--rules", dest="rules_file", metavar="FILE", help="rules file (default: the configured one)")
     parser.add_argument("--identity", dest="identity_file", metavar="FILE", help="identity rules file")
-    parser.add_argument("--until", type=_time, metavar="T", help="stop the clock at T: RFC 3339, or milliseconds")
+    parser.add_argument("--until", metavar="T", help="stop the clock at T: RFC 3339, or milliseconds")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write triggers.jsonl … summary.json there")
     parser.add_argument("--history", type=Path, metavar="PATH", help="write the embedded history there as well")
     disturbances = parser.add_argument_group("disturbances (none of them changes the digests)")
@@ -78,6 +77,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """Play the files; write and print what came of them."""
     began = time.monotonic()
     gc.set_threshold(ALLOCATIONS_PER_COLLECTION)
+    until_ms = time_argument("--until", args.until)
     try:
         rules = load_rules(settings.rules_file)
         identity = load_identity(settings.identity_file)
@@ -98,7 +98,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         )
         progress = Progress("events", files.lines())
         try:
-            simulation.play(files.events(simulation), args.until, progress)
+            simulation.play(files.events(simulation), until_ms, progress)
             recorder.refused(files.refused)
             rows = recorder.rows()
         except SourceError as error:
@@ -145,13 +145,6 @@ def _print(summary: Summary, folder: Path | None) -> None:
     sys.stdout.flush()
     if folder is not None:
         print(f"Written to {folder}.", file=sys.stderr)
-
-
-def _time(text: str) -> int:
-    try:
-        return int(text) if text.lstrip("-").isdigit() else time_ms(text, "--until")
-    except InvalidEvent as error:
-        raise argparse.ArgumentTypeError(f"{error.detail}. Write it like 2026-11-24T10:00:00Z.") from None
 
 
 def _partitions(text: str) -> int:

@@ -12,7 +12,6 @@ from pipeline.simulation import Simulation
 from pipeline.sources import DEFAULT, Rejected, Source
 from pipeline.sources.files import STANDARD_INPUT, files_in
 from pipeline.streaming.ingest import Ingested
-from pipeline.wire import json_event
 
 SUFFIXES = (".jsonl", ".ndjson", ".json")
 
@@ -50,21 +49,26 @@ class Input:
 
     def _one(self, path: Path, simulation: Simulation) -> Iterator[Ingested]:
         read: Callable[..., Ingested] = simulation.read
-        for number, found in enumerate(self._source.read(path), 1):
+        for found in self._source.read(path):
             if isinstance(found, Rejected):
-                letter = _dead_letter(found.path, found.line, found.reason, found.detail, found.original)
-                self.refused.append(letter)
+                self.refused.append(_dead_letter(found))
                 continue
             try:
-                yield read(found)
+                yield read(found.event)
             except InvalidEvent as error:
-                original = json_event.encode(found)
-                self.refused.append(_dead_letter(str(path), number, error.reason, error.detail, original))
+                self.refused.append(_dead_letter(found.rejected(error)))
 
 
-def _dead_letter(path: str, line: int, reason: str, detail: str, original: bytes) -> DeadLetter:
+def _dead_letter(line: Rejected) -> DeadLetter:
     return DeadLetter(
-        topic=path, partition=0, offset=line, reason=reason, detail=detail, appended_at_ms=0, key=None, value=original
+        topic=line.path,
+        partition=0,
+        offset=line.line,
+        reason=line.reason,
+        detail=line.detail,
+        appended_at_ms=0,
+        key=None,
+        value=line.original,
     )
 
 

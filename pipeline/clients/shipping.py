@@ -18,7 +18,7 @@ from pipeline.domain.event_types import CONTROL_TYPES
 from pipeline.domain.events import ChannelEvent
 from pipeline.identity_file import load_identity
 from pipeline.settings import Settings
-from pipeline.sources import Rejected, find_source
+from pipeline.sources import Read, Rejected, find_source
 from pipeline.wire.normalise import normalise
 
 FLUSH_EVERY: Final = 5_000
@@ -88,9 +88,9 @@ class Shipper:
                     self.shipment.skipped += 1
                     continue
                 if isinstance(read, Rejected):
-                    self._reject(read.reason, str(read))
+                    self._reject(read)
                 else:
-                    self._send(read, f"{path}: event {done}")
+                    self._send(read)
                 if done % FLUSH_EVERY == 0:
                     self._publisher.flush()
                     bookmark.advance(done)
@@ -102,23 +102,24 @@ class Shipper:
         self._publisher.flush()
         bookmark.forget()
 
-    def _send(self, event: ChannelEvent, where: str) -> None:
+    def _send(self, read: Read) -> None:
         try:
+            normalised = normalise(read.event, self._identity)
+            event = normalised.event
             if event.event_type in CONTROL_TYPES:
                 self._publisher.control(event.event_type, event.occurred_at_ms)
                 return
-            normalised = normalise(event, self._identity)
             if self._before is not None:
                 self._before(event)
-            self._publisher.send(normalised.event, normalised.identifiers)
+            self._publisher.send(event, normalised.identifiers)
         except InvalidEvent as error:
-            self._reject(error.reason, f"{where} ({event.event_id}): {error}")
+            self._reject(read.rejected(error))
             return
         self.shipment.published += 1
 
-    def _reject(self, reason: str, line: str) -> None:
+    def _reject(self, line: Rejected) -> None:
         self.shipment.rejected += 1
-        self._reasons[reason] += 1
+        self._reasons[line.reason] += 1
         if self.shipment.rejected <= REJECTS_SHOWN:
             self._say(f"rejected: {line}")
 

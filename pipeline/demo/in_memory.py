@@ -9,8 +9,6 @@ from contextlib import closing
 from pipeline.cli.simulate_output import Recorder
 from pipeline.demo.stream import Stream, paced
 from pipeline.demo.tally import Summary, Tally
-from pipeline.domain.errors import InvalidEvent
-from pipeline.domain.events import ChannelEvent
 from pipeline.domain.records import Decision, IdentityChange, Trigger
 from pipeline.domain.rules import Rules
 from pipeline.history.writer import open_history
@@ -18,6 +16,7 @@ from pipeline.identity_file import load_identity
 from pipeline.settings import Settings
 from pipeline.simulation import Simulation
 from pipeline.streaming.ingest import Ingested
+from pipeline.wire.normalise import Normalised
 
 
 def play_in_memory(
@@ -40,13 +39,10 @@ def play_in_memory(
         def events() -> Iterator[Ingested]:
             nonlocal rejected
             for read in paced(stream, seconds, time.sleep):
-                try:
-                    if isinstance(read, ChannelEvent):
-                        yield simulation.read(read)
-                        continue
-                except InvalidEvent:
-                    pass
-                rejected += 1
+                if isinstance(read, Normalised):
+                    yield simulation.read(read.event)
+                else:
+                    rejected += 1
 
         simulation.play(events(), stream.end_ms, progress)
         return Summary(

@@ -22,16 +22,13 @@ from pipeline.demo.folder import write_config
 from pipeline.demo.observer import Observer
 from pipeline.demo.stream import Stream, paced
 from pipeline.demo.tally import Summary, Tally
-from pipeline.domain.errors import InvalidEvent
 from pipeline.domain.event_types import END_OF_STREAM, STREAM_TIME
-from pipeline.domain.events import ChannelEvent
 from pipeline.domain.rules import Rules
 from pipeline.history.reader import open_reader
 from pipeline.history.rows import TABLES
-from pipeline.identity_file import load_identity
 from pipeline.settings import Settings
 from pipeline.topics import topics
-from pipeline.wire.normalise import normalise
+from pipeline.wire.normalise import Normalised
 
 READY_SECONDS: Final = 90.0  # 3–5 s on an idle machine
 STALLED_SECONDS: Final = 60.0
@@ -87,23 +84,17 @@ class KafkaDemo:
             self._check()
 
     def _publish(self, stream: Stream, seconds: float, progress: Callable[[int], None]) -> tuple[int, int]:
-        identity = load_identity(self.settings.identity_file)
         published = rejected = untold = 0
         newest_ms = 0
         with Publisher(self.settings) as publisher:
             for read in paced(stream, seconds, lambda left: self._observer.poll(min(left, LOOK_SECONDS))):
-                if not isinstance(read, ChannelEvent):
+                if not isinstance(read, Normalised):
                     rejected += 1
                     continue
-                try:
-                    tidy = normalise(read, identity)
-                    publisher.send(tidy.event, tidy.identifiers)
-                except InvalidEvent:
-                    rejected += 1
-                    continue
+                publisher.send(read.event, read.identifiers)
                 published += 1
                 untold += 1
-                newest_ms = max(newest_ms, read.occurred_at_ms)
+                newest_ms = max(newest_ms, read.event.occurred_at_ms)
                 if untold >= TELL_EVENTS or time.monotonic() - self._looked_at >= LOOK_SECONDS:
                     publisher.control(STREAM_TIME, newest_ms - 1)  # the next event may share the millisecond
                     untold = 0

@@ -15,7 +15,7 @@ from pipeline.domain.carts import Cart
 from pipeline.domain.customer_state import Draft
 from pipeline.domain.events import ChannelEvent
 from pipeline.domain.messages import BoughtTogether, Count, Send, product_key
-from pipeline.domain.money import NO_CURRENCY
+from pipeline.domain.money import NO_CURRENCY, added
 from pipeline.domain.orders import SKUS_PER_ORDER, Order, amount_of, distinct_skus, same_currency
 from pipeline.domain.triggers.kind import Change
 
@@ -173,7 +173,7 @@ def _with_refund(draft: Draft, order: Order, refund_minor: int, currency: str) -
         return order
     if order.amount_minor is None and order.currency == NO_CURRENCY:
         order = replace(order, currency=currency)
-    return replace(order, refunded_minor=order.refunded_minor + refund_minor)
+    return replace(order, refunded_minor=added(order.refunded_minor, refund_minor))
 
 
 Apply = Callable[[Draft, ChannelEvent, int, int | None], Change | None]

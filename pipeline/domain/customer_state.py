@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from pipeline.domain.carts import Cart
 from pipeline.domain.messages import Arrived, Count, Effect
+from pipeline.domain.money import added
 from pipeline.domain.orders import ORDERS_KEPT, Order
 from pipeline.domain.time import DAY_MS
 from pipeline.domain.triggers.kind import Fired, Timer
@@ -213,7 +214,7 @@ class Draft:
         spent = order.spent_minor - (before.spent_minor if before else 0)
         if spent or order.amount_minor is not None:
             if order.currency in self.spend_minor or len(self.spend_minor) < CURRENCIES_KEPT:
-                sum_minor = self.spend_minor.get(order.currency, 0) + spent
+                sum_minor = added(self.spend_minor.get(order.currency, 0), spent)
                 self.spend_minor = {**self.spend_minor, order.currency: sum_minor}
             else:
                 self.evicted("spend_minor")

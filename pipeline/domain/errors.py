@@ -29,7 +29,11 @@ class InvalidReason(StrEnum):
     BAD_TENANT = "bad_tenant"
     """`tenant` has characters that a tenant may not have."""
     BAD_VALUE = "bad_value"
-    """A value makes no sense: a negative quantity, a line without a SKU."""
+    """A value makes no sense: a negative quantity, a line without a SKU, more money than there is."""
+
+
+MAX_DETAIL_CHARACTERS = 500
+"""A dead letter holds the record itself, whose names a detail may quote."""
 
 
 class InvalidEvent(ValueError):
@@ -37,6 +41,8 @@ class InvalidEvent(ValueError):
 
     def __init__(self, reason: InvalidReason, detail: str) -> None:
         """Keep the closed `reason` for machines and `detail`, naming field and value, for people."""
+        if len(detail) > MAX_DETAIL_CHARACTERS:
+            detail = f"{detail[:MAX_DETAIL_CHARACTERS]} …"
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail

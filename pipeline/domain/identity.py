@@ -44,6 +44,7 @@ from pipeline.domain.messages import (
     customer_key,
     identity_key,
 )
+from pipeline.domain.reasons import IdentityReason
 from pipeline.domain.records import IdentityChange
 
 NAMESPACE = UUID("850f7108-aeb8-5b12-8546-75c5afe877db")
@@ -112,7 +113,7 @@ class IdentityActor:
         effects: list[Effect] = [forward]
         state = self._claim(new, state, seen, effects)
         if before is None:
-            effects.append(_change("created", customer_id, identifiers[0], "first_seen", seen))
+            effects.append(_change("created", customer_id, identifiers[0], IdentityReason.FIRST_SEEN, seen))
         return state, effects
 
     def _claim(
@@ -123,8 +124,8 @@ class IdentityActor:
             claim = Claim(seen.tenant, other, state.customer_id, seen.event_id, seen.occurred_at_ms)
             effects.append(Send("identity", identity_key(seen.tenant, other), claim))
         for other in new[room:]:
-            effects.append(_change("refused", state.customer_id, other, "mapping_cap", seen))
-            effects.append(Count(REFUSALS, "mapping_cap"))
+            effects.append(_change("refused", state.customer_id, other, IdentityReason.MAPPING_CAP, seen))
+            effects.append(Count(REFUSALS, IdentityReason.MAPPING_CAP))
         if not new[:room]:
             return state
         claimed = tuple(sorted((*state.claimed, *new[:room])))
@@ -134,11 +135,11 @@ class IdentityActor:
 def _claimed(state: IdentityState | None, claim: Claim) -> tuple[IdentityState, Sequence[Effect]]:
     if state is None:
         taken = IdentityState(claim.customer_id, claim.occurred_at_ms, claim.event_id)
-        return taken, (_change("attached", claim.customer_id, claim.identifier, "seen_together", claim),)
+        return taken, (_change("attached", claim.customer_id, claim.identifier, IdentityReason.SEEN_TOGETHER, claim),)
     if state.customer_id == claim.customer_id:
         return state, ()
-    refusal = _change("refused", claim.customer_id, claim.identifier, "owned_by_other", claim)
-    return state, (refusal, Count(REFUSALS, "owned_by_other"))
+    refusal = _change("refused", claim.customer_id, claim.identifier, IdentityReason.OWNED_BY_OTHER, claim)
+    return state, (refusal, Count(REFUSALS, IdentityReason.OWNED_BY_OTHER))
 
 
 def _within(ascending: tuple[Identifier, ...], identifier: Identifier) -> bool:
@@ -150,13 +151,13 @@ def _change(
     change: Literal["created", "attached", "refused"],
     customer_id: str,
     identifier: Identifier,
-    reason: str,
+    reason: IdentityReason,
     cause: Observed | Claim,
 ) -> Publish:
     """Build the public record of a change; its id is a function of what it says."""
     kind, value = identifier
     change_id = uuid5_text(NAMESPACE, "\x1f".join((cause.tenant, change, customer_id, kind, value, cause.event_id)))
     record = IdentityChange(
-        change_id, cause.tenant, change, customer_id, kind, value, reason, cause.event_id, cause.occurred_at_ms
+        change_id, cause.tenant, change, customer_id, kind, value, str(reason), cause.event_id, cause.occurred_at_ms
     )
     return Publish(customer_id, record, cause.event_id)

@@ -80,9 +80,8 @@ class IdentityConfig(Struct, frozen=True):
             return "blocked_builtin"
         if lowered in self.blocked_values:
             return "blocked_value"
-        for pattern in _compiled(self.blocked_patterns):
-            if pattern.search(value):
-                return "blocked_pattern"
+        if self.blocked_patterns and any(pattern.search(value) for pattern in _compiled(self.blocked_patterns)):
+            return "blocked_pattern"
         return None
 
 

@@ -155,7 +155,7 @@ class Publish(Struct, frozen=True, gc=False):
 
 
 class Count(Struct, frozen=True, gc=False):
-    """Raise the Prometheus counter `counter` (named in `pipeline/metrics.py`) by one under `reason`."""
+    """Count one more of `counter` under `reason`: the labels `what` and `reason` of the metric `omni_counted`."""
 
     counter: str
     reason: str

@@ -5,10 +5,22 @@ from __future__ import annotations
 NO_CURRENCY = "XXX"
 """ISO 4217 for "no currency": amounts that came without one are added up under it, never under another."""
 
+MAX_SUM_MINOR = 2**63 - 1
+"""What state and outputs can hold. One event adds at most 10^13 (`wire/normalise.py`), but a customer may send many."""
+
 _WHOLE = frozenset(
     ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF")
 )
 _THOUSANDTHS = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
+
+
+def added(sum_minor: int, amount_minor: int) -> int:
+    """Return the sum of two amounts in minor units, which stops at 64 bits instead of growing out of them.
+
+    >>> added(1, 2), added(MAX_SUM_MINOR, 1) == MAX_SUM_MINOR, added(-MAX_SUM_MINOR, -1) == -MAX_SUM_MINOR
+    (3, True, True)
+    """
+    return max(-MAX_SUM_MINOR, min(MAX_SUM_MINOR, sum_minor + amount_minor))
 
 
 def money_text(amount_minor: int, currency: str | None) -> str:

@@ -1,4 +1,7 @@
-"""The closed lists of why something was sent, taken back, or not sent. They appear in `decisions`: only ever add."""
+"""The closed lists of why something was sent, taken back, or not sent, and why the identity graph changed or did not.
+
+They appear in `decisions` and `identity.changes`: only ever add.
+"""
 
 from __future__ import annotations
 
@@ -31,3 +34,12 @@ class DropReason(StrEnum):
     NO_ADDRESS = "no_address"
     EXPIRED = "expired"
     RULE_REMOVED = "rule_removed"  # the running rules no longer have the rule that waited
+
+
+class IdentityReason(StrEnum):
+    """Why an identifier has its customer, or was refused another."""
+
+    FIRST_SEEN = "first_seen"
+    SEEN_TOGETHER = "seen_together"
+    OWNED_BY_OTHER = "owned_by_other"
+    MAPPING_CAP = "mapping_cap"  # its anchor has claimed as many identifiers as one may

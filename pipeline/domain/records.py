@@ -52,7 +52,7 @@ class Trigger(Struct, frozen=True):
 
 
 class Decision(Struct, frozen=True):
-    """What became of one proposal, and why. `reason` is from a closed list (`domain/arbiter.py`)."""
+    """What became of one proposal, and why. `reason` is from a closed list (`domain/reasons.py`)."""
 
     decision_id: str
     tenant: str
@@ -67,7 +67,10 @@ class Decision(Struct, frozen=True):
 
 
 class IdentityChange(Struct, frozen=True):
-    """The identity graph changed, or refused to: `change` is created, attached or refused, with its reason."""
+    """The identity graph changed, or refused to: `change` is created, attached or refused.
+
+    `reason` is from a closed list (`domain/reasons.py`).
+    """
 
     change_id: str
     tenant: str
@@ -84,7 +87,7 @@ class DeadLetter(Struct, frozen=True):
     """A record that was refused: its bytes as they came, where they stand, and why.
 
     `reason` is an `InvalidReason` (`domain/errors.py`), `detail` a sentence naming field and value. `appended_at_ms`
-    is when the broker took it. `tenant` is None where the record could not be read that far.
+    is when the broker took it. `tenant` is None: a refused record is not trusted to say whose it is.
     """
 
     topic: str

@@ -16,12 +16,12 @@ from msgspec.structs import astuple
 
 from pipeline.domain.events import Campaign, Context, Item
 from pipeline.domain.messages import Arrived
+from pipeline.domain.money import added
 from pipeline.domain.records import DeadLetter, Decision, IdentityChange, Trigger
 
 Column = list[Any]
 Record = Arrived | Trigger | Decision | IdentityChange | DeadLetter
 
-INT64_MAX: Final = 2**63 - 1
 TIE_BITS: Final = 20  # 41 bits of milliseconds and 20 of the digest fill a positive Int64
 TIE_MASK: Final = (1 << TIE_BITS) - 1
 
@@ -77,8 +77,7 @@ def precedence(received_at_ms: int, digest: int) -> int:
 
 def total_minor(items: Iterable[Item]) -> int:
     """Sum of quantity × unit price in minor units; a line without a price counts nothing."""
-    total = sum(item.quantity * (item.unit_price_minor or 0) for item in items)
-    return max(-INT64_MAX, min(INT64_MAX, total))
+    return added(0, sum(item.quantity * (item.unit_price_minor or 0) for item in items))
 
 
 def _transposed(structs: Iterable[Struct]) -> list[Column]:

@@ -14,7 +14,7 @@ from typing import Final, Protocol, TypeAlias
 
 from msgspec import Struct
 
-from pipeline.domain.errors import InvalidReason
+from pipeline.domain.errors import InvalidEvent, InvalidReason
 from pipeline.domain.events import ChannelEvent
 
 ENTRY_POINTS: Final = "omni.sources"
@@ -24,6 +24,19 @@ SOURCES: Final[dict[str, str]] = {
     "rees46": "pipeline.sources.rees46:Rees46",
 }
 """Name to `module:class` of the sources that come with the project."""
+
+
+class Read(Struct, frozen=True):
+    """An event and the line it was read from."""
+
+    path: str
+    line: int
+    original: bytes
+    event: ChannelEvent
+
+    def rejected(self, error: InvalidEvent) -> Rejected:
+        """Return the same line as one that was refused after all."""
+        return Rejected(self.path, self.line, error.reason, error.detail, self.original)
 
 
 class Rejected(Struct, frozen=True):
@@ -39,7 +52,7 @@ class Rejected(Struct, frozen=True):
         return f"{self.path}: line {self.line}: {self.reason}: {self.detail}"
 
 
-Read: TypeAlias = ChannelEvent | Rejected
+Line: TypeAlias = Read | Rejected
 
 
 class SourceError(ValueError):
@@ -53,7 +66,7 @@ class Source(Protocol):
     `Rejected` in its place and stops nothing; what is wrong with the whole file raises SourceError.
     """
 
-    def read(self, path: Path) -> Iterator[Read]:
+    def read(self, path: Path) -> Iterator[Line]:
         """Read one file, or a folder where the source comes as several."""
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gzip
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 from zlib import error as ZlibError
 
-from pipeline.sources import SourceError
+from pipeline.domain.errors import InvalidEvent
+from pipeline.domain.events import ChannelEvent
+from pipeline.sources import Line, Read, Rejected, SourceError
+from pipeline.wire.channel_event import check_size
 
 STANDARD_INPUT: Final = Path("-")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -40,6 +43,24 @@ def lines_of(path: Path) -> Iterator[tuple[int, bytes]]:
         raise SourceError(f"{path}: is not a whole gzip file: {error}. Fetch or pack it again.") from error
     except OSError as error:
         raise SourceError(f"{path}: cannot be read: {error.strerror or error}.") from error
+
+
+def events_of(
+    path: Path, lines: Iterable[tuple[int, bytes]], decode: Callable[[bytes], ChannelEvent]
+) -> Iterator[Line]:
+    """Decode each line that is not blank; what `decode` refuses (InvalidEvent) is a `Rejected` in its place.
+
+    So is a line larger than the largest record, which no topic would take.
+    """
+    name = str(path)
+    for number, line in lines:
+        if not line or line.isspace():
+            continue
+        try:
+            check_size(line)
+            yield Read(name, number, line, decode(line))
+        except InvalidEvent as error:
+            yield Rejected(name, number, error.reason, error.detail, line)
 
 
 def _numbered(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:

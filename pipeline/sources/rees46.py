@@ -9,14 +9,14 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from hashlib import blake2b
 from pathlib import Path
 
 from pipeline.domain.errors import InvalidEvent, InvalidReason
 from pipeline.domain.events import ChannelEvent, Item
-from pipeline.sources import Read, Rejected, SourceError
-from pipeline.sources.files import files_in, lines_of
+from pipeline.sources import Line, SourceError
+from pipeline.sources.files import events_of, files_in, lines_of
 
 COLUMNS = [
     "event_time", "event_type", "product_id", "category_id", "category_code", "brand", "price", "user_id",
@@ -35,7 +35,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Rees46:
     """One month of the data set a file, or a folder of months."""
 
-    def read(self, path: Path) -> Iterator[Read]:
+    def read(self, path: Path) -> Iterator[Line]:
         """Read a file or every `.csv` of a folder. Raises SourceError where the columns are others."""
         for file in files_in(path, (".csv",)):
             lines = lines_of(file)
@@ -43,12 +43,7 @@ class Rees46:
             columns = header.decode(errors="replace").split(",")
             if columns != COLUMNS:
                 raise SourceError(f"{file}: its columns are {','.join(columns)[:200]!r}, not {','.join(COLUMNS)!r}.")
-            for number, line in lines:
-                if line:
-                    try:
-                        yield _event(line)
-                    except InvalidEvent as error:
-                        yield Rejected(str(file), number, error.reason, error.detail, line)
+            yield from events_of(file, lines, _event)
 
 
 def _event(line: bytes) -> ChannelEvent:
@@ -99,8 +94,8 @@ def _minor(price: str) -> int:
     """`33.20` as 3320 cents, without a float on the way."""
     try:
         cents = Decimal(price) * 100
-    except InvalidOperation:
+    except ArithmeticError:  # no number, or one whose exponent is beyond all measure
         raise InvalidEvent(InvalidReason.WRONG_TYPE, f"price: expected a number, got {price!r}") from None
-    if not cents.is_finite() or cents != cents.to_integral_value():
+    if not cents.is_finite() or abs(cents) >= 2**63 or cents != cents.to_integral_value():
         raise InvalidEvent(InvalidReason.BAD_VALUE, f"price: {price!r} is not a sum of whole cents")
     return int(cents)

@@ -1,4 +1,4 @@
-"""What the synthetic shop sells and who buys there: an outfitter for kitchen, running and travel with four stores."""
+"""What the synthetic shop sells, where, and what its customers are called: kitchen, running, travel; four stores."""
 
 from __future__ import annotations
 
@@ -82,4 +82,4 @@ LAST_NAMES = (
     "Albrecht", "Behrens", "Çelik", "Dietz", "Engel", "Fischer", "Gruber", "Hoffmann", "Ivanova", "Jansen", "Krüger",
     "Lorenz", "Marković", "Nowak", "Otto", "Petersen", "Richter", "Schäfer", "Thiel", "Vogel", "Weiß", "Yıldız",
 )  # fmt: skip
-"""Half of the names need more than ASCII, as in any real customer file."""
+"""One last name in four needs more than ASCII, as in any real customer file."""

@@ -33,6 +33,12 @@ _CONFLUENT = 0
 _JSON = ord("{")
 
 
+def check_size(value: bytes) -> None:
+    """Refuse a record of more than `MAX_BYTES`. Raises InvalidEvent."""
+    if len(value) > MAX_BYTES:
+        raise InvalidEvent(InvalidReason.VALUE_TOO_LONG, f"{len(value)} bytes, at most {MAX_BYTES} are taken")
+
+
 class Decoder:
     """Decodes channel events. Holds one compiled reader for each writer schema met."""
 
@@ -41,14 +47,13 @@ class Decoder:
         self._registry = Registry(registry_url) if registry_url else None
         versions = {schema.header: schema.definition for schema in (*history(NAME), current(NAME))}
         self._readers: dict[bytes, Read] = {header: _compile(version) for header, version in versions.items()}
-        self._unknown: dict[bytes, InvalidEvent] = {}
+        self._unknown: dict[bytes, tuple[InvalidReason, str]] = {}
 
     def decode(self, value: bytes | None) -> ChannelEvent:
         """Decode one record. Raises InvalidEvent; RegistryNotReachable, which is not the record's fault."""
         if not value:
             raise InvalidEvent(InvalidReason.UNDECODABLE, "the record has no value")
-        if len(value) > MAX_BYTES:
-            raise InvalidEvent(InvalidReason.VALUE_TOO_LONG, f"{len(value)} bytes, at most {MAX_BYTES} are taken")
+        check_size(value)
         first = value[0]
         if first == _JSON:
             return json_event.decode(value)
@@ -69,13 +74,13 @@ class Decoder:
         """Find the reader for a header not met before. Raises InvalidEvent where there is none."""
         header = value[:position]
         if header in self._unknown:
-            raise self._unknown[header]
+            raise InvalidEvent(*self._unknown[header])  # a new one: raised again, an exception grows its traceback
         try:
             read = self._readers[header] = _compile(self._definition(header))
         except InvalidEvent as error:
             if len(self._unknown) >= MAX_UNKNOWN_SCHEMAS:
                 self._unknown.clear()
-            self._unknown[header] = error
+            self._unknown[header] = (error.reason, error.detail)
             raise
         return read
 
@@ -102,7 +107,15 @@ def _compile(definition: Definition) -> Read:
         return compile_reader(definition, current(NAME).definition, STRUCTS)
     except SchemaMismatch as error:
         raise InvalidEvent(InvalidReason.WRONG_TYPE, str(error)) from error
-    except (SchemaParseException, ValueError, TypeError, LookupError, SyntaxError, RecursionError) as error:
+    except (
+        SchemaParseException,
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        SyntaxError,
+        RecursionError,
+    ) as error:
         raise InvalidEvent(InvalidReason.UNKNOWN_SCHEMA, f"the schema cannot be used: {error}") from error
 
 

@@ -27,6 +27,8 @@ def decode(text: bytes | str) -> ChannelEvent:
         value = _parse(text)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidEvent(InvalidReason.UNDECODABLE, f"not JSON: {error}") from error
+    except RecursionError:
+        raise InvalidEvent(InvalidReason.UNDECODABLE, "nested far deeper than any event is") from None
     return from_object(value)
 
 
@@ -86,7 +88,7 @@ def _said(struct: msgspec.Struct) -> JsonObject:
 def time_ms(value: object, where: str) -> int:
     """Read RFC 3339 text or integer milliseconds. Raises InvalidEvent; a text without a zone is refused."""
     if isinstance(value, int) and not isinstance(value, bool):
-        return value
+        return _integer(value, where)
     if not isinstance(value, str):
         raise _wrong(where, "a time (RFC 3339 text or integer milliseconds)", value)
     try:
@@ -129,7 +131,10 @@ def _wrong(where: str, wanted: str, value: object) -> InvalidEvent:
 
 def _shown(value: object) -> str:
     """The value as JSON, cut to what a line of a log can take."""
-    text = msgspec.json.encode(value).decode()
+    try:
+        text = msgspec.json.encode(value).decode()
+    except RecursionError:  # it was read nearer to the limit than it is written
+        return f"a {type(value).__name__}"
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
@@ -156,7 +161,10 @@ def _integer(value: object, where: str) -> int:
 def _number(value: object, where: str) -> float:
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         raise _wrong(where, "a number", value)
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise InvalidEvent(InvalidReason.BAD_VALUE, f"{where}: the number is too large") from None
 
 
 def _boolean(value: object, where: str) -> bool:

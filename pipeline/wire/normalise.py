@@ -1,14 +1,15 @@
 """What every event goes through once decoded: checked, trimmed, its identifiers ready to link. Pure.
 
-A value that identifies nobody ("null", zeros, …) only loses its power to link; the event itself is kept. Refused are
-events without an id, type or channel, with a time that cannot be one, or with texts no honest producer sends.
+The only door to the actors: what passes, they can handle down to encoded bytes. A value that identifies nobody ("null",
+zeros, …) only loses its power to link; the event itself is kept. Refused are events without an id, type or channel,
+with a time that cannot be one, or with texts and numbers no honest producer sends.
 """
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from zlib import crc32
 
 from msgspec import Struct, structs
@@ -24,9 +25,17 @@ ALONE = "event"
 """Kind of the identifier that stands in where an event has none: its own id, so a customer of its own."""
 
 MAX_ID_CHARACTERS = 256
+"""Of an id or a SKU: a UUID has 36, and there are shops whose ids are URLs."""
 MAX_WORD_CHARACTERS = 64
 """Of an event type, a channel, a tenant, an identifier kind."""
+MAX_TEXT_CHARACTERS = 256
+"""Of an attribute's name or value, which carts keep: a colour, a size, an engraving, but no product page."""
 MAX_ITEMS = 1_000
+MAX_QUANTITY = 100_000
+"""Pieces in a line: screws by the pallet. A million of such events are still far from 64 bits."""
+MAX_AMOUNT_MINOR = 10**13
+"""Of an amount, a price, and the lines of an event together, either sign: 100 thousand millions in cents, more than
+any order in any currency, and about a millionth of what 64 bits hold."""
 MAX_IDENTIFIERS = 50
 EARLIEST_MS = 315_532_800_000
 """1980: seconds taken for milliseconds land in 1970."""
@@ -35,6 +44,10 @@ LATEST_MS = 7_258_118_400_000
 
 _IDS = ("session_id", "store_id", "order_id", "cart_id", "trigger_id")
 _ids_of = attrgetter(*_IDS)
+_NO_IDS = (None,) * len(_IDS)
+_CONTROL = re.compile(r"[\x00-\x1f]")
+"""Keys and the names of triggers are parts joined by 1F: within a part it would let two names be one."""
+_CURRENCY = re.compile(r"[A-Za-z]{3}")
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _KIND = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
@@ -60,26 +73,33 @@ def normalise(event: ChannelEvent, config: IdentityConfig) -> Normalised:
     ('e-1', 'product_viewed', (('email', 'a@b.de'),), (('cookie', 'blocked_builtin'),))
     """
     changed: dict[str, object] = {}
-    event_id = event.event_id.strip()
-    if not 0 < len(event_id) <= MAX_ID_CHARACTERS:
-        raise _bad_id("event_id", event_id)
-    if event_id != event.event_id:
-        changed["event_id"] = event_id
+    event_id = event.event_id
+    if " " in event_id or not event_id.isprintable() or not 0 < len(event_id) <= MAX_ID_CHARACTERS:
+        event_id = changed["event_id"] = _id("event_id", event_id)
+        if not event_id:
+            raise InvalidEvent(InvalidReason.NO_EVENT_ID, "event_id is empty")
     if (event_type := _event_type(event.event_type)) != event.event_type:
         changed["event_type"] = event_type
     if (channel := _channel(event.channel)) != event.channel:
         changed["channel"] = channel
     if (tenant := _tenant(event.tenant)) != event.tenant:
         changed["tenant"] = tenant
-    if not EARLIEST_MS <= event.occurred_at_ms < LATEST_MS:
-        raise _bad_time("occurred_at", event.occurred_at_ms)
-    if event.sent_at_ms is not None and not EARLIEST_MS <= event.sent_at_ms < LATEST_MS:
-        raise _bad_time("sent_at", event.sent_at_ms)
-    if event.items:
-        _check_items(event.items)
-    for name, value in zip(_IDS, _ids_of(event), strict=True):
-        if value is not None and (tidy := _optional_id(name, value)) != value:
-            changed[name] = tidy
+    check_time("occurred_at", event.occurred_at_ms)
+    if event.sent_at_ms is not None:
+        check_time("sent_at", event.sent_at_ms)
+    if event.items and (items := _items(event.items)) is not event.items:
+        changed["items"] = items
+    if event.amount_minor is not None and not -MAX_AMOUNT_MINOR <= event.amount_minor <= MAX_AMOUNT_MINOR:
+        raise _too_much("amount_minor", event.amount_minor)
+    if event.currency is not None and (currency := _currency(event.currency)) != event.currency:
+        changed["currency"] = currency
+    ids = _ids_of(event)
+    if ids != _NO_IDS:
+        for name, value in zip(_IDS, ids, strict=True):
+            if value is not None and (
+                " " in value or not value.isprintable() or not 0 < len(value) <= MAX_ID_CHARACTERS
+            ):
+                changed[name] = _id(name, value) or None
     if len(event.identifiers) > MAX_IDENTIFIERS:
         problem = f"identifiers: {len(event.identifiers)} kinds, at most {MAX_IDENTIFIERS} are taken"
         raise InvalidEvent(InvalidReason.VALUE_TOO_LONG, problem)
@@ -88,7 +108,8 @@ def normalise(event: ChannelEvent, config: IdentityConfig) -> Normalised:
     blocked: list[tuple[str, str]] = []
     untidy = False
     for kind, value in event.identifiers.items():
-        word, text = _kind(kind), value.strip()
+        word = _kind(kind) if len(kind) <= MAX_WORD_CHARACTERS else None
+        text = value.strip()
         untidy = untidy or word != kind or text != value
         if not text:
             continue
@@ -97,10 +118,13 @@ def normalise(event: ChannelEvent, config: IdentityConfig) -> Normalised:
         elif why := config.blocked_reason(text):
             blocked.append((word, why))
         else:
-            linking[word] = text.lower() if word == "email" else text
+            if word == "email":
+                text = text.lower()
+            if linking.setdefault(word, text) != text:  # `Cookie` and `cookie`: the order of a map means nothing
+                linking[word] = min(linking[word], text)
+                blocked.append((word, "blocked_second"))
     if untidy:
-        tidied = ((_kind(kind) or kind, value.strip()) for kind, value in event.identifiers.items())
-        changed["identifiers"] = {kind: value for kind, value in tidied if value}
+        changed["identifiers"] = _tidied(event.identifiers)
     if changed:
         event = structs.replace(event, **changed)
     identifiers = config.strongest_first(linking) if linking else ((ALONE, event_id),)
@@ -143,16 +167,15 @@ def _word(field: str, text: str, missing: InvalidReason) -> str:
     word = text.strip().lower()
     if not word:
         raise InvalidEvent(missing, f"{field} is empty")
-    if len(word) > MAX_WORD_CHARACTERS:
-        raise _too_long(field, word, MAX_WORD_CHARACTERS)
+    _check_length(field, text, MAX_WORD_CHARACTERS)
+    _check_length(field, word, MAX_WORD_CHARACTERS)  # there are letters whose small form is two
     return word
 
 
 @lru_cache(maxsize=4096)
 def _tenant(text: str) -> str:
+    _check_length("tenant", text, MAX_WORD_CHARACTERS)
     tenant = text.strip() or DEFAULT_TENANT
-    if len(tenant) > MAX_WORD_CHARACTERS:
-        raise _too_long("tenant", tenant, MAX_WORD_CHARACTERS)
     if not _TENANT.fullmatch(tenant):
         problem = f"tenant: {tenant!r} may hold only letters, digits, dot, dash and underscore"
         raise InvalidEvent(InvalidReason.BAD_TENANT, problem)
@@ -160,37 +183,98 @@ def _tenant(text: str) -> str:
 
 
 @lru_cache(maxsize=4096)
+def _currency(text: str) -> str | None:
+    _check_length("currency", text, MAX_WORD_CHARACTERS)
+    currency = text.strip()
+    if currency and not _CURRENCY.fullmatch(currency):
+        raise InvalidEvent(
+            InvalidReason.BAD_VALUE, f"currency: {currency!r} is not three letters, as in EUR (ISO 4217)"
+        )
+    return currency.upper() or None
+
+
+def _tidied(identifiers: dict[str, str]) -> dict[str, str]:
+    """All identifiers that say something, kinds that link as words; of two of a kind the lesser value, as it links."""
+    tidied: dict[str, str] = {}
+    for kind, value in sorted(identifiers.items(), key=itemgetter(1), reverse=True):
+        if text := value.strip():
+            tidied[(_kind(kind) if len(kind) <= MAX_WORD_CHARACTERS else None) or kind] = text
+    return tidied
+
+
+@lru_cache(maxsize=4096)
 def _kind(text: str) -> str | None:
     """The kind as it goes into keys, or None if it cannot: a colon would let two identifiers share a key."""
     kind = text.strip().lower()
-    return kind if len(kind) <= MAX_WORD_CHARACTERS and _KIND.fullmatch(kind) else None
+    return kind if _KIND.fullmatch(kind) else None
 
 
-def _optional_id(field: str, text: str) -> str | None:
+def _id(field: str, text: str) -> str:
+    """Trim an id; empty if there is nothing in it. Callers spare the call where a look shows it to be tidy."""
     tidy = text.strip()
-    if len(tidy) > MAX_ID_CHARACTERS:
-        raise _too_long(field, tidy, MAX_ID_CHARACTERS)
-    return tidy or None
+    _check_length(field, tidy, MAX_ID_CHARACTERS)
+    if found := _CONTROL.search(tidy):
+        raise InvalidEvent(InvalidReason.BAD_VALUE, f"{field}: {tidy[:40]!r} holds the control character {found[0]!r}")
+    return tidy
 
 
-def _check_items(items: tuple[Item, ...]) -> None:
+def _items(items: tuple[Item, ...]) -> tuple[Item, ...]:
+    """The lines, checked; the very same where they are tidy already."""
     if len(items) > MAX_ITEMS:
         problem = f"items: {len(items)} lines, at most {MAX_ITEMS} are taken"
         raise InvalidEvent(InvalidReason.VALUE_TOO_LONG, problem)
+    worth_minor = 0
+    untidy = False
+    known: str | None = None  # the currency of one line is mostly that of the next
     for index, item in enumerate(items):
-        if not item.sku or item.sku.isspace():
-            raise InvalidEvent(InvalidReason.BAD_VALUE, f"items[{index}].sku is empty")
-        if len(item.sku) > MAX_ID_CHARACTERS:
-            raise _too_long(f"items[{index}].sku", item.sku, MAX_ID_CHARACTERS)
-        if item.quantity < 0:
-            problem = f"items[{index}].quantity: {item.quantity} is negative; what came back is an order_refunded"
-            raise InvalidEvent(InvalidReason.BAD_VALUE, problem)
+        sku, quantity, price = item.sku, item.quantity, item.unit_price_minor
+        if " " in sku or not sku.isprintable() or not 0 < len(sku) <= MAX_ID_CHARACTERS:
+            untidy = _sku(index, sku) != sku or untidy
+        if not 0 <= quantity <= MAX_QUANTITY:
+            raise _bad_quantity(index, quantity)
+        if price is not None:
+            if not -MAX_AMOUNT_MINOR <= price <= MAX_AMOUNT_MINOR:
+                raise _too_much(f"items[{index}].unit_price_minor", price)
+            worth_minor += quantity * price if price > 0 else -quantity * price
+        if item.currency != known:
+            known = item.currency
+            untidy = (known is not None and _currency(known) != known) or untidy
+        if item.attributes:
+            _check_attributes(index, item.attributes)
+    if worth_minor > MAX_AMOUNT_MINOR:
+        raise _too_much("items: the sum of quantity × unit_price_minor", worth_minor)
+    return tuple(map(_tidy_item, range(len(items)), items)) if untidy else items
 
 
-def _bad_id(field: str, text: str) -> InvalidEvent:
-    if text:
-        return _too_long(field, text, MAX_ID_CHARACTERS)
-    return InvalidEvent(InvalidReason.NO_EVENT_ID, f"{field} is empty")
+def _check_attributes(index: int, attributes: dict[str, str]) -> None:
+    for name, value in attributes.items():
+        if len(name) > MAX_TEXT_CHARACTERS or len(value) > MAX_TEXT_CHARACTERS:
+            field = f"items[{index}].attributes.{name[:MAX_WORD_CHARACTERS]}"
+            raise _too_long(field, max(name, value, key=len), MAX_TEXT_CHARACTERS)
+
+
+def _tidy_item(index: int, item: Item) -> Item:
+    currency = None if item.currency is None else _currency(item.currency)
+    return structs.replace(item, sku=_sku(index, item.sku), currency=currency)
+
+
+def _sku(index: int, text: str) -> str:
+    sku = _id(f"items[{index}].sku", text)
+    if not sku:
+        raise InvalidEvent(InvalidReason.BAD_VALUE, f"items[{index}].sku is empty")
+    return sku
+
+
+def check_time(field: str, time_ms: int) -> None:
+    """Refuse a time outside the years 1980 to 2200 (ms since the epoch). Raises InvalidEvent."""
+    if not EARLIEST_MS <= time_ms < LATEST_MS:
+        problem = f"{field}: {time_ms} is not in the years 1980 to 2200; milliseconds since 1970 are wanted"
+        raise InvalidEvent(InvalidReason.BAD_TIME, problem)
+
+
+def _check_length(field: str, text: str, limit: int) -> None:
+    if len(text) > limit:
+        raise _too_long(field, text, limit)
 
 
 def _too_long(field: str, text: str, limit: int) -> InvalidEvent:
@@ -198,6 +282,15 @@ def _too_long(field: str, text: str, limit: int) -> InvalidEvent:
     return InvalidEvent(InvalidReason.VALUE_TOO_LONG, problem)
 
 
-def _bad_time(field: str, time_ms: int) -> InvalidEvent:
-    problem = f"{field}: {time_ms} is not in the years 1980 to 2200; milliseconds since 1970 are wanted"
-    return InvalidEvent(InvalidReason.BAD_TIME, problem)
+def _too_much(field: str, minor: int) -> InvalidEvent:
+    problem = f"{field}: {minor} is more than any honest sum, at most {MAX_AMOUNT_MINOR} is taken"
+    return InvalidEvent(InvalidReason.BAD_VALUE, problem)
+
+
+def _bad_quantity(index: int, quantity: int) -> InvalidEvent:
+    wrong = (
+        "is negative; what came back is an order_refunded"
+        if quantity < 0
+        else f"pieces, at most {MAX_QUANTITY} are taken"
+    )
+    return InvalidEvent(InvalidReason.BAD_VALUE, f"items[{index}].quantity: {quantity} {wrong}")

@@ -149,8 +149,8 @@ def test_b24_what_is_wrong_is_rejected_with_its_line_and_the_rest_is_published(
     answer = json.loads(done.stdout)
     assert (done.code, answer["published"], answer["rejected"]) == (0, 2, 3)
     assert 'line 2: wrong_type: items[0].unit_price_minor: expected an integer, got "19.99"' in done.stderr
-    assert "event 3" in done.stderr
-    assert "event_id is empty" in done.stderr
+    assert "line 3: no_event_id: event_id is empty" in done.stderr
+    assert "line 4: bad_value: " in done.stderr
     assert "'smart_mirror' has no topic" in done.stderr
     assert "PIPELINE_CHANNELS" in done.stderr
     assert len(channel_records(settings)) == 2

@@ -2,19 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.agents import ingest
 from pipeline.domain.changes import APPLY
-from pipeline.domain.event_types import CONTROL_TYPES, EVENT_TYPES, Changes
+from pipeline.domain.event_types import EVENT_TYPES, Changes
 
 
 def test_the_table_says_of_exactly_those_types_that_change_a_customer_that_they_do() -> None:
     changing = {name for name, kind in EVENT_TYPES.items() if set(kind.changes) - {Changes.LAST_SEEN, Changes.CLOCK}}
 
     assert changing == set(APPLY)
-
-
-def test_control_events_are_those_that_ingest_keeps_from_customers() -> None:
-    assert ingest.CONTROL_TYPES == CONTROL_TYPES
 
 
 @pytest.mark.parametrize(

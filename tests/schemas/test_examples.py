@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import fastavro
 import msgspec
 import pytest
 
-from pipeline.domain.errors import InvalidEvent
+from pipeline.domain.errors import InvalidEvent, InvalidReason
 from pipeline.domain.identity_config import IdentityConfig
+from pipeline.domain.reasons import DropReason, FiredReason, IdentityReason, RevokedReason
 from pipeline.domain.records import DeadLetter, Decision, IdentityChange, Trigger
 from pipeline.wire import json_event
 from pipeline.wire.channel_event import Decoder, encode
@@ -28,6 +30,16 @@ RECORDS: dict[str, type] = {
     "identity_change": IdentityChange,
     "dead_letter": DeadLetter,
 }
+
+REASONS: dict[str, type[StrEnum]] = {
+    "fired": FiredReason,
+    "revoked": RevokedReason,
+    "dropped": DropReason,
+    "created": IdentityReason,
+    "attached": IdentityReason,
+    "refused": IdentityReason,
+}
+"""Outcome of a decision, or change of the identity graph, to the closed list of its reasons."""
 
 
 def examples(name: str, kind: str) -> list[Any]:
@@ -75,6 +87,33 @@ def test_a_valid_record_is_the_same_after_avro_and_back(name: str, path: Path) -
 
     assert to_json(record) == example
     assert encode_record(record) == written
+
+
+@pytest.mark.parametrize("path", [*examples("decision", "valid"), *examples("identity_change", "valid")])
+def test_a_record_names_a_reason_that_there_is(path: Path) -> None:
+    example = load(path)
+
+    assert REASONS[example.get("outcome") or example["change"]](example["reason"])
+
+
+@pytest.mark.parametrize("path", examples("dead_letter", "valid"))
+def test_the_bytes_in_a_dead_letter_are_refused_for_what_it_says(path: Path) -> None:
+    example = load(path)
+    value = base64.b64decode(example["value_base64"]) if "value_base64" in example else None
+
+    with pytest.raises(InvalidEvent) as caught:
+        normalise(Decoder().decode(value), IdentityConfig())
+
+    assert (caught.value.reason, caught.value.detail) == (InvalidReason(example["reason"]), example["detail"])
+    assert example["tenant"] is None
+
+
+@pytest.mark.parametrize("path", examples("trigger", "valid"))
+def test_a_revoke_says_what_is_taken_back_and_nothing_of_its_contents(path: Path) -> None:
+    example = load(path)
+    contents = (example["items"], example["offer"], example["context"])
+
+    assert (contents == ([], None, {})) == (example["status"] == "revoked")
 
 
 @pytest.mark.parametrize(("name", "path"), record_examples("invalid"))

@@ -12,6 +12,7 @@ import pytest
 from pipeline.domain.events import ChannelEvent
 from pipeline.domain.rules import Rule, Rules
 from pipeline.domain.triggers import RULES
+from pipeline.sources import Read
 from pipeline.sources.rees46 import Rees46
 from tests.simulation.shop import MINUTE, played, results
 
@@ -31,7 +32,7 @@ def rules(minutes: int) -> Rules:
 
 @pytest.fixture(scope="module")
 def events() -> list[ChannelEvent]:
-    return [event for event in Rees46().read(REES46) if isinstance(event, ChannelEvent)]
+    return [line.event for line in Rees46().read(REES46) if isinstance(line, Read)]
 
 
 @pytest.mark.parametrize(("minutes", "abandoned"), [(5, 22), (10, 14), (20, 6)])

@@ -169,6 +169,18 @@ def test_b21_one_malformed_line_among_a_thousand_is_one_dead_letter_with_its_lin
     assert letter["value_text"] == '{"event_id": "e-x", "event_type"'
 
 
+def test_each_dead_letter_of_a_file_names_its_own_line_and_holds_its_bytes(simulate: Simulate) -> None:
+    nameless = json.dumps(cart(2, "A", event_id=" "), indent=None, separators=(", ", " : "))
+
+    run = simulate(["", cart(0, "A"), "", nameless, "nonsense", nameless])
+
+    assert [(letter["line"], letter["reason"], letter["value_text"]) for letter in run.lines("dead_letters")] == [
+        (4, "no_event_id", nameless),
+        (5, "undecodable", "nonsense"),
+        (6, "no_event_id", nameless),
+    ]
+
+
 def test_b22_an_unknown_field_is_tolerated_and_a_wrong_type_is_a_dead_letter(simulate: Simulate) -> None:
     run = simulate([cart(0, "A", mood="good"), cart(1, "A", identifiers=["u-1"]), cart(2, "A", event_id="")])
 

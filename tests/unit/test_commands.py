@@ -42,6 +42,24 @@ def test_every_command_explains_itself_with_an_example(name: str, capsys: pytest
     assert f"omni {name}" in module.EXAMPLE
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["simulate", "events.jsonl", "--until"],
+        ["publish", "--end-of-stream"],
+        ["replay", "events.jsonl", "--end-of-stream"],
+    ],
+)
+@pytest.mark.parametrize("time", ["1795514400000000", "1795514400", "9" * 5_000, "2026-11-24T10:00:00", "²"])
+def test_a_time_that_would_move_the_clock_for_ever_is_wrong_usage(
+    words: list[str], time: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "events.jsonl").touch()
+
+    assert main([*words, time]) == USAGE
+    assert f"{words[-1]}: " in capsys.readouterr().err
+
+
 def test_an_unknown_command_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
         main(["publsh"])

@@ -6,10 +6,13 @@ from itertools import permutations
 
 import msgspec
 
+from pipeline.domain.carts import ATTRIBUTE_CHARACTERS_KEPT, ATTRIBUTES_KEPT
 from pipeline.domain.events import Item
 from pipeline.domain.messages import BoughtTogether, Send
+from pipeline.domain.money import MAX_SUM_MINOR
 from pipeline.domain.orders import ORDERS_KEPT, SKUS_PER_ORDER
-from tests.unit.domain.story import Story, event, item, order_completed
+from pipeline.wire.records import encode_record
+from tests.unit.domain.story import Story, abandoned_cart, cart_updated, event, item, order_completed, product_added
 
 
 def test_spend_is_added_up_per_currency() -> None:
@@ -176,3 +179,35 @@ def test_of_orders_never_heard_of_the_cancellations_push_out_each_other_before_t
     assert story.state is not None
     assert set(story.state.orders) == {*(f"o-{number}" for number in range(1, ORDERS_KEPT)), "unknown-4"}
     assert story.counted("evictions") == ["orders"] * 5
+
+
+def test_what_was_spent_stops_at_64_bits() -> None:
+    story = Story()
+    for number in range(3):
+        story.at("10:00", order_completed("A", order=f"o-{number}", amount_minor=2**62, currency="EUR"))
+
+    assert story.customer["spend_minor"] == {"EUR": MAX_SUM_MINOR}
+
+
+def test_a_cart_grown_over_many_events_is_worth_what_64_bits_hold_and_its_reminder_goes_out() -> None:
+    story = Story(abandoned_cart(delay="30m"))
+    for _ in range(11):
+        story.at("10:00", product_added("A", price=1), event("product_added", items=(item("A", 100_000, 10**8),)))
+    story.at("10:01", product_added("A", price=10**13)).at("10:31")
+
+    (trigger,) = story.triggers
+    assert trigger.context["amount_minor"] == MAX_SUM_MINOR
+    assert encode_record(trigger)
+
+
+def test_a_line_keeps_as_many_attributes_as_a_message_needs_first_by_name() -> None:
+    many = {f"a{number:02d}": "v" for number in range(20)}
+    long = dict.fromkeys("edcba", "v" * 255)
+
+    story = Story().at("10:00", cart_updated(Item("A", attributes=many), Item("B", attributes=long)))
+
+    assert story.state is not None
+    lines = story.state.carts[""].lines
+    assert list(lines["A"].attributes) == sorted(many)[:ATTRIBUTES_KEPT]
+    assert list(lines["B"].attributes) == ["a", "b", "c", "d"]
+    assert sum(len(name) + len(value) for name, value in lines["B"].attributes.items()) == ATTRIBUTE_CHARACTERS_KEPT

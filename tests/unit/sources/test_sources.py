@@ -11,11 +11,10 @@ from types import SimpleNamespace
 import pytest
 
 from pipeline.domain.errors import InvalidReason
-from pipeline.domain.events import ChannelEvent
 from pipeline.domain.identity_config import IdentityConfig
-from pipeline.sources import SOURCES, Read, Rejected, SourceError, find_source, source_names
+from pipeline.sources import SOURCES, Line, Read, Rejected, SourceError, find_source, source_names
 from pipeline.sources.files import STANDARD_INPUT
-from pipeline.wire.channel_event import Decoder, encode
+from pipeline.wire.channel_event import MAX_BYTES, Decoder, encode
 from pipeline.wire.normalise import normalise
 
 REES46_HEADER = "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session"
@@ -76,7 +75,7 @@ def folder_of_two(folder: Path, suffix: str, text: str) -> Path:
     return inside
 
 
-def read(name: str, path: Path) -> list[Read]:
+def read(name: str, path: Path) -> list[Line]:
     return list(find_source(name).read(path))
 
 
@@ -86,13 +85,23 @@ def test_b24_a_wrong_line_is_a_rejection_in_its_place_and_stops_nothing(
 ) -> None:
     first, wrong, last = read(name, form(tmp_path, *SAMPLES[name]))
 
-    assert isinstance(first, ChannelEvent)
-    assert isinstance(last, ChannelEvent)
+    assert isinstance(first, Read)
+    assert isinstance(last, Read)
+    assert (first.line, last.line) == {"channel_event": (1, 4), "rees46": (2, 5)}[name]
+    assert last.original.decode() == SAMPLES[name][1].rstrip().rpartition("\n")[2]
     assert isinstance(wrong, Rejected)
     assert wrong.reason is InvalidReason.BAD_TIME
     assert wrong.line == {"channel_event": 3, "rees46": 4}[name]
     assert wrong.original.decode() in SAMPLES[name][1]
     assert f"line {wrong.line}: bad_time: " in str(wrong)
+
+
+def test_a_line_larger_than_any_record_is_rejected(name: str, tmp_path: Path) -> None:
+    suffix, text = SAMPLES[name]
+    lines = read(name, plain(tmp_path, suffix, f"{text.rstrip()}\n{'x' * (MAX_BYTES + 1)}\n"))
+
+    assert isinstance(lines[-1], Rejected)
+    assert (len(lines), lines[-1].reason) == (4, InvalidReason.VALUE_TOO_LONG)
 
 
 def test_the_same_file_gives_the_same_events(name: str, tmp_path: Path) -> None:
@@ -102,10 +111,11 @@ def test_the_same_file_gives_the_same_events(name: str, tmp_path: Path) -> None:
 
 
 def test_events_are_valid_and_survive_the_wire(name: str, tmp_path: Path) -> None:
-    for event in read(name, plain(tmp_path, *SAMPLES[name])):
-        if isinstance(event, ChannelEvent):
-            assert normalise(event, IdentityConfig()).event == event
-            assert Decoder().decode(encode(event)) == event
+    found = [line.event for line in read(name, plain(tmp_path, *SAMPLES[name])) if isinstance(line, Read)]
+
+    assert [normalise(event, IdentityConfig()).event for event in found] == found
+    assert [Decoder().decode(encode(event)) for event in found] == found
+    assert len(found) == 2
 
 
 def test_standard_input_is_a_file_called_dash(name: str, monkeypatch: pytest.MonkeyPatch) -> None:

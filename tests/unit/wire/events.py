@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from pipeline.domain.changes import APPLY
+from pipeline.domain.event_types import EVENT_TYPES
 from pipeline.domain.events import Campaign, ChannelEvent, Context, Item
 
 FULL = ChannelEvent(
@@ -62,3 +64,29 @@ EVENTS = st.builds(
     properties=st.dictionaries(_texts, st.none() | st.booleans() | _longs | _doubles | _texts, max_size=4),
 )
 """Every event the schema allows, sensible or not."""
+
+# --- as large as the actors take, and now and then larger --------------------------------------------------------
+
+_sizes = st.sampled_from(["A", "B", " C ", "x" * 256, "\U0001f600" * 256] * 4 + ["a\x1fb", "x" * 257])
+_quantities = st.sampled_from([0, 1, 2, 100_000, 100_001, 2**63 - 1])
+_worth = st.sampled_from([None, None, 0, 1, 10**8, 10**13, -(10**13), 2**63 - 1])
+_currencies = st.sampled_from([None, "EUR", "usd", " "] * 8 + ["\u20ac"])
+_large_items = st.builds(
+    Item, _sizes, _quantities, _worth, _currencies, st.dictionaries(st.text(max_size=256), _sizes, max_size=20)
+)
+_plain_items = st.builds(Item, st.sampled_from(["A", "B"]), _quantities, _worth)
+LARGE_EVENTS = st.builds(
+    ChannelEvent,
+    event_id=st.integers(0, 10**9).map(str),
+    event_type=st.sampled_from([*APPLY] * 10 + [*EVENT_TYPES, "never_heard_of"]),
+    channel=st.sampled_from(["web", "x" * 64, "l\xe4den im netz"]),
+    occurred_at_ms=st.integers(0, 90).map(lambda minute: 1_795_514_400_000 + minute * 60_000),
+    identifiers=st.dictionaries(st.sampled_from(["account", "Account", "cookie"]), st.just("A") | _sizes, max_size=3),
+    cart_id=st.none() | st.sampled_from(["c1", "x" * 256]),
+    order_id=st.none() | st.sampled_from(["o1", "x" * 256]),
+    items=st.lists(_large_items, max_size=2).map(tuple) | _plain_items.map(lambda item: (item,) * 1_000),
+    amount_minor=st.none() | _worth,
+    currency=_currencies,
+    properties=st.dictionaries(_texts, _longs | _doubles | _texts, max_size=4),
+)
+"""Events of a few customers, each size at its limit, and now and then beyond."""

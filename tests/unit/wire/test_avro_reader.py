@@ -8,6 +8,7 @@ import pytest
 from msgspec import Struct
 
 from pipeline.wire.avro_reader import SchemaMismatch, compile_reader, sized_block
+from pipeline.wire.schemas import Definition
 
 
 class Thing(Struct, frozen=True):
@@ -18,7 +19,7 @@ class Thing(Struct, frozen=True):
 
 
 STRUCTS: dict[str, Callable[..., object]] = {"Thing": Thing}
-READER = {
+READER: Definition = {
     "type": "record",
     "name": "Thing",
     "fields": [
@@ -72,6 +73,27 @@ def test_numbers_are_promoted_and_microseconds_become_milliseconds() -> None:
     assert read(fields, {"at": 1_795_514_400_123_456, "prices": [1, -2]}) == Thing(
         1_795_514_400_123, None, (1.0, -2.0), {}
     )
+
+
+@pytest.mark.parametrize("size", ["3]; import os; b[p:p + 1", -1, 1.5, None, True])
+def test_a_schema_cannot_bring_code_with_it(size: object) -> None:
+    checksum = {"name": "checksum", "type": {"type": "fixed", "name": "Sum", "size": size}}
+    writer: Definition = {"type": "record", "name": "Thing", "fields": [checksum, {"name": "at", "type": "long"}]}
+
+    with pytest.raises(ValueError, match="checksum: a fixed of size"):
+        compile_reader(writer, READER, STRUCTS)
+
+
+def test_an_integer_of_64_bits_is_read_and_one_of_more_is_refused() -> None:
+    read_at = compile_reader(
+        {"type": "record", "name": "Thing", "fields": [{"name": "at", "type": "long"}]}, READER, STRUCTS
+    )
+
+    assert read_at(b"\xfe" + b"\xff" * 8 + b"\x01", 0) == (Thing(2**63 - 1, None), 10)
+    assert read_at(b"\xff" * 9 + b"\x01", 0) == (Thing(-(2**63), None), 10)
+    for last in (b"\x02", b"\x7f"):
+        with pytest.raises(ValueError, match="more than 64 bits"):
+            read_at(b"\xff" * 9 + last, 0)
 
 
 def test_an_enumeration_and_bytes_are_read_as_text() -> None:

@@ -41,6 +41,8 @@ class Registry(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Answer)
         self.schemas: dict[str, object] = {}
         self.asked: list[str] = []
+        self.accounts: set[str | None] = set()
+        self.answer: bytes | None = None
         self.status = 200
 
     @property
@@ -54,6 +56,10 @@ class _Answer(BaseHTTPRequestHandler):
         assert isinstance(registry, Registry)
         schema_id = self.path.rpartition("/")[2]
         registry.asked.append(self.path)
+        registry.accounts.add(self.headers["Authorization"])
+        if registry.answer is not None:
+            self.wfile.write(registry.answer)
+            return
         found = registry.schemas.get(schema_id)
         status = registry.status if found else 404
         self.send_response(status)
@@ -203,3 +209,48 @@ def test_a_registry_that_is_away_is_no_fault_of_the_record(registry: Registry) -
 
     registry.status = 200
     assert decoder.decode(value) == FULL
+
+
+def test_a_refusal_told_again_and_again_does_not_grow(registry: Registry) -> None:
+    decoder = Decoder(registry.url)
+
+    def frames() -> int:
+        with pytest.raises(InvalidEvent) as caught:
+            decoder.decode(b"\x00\x00\x00\x00\x08x")
+        return len(caught.traceback)
+
+    frames()
+    assert frames() == frames() == frames()
+
+
+def test_a_registry_is_given_user_and_password_and_nobody_else_sees_them(registry: Registry) -> None:
+    registry.schemas["7"] = DEFINITION
+    url = registry.url.replace("http://", "http://shop:p%40ss@")
+    decoder = Decoder(url)
+
+    assert decoder.decode(b"\x00\x00\x00\x00\x07" + encode(FULL)[10:]) == FULL
+    assert registry.accounts == {"Basic c2hvcDpwQHNz"}
+    assert refusal(b"\x00\x00\x00\x00\x08x", decoder) == (
+        InvalidReason.UNKNOWN_SCHEMA, f"schema id 8 is not in the registry at {registry.url.rstrip('/')}",
+    )  # fmt: skip
+    registry.answer = b"nonsense"
+    with pytest.raises(RegistryNotReachable) as caught:
+        decoder.decode(b"\x00\x00\x00\x00\x09x")
+    assert "p%40ss" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"nonsense\r\n\r\n",
+        b"",
+        b"HTTP/1.0 200 OK\r\nContent-Length: 9\r\n\r\n{",
+        b"HTTP/1.0 200 OK\r\n\r\n[1]",
+        b"HTTP/1.0 200 OK\r\n\r\n" + b"[" * 9_999,
+    ],
+)
+def test_what_does_not_answer_as_a_registry_does_is_not_the_records_fault(registry: Registry, answer: bytes) -> None:
+    registry.answer = answer
+
+    with pytest.raises(RegistryNotReachable, match=r"at http://127\.0\.0\.1:"):
+        Decoder(registry.url).decode(b"\x00\x00\x00\x00\x07x")

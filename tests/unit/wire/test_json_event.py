@@ -66,6 +66,22 @@ def test_an_overlong_value_is_cut_in_the_message() -> None:
         from_object({**to_object(SMALLEST), "items": "x" * 5_000})
 
 
+@pytest.mark.parametrize("depth", [*range(900, 1_001), 5_000])
+def test_what_is_nested_too_deep_is_refused_whether_or_not_it_can_be_read(depth: int) -> None:
+    nested = '{"a":' * depth + "1" + "}" * depth
+
+    with pytest.raises(InvalidEvent, match=r"^(undecodable: nested far deeper|wrong_type: properties.a: expected)"):
+        decode(encode(SMALLEST)[:-1] + b',"properties":' + nested.encode() + b"}")
+
+
+def test_a_detail_is_cut_to_what_a_log_can_take() -> None:
+    with pytest.raises(InvalidEvent) as caught:
+        from_object({**to_object(SMALLEST), "properties": {"k" * 200_000: []}})
+
+    assert len(caught.value.detail) == 502
+    assert str(caught.value) == f"wrong_type: properties.{'k' * 489} …"
+
+
 def test_text_that_is_not_unicode_is_undecodable() -> None:
     with pytest.raises(InvalidEvent, match=r"^undecodable: not JSON"):
         decode(b'{"event_id":"\xff"}')

@@ -106,6 +106,37 @@ def test_a_kind_that_could_be_taken_for_another_key_does_not_link() -> None:
             InvalidReason.VALUE_TOO_LONG,
             f"order_id: 257 characters ('{'o' * 20}' …), at most 256 are taken",
         ),
+        (
+            {"items": (Item("A"), Item("B", 100_001))},
+            InvalidReason.BAD_VALUE,
+            "items[1].quantity: 100001 pieces, at most 100000 are taken",
+        ),
+        (
+            {"items": (Item("A", 100_000, 10**8), Item("B", 1, -1))},
+            InvalidReason.BAD_VALUE,
+            "items: the sum of quantity × unit_price_minor: 10000000000001 is more than any honest sum, "
+            "at most 10000000000000 is taken",
+        ),
+        (
+            {"items": (Item("A", currency="Euro"),)},
+            InvalidReason.BAD_VALUE,
+            "currency: 'Euro' is not three letters, as in EUR (ISO 4217)",
+        ),
+        (
+            {"items": (Item("A", attributes={"n" * 300: ""}),)},
+            InvalidReason.VALUE_TOO_LONG,
+            f"items[0].attributes.{'n' * 64}: 300 characters ('{'n' * 20}' …), at most 256 are taken",
+        ),
+        (
+            {"event_id": "a\nb"},
+            InvalidReason.BAD_VALUE,
+            "event_id: 'a\\nb' holds the control character '\\n'",
+        ),
+        (
+            {"tenant": " " * 65},
+            InvalidReason.VALUE_TOO_LONG,
+            f"tenant: 65 characters ('{' ' * 20}' …), at most 64 are taken",
+        ),
         ({"items": (Item("A"), Item(" "))}, InvalidReason.BAD_VALUE, "items[1].sku is empty"),
         ({"items": (Item("A"),) * 1001}, InvalidReason.VALUE_TOO_LONG, "items: 1001 lines, at most 1000 are taken"),
         (
@@ -124,6 +155,31 @@ def test_what_no_honest_producer_sends_is_refused(
     fields: dict[str, object], reason: InvalidReason, detail: str
 ) -> None:
     assert refusal(**fields) == (reason, detail)
+
+
+def test_what_is_as_large_as_may_be_is_taken() -> None:
+    items = (Item("A" * 256, 100_000, 10**8, "EUR", {"n" * 256: "v" * 256}), Item("B", 100_000, 0))
+    event = structs.replace(SMALLEST, event_id="e" * 256, items=items, amount_minor=-(10**13), currency="EUR")
+
+    assert normalise(event, CONFIG).event is event
+
+
+def test_skus_are_trimmed_and_currencies_are_capitals() -> None:
+    event = tidy(items=(Item("A 1 "), Item("\u3000B", currency=" eur"), Item("C", currency=" ")), currency="usd").event
+
+    assert [(item.sku, item.currency) for item in event.items] == [("A 1", None), ("B", "EUR"), ("C", None)]
+    assert event.currency == "USD"
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_two_spellings_of_one_kind_are_counted_and_the_order_of_a_map_does_not_choose(turned: bool) -> None:
+    pairs = [("Cookie", "c-8"), ("cookie", "c-9"), ("email", "A@b.de"), ("E-Mail", "x"), ("EMAIL", "a@b.de ")]
+
+    normalised = tidy(identifiers=dict(reversed(pairs) if turned else pairs))
+
+    assert normalised.identifiers == (("email", "a@b.de"), ("cookie", "c-8"), ("e-mail", "x"))
+    assert normalised.blocked == (("cookie", "blocked_second"),)
+    assert normalised.event.identifiers["cookie"] == "c-8"
 
 
 def test_b19_a_second_sending_of_an_event_has_the_same_digest() -> None:
