@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from heapq import nsmallest
-from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -21,8 +20,7 @@ from pipeline.domain.messages import (
     Send,
     customer_key,
 )
-
-Clock = Literal["wall", "event"]
+from pipeline.domain.time import Clock
 
 TOGETHER_KEPT = 200
 """SKUs counted per product. When full, a newcomer takes the place of the rarest (space-saving, Metwally 2005)."""
