@@ -7,8 +7,9 @@ import time
 import pytest
 
 from tests.harness.fixtures import Install, carts
-from tests.harness.installation import report, wait_until
+from tests.harness.installation import report
 from tests.harness.probes import Probes, members, ways
+from tests.harness.waiting import wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -24,9 +24,8 @@ from pipeline.settings import Settings, load_settings
 from pipeline.topics import changelog_topic, channel_topic, inbox_topic, topics, trigger_topic
 from pipeline.wire.channel_event import encode
 from tests.harness.reading import CustomerTable, Sent, TopicReader, lag, sent_triggers
+from tests.harness.waiting import PATIENCE_SECONDS, wait_until
 
-PATIENCE_SECONDS = 90.0
-"""For what happens within seconds on an idle machine."""
 LOG_LINES = 120
 ACTORS = ("identity", "customer", "product")
 
@@ -34,14 +33,6 @@ ACTORS = ("identity", "customer", "product")
 def report(text: str) -> None:
     """Tell a measured figure: shown by `pytest -s`, and where a test fails."""
     sys.stderr.write(f"\n{text}\n")
-
-
-def wait_until(condition: Callable[[], object], what: str, seconds: float = PATIENCE_SECONDS) -> None:
-    """Ask until `condition` is true; fail with `what` after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
-        time.sleep(0.05)
 
 
 class Worker:

@@ -16,7 +16,8 @@ from pipeline.domain.identity import founded_by
 from pipeline.domain.messages import customer_key, identity_key
 from pipeline.streaming.partition import shard
 from pipeline.topics import changelog_topic, channel_topic, inbox_topic
-from tests.harness.installation import Installation, wait_until
+from tests.harness.installation import Installation
+from tests.harness.waiting import wait_until
 
 PROBES_PER_SECOND = 20
 
