@@ -25,6 +25,7 @@ from pipeline.topics import inbox_topic, prefixed, topics, trigger_topic
 from pipeline.wire.records import encode_record
 from tests.clickhouse_server import ClickhouseServer
 from tests.harness.groups import members
+from tests.harness.rounds import ROUNDS
 from tests.harness.waiting import PATIENCE_SECONDS, wait_until
 from tests.history_rows import CHANGE, DECISION, LETTER, TRIGGER, arrived
 
@@ -210,10 +211,12 @@ def test_killed_between_insert_and_commit_it_shows_every_row_once(
     assert asked(settings, "SELECT count() FROM event_conflicts") == [[0]]
 
 
+@pytest.mark.soak
+@pytest.mark.parametrize("round_number", range(ROUNDS))
 def test_b38_killed_at_random_moments_it_loses_nothing_and_shows_nothing_twice(
-    settings: Settings, shop: Shop, start_history: StartHistory
+    settings: Settings, shop: Shop, start_history: StartHistory, round_number: int
 ) -> None:
-    chance = random.Random(38)
+    chance = random.Random(38 + round_number)
     for _ in range(5):
         before = stored_events(settings)
         history = start_history()
