@@ -223,9 +223,13 @@ class Draft:
             self.owned = {sku: at_ms for sku, at_ms in self.owned.items() if sku not in gone}
 
     def put_fired(self, fired: Fired) -> None:
-        """Remember a trigger that went out, and forget those that no purchase will overtake any more."""
-        since_ms = fired.due_at_ms - FIRED_KEPT_MS
-        self.fired = (*(other for other in self.fired if other.due_at_ms >= since_ms), fired)[-FIRED_KEPT:]
+        """Remember a trigger that went out, and forget those that no purchase will overtake any more.
+
+        What is kept does not depend on the order in which they went out: answers of products come in any.
+        """
+        known = sorted((*self.fired, fired), key=lambda each: (each.due_at_ms, each.rule, each.trigger_id))
+        since_ms = known[-1].due_at_ms - FIRED_KEPT_MS
+        self.fired = tuple(each for each in known[-FIRED_KEPT:] if each.due_at_ms >= since_ms)
 
     def start_cooldown(self, rule: str, at_ms: int) -> None:
         """Remember when a rule fired."""
