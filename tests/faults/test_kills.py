@@ -23,8 +23,8 @@ from tests.harness.traffic import Traffic, assert_exact
 
 pytestmark = [pytest.mark.kafka, pytest.mark.soak, pytest.mark.timeout(900)]
 
-GAPS_SECONDS = ((0.3, 1.0), (2.0, 4.0), (2.0, 4.0), (8.0, 11.0))
-"""Between two kills: while the group still forms, while tables are read back, while all is well."""
+GAPS_SECONDS = ((0.3, 1.0), (2.0, 4.0), (2.0, 4.0), None)
+"""Between two kills: while the group still forms, while tables are read back; None: until all is well, and a moment."""
 TEN = 1_795_514_400_000
 """2026-11-24T10:00:00Z."""
 MINUTE = 60_000
@@ -34,7 +34,10 @@ def kill_at_random(installation: Installation, workers: list[Worker], seed: int,
     """Kill one worker after the other; some start again at once, some only when the group has noticed."""
     choose = random.Random(seed)
     for _ in range(kills):
-        time.sleep(choose.uniform(*choose.choice(GAPS_SECONDS)))
+        gap = choose.choice(GAPS_SECONDS)
+        if gap is None:
+            installation.flowing(*workers)
+        time.sleep(choose.uniform(*(gap or (0.0, 1.0))))
         victim = choose.randrange(len(workers))
         workers[victim].kill()
         time.sleep(choose.choice((0.0, 0.0, 0.5, 2.0)))
