@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import subprocess
@@ -15,7 +14,8 @@ from uuid import uuid4
 import pytest
 
 from pipeline.broker.local import LocalKafka
-from pipeline.settings import PROJECT_DIR
+from tests.harness import rees46
+from tests.harness.environment import clean_environment
 
 
 class Finished(NamedTuple):
@@ -52,6 +52,12 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
         yield broker
 
 
+@pytest.fixture(scope="session")
+def rees46_sample() -> Path:
+    """The stream of a real shop's morning, its figures in `tests.harness.rees46`; see there what its absence means."""
+    return rees46.sample()
+
+
 @pytest.fixture
 def prefix(request: pytest.FixtureRequest) -> str:
     """A topic prefix that no other test has."""
@@ -62,8 +68,7 @@ def prefix(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """The environment of a command: the tester's own settings do not reach it, its data goes to `tmp_path`."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("PIPELINE_") and k != "KAFKA_BOOTSTRAP"}
-    return kept | {"PYTHONPATH": str(PROJECT_DIR), "PIPELINE_DATA_DIR": str(tmp_path / "data"), "PYTHONUTF8": "1"}
+    return clean_environment() | {"PIPELINE_DATA_DIR": str(tmp_path / "data")}
 
 
 @pytest.fixture

@@ -15,8 +15,9 @@ from pipeline.cli import DONE, UNREACHABLE, USAGE, CommandError
 from pipeline.cli.exits import time_argument
 from pipeline.cli.progress import Progress
 from pipeline.cli.simulate_input import Input
-from pipeline.cli.simulate_output import Recorder, Summary, summarise, write_folder
+from pipeline.cli.simulate_output import Summary, summarise, write_folder
 from pipeline.history.engine import HistoryUnavailable, QueryRefused
+from pipeline.history.recorder import Recorder
 from pipeline.history.writer import HistoryWriter, open_history
 from pipeline.identity_file import IdentityFileError, load_identity
 from pipeline.rules_file import RulesFileError, load_rules

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
-from pipeline.cli.simulate_output import Recorder
 from pipeline.demo.stream import Stream, paced
 from pipeline.demo.tally import Summary, Tally
 from pipeline.domain.records import Decision, IdentityChange, Trigger
 from pipeline.domain.rules import Rules
+from pipeline.history.recorder import Recorder
 from pipeline.history.writer import open_history
 from pipeline.identity_file import load_identity
 from pipeline.settings import Settings

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from pipeline.demo.stream import Names
 from pipeline.domain.money import money_text
 from pipeline.domain.records import IdentityChange, Trigger
 from pipeline.domain.rules import Rules
-from pipeline.domain.time import duration_text
+from pipeline.domain.time import EPOCH, duration_text
 from pipeline.domain.triggers import abandoned_cart
 from pipeline.sources.shop_catalogue import BY_SKU
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WHERE = {"web": "on the site", "app": "in the app", "pos": "in a store", "call_center": "on the phone"}
 ANONYMOUS = ("device", "cookie")
 ITEMS_NAMED = 3
@@ -41,7 +40,7 @@ class Words:
 
     def line(self, trigger: Trigger) -> str:
         """Return the line for a trigger: time (UTC), rule, sentence."""
-        at = _EPOCH + timedelta(milliseconds=trigger.fired_at_ms)
+        at = EPOCH + timedelta(milliseconds=trigger.fired_at_ms)
         return f"  {at:%a %H:%M}  {trigger.rule:<{self._width}}  {self._sentence(trigger)}"
 
     def _sentence(self, trigger: Trigger) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 from msgspec.structs import replace
 
@@ -26,13 +25,11 @@ from pipeline.domain.reasons import DropReason
 from pipeline.domain.recent import event_key, remember, remembered_digest
 from pipeline.domain.records import Decision
 from pipeline.domain.rules import Rule, Rules
-from pipeline.domain.time import DAY_MS, HOUR_MS
+from pipeline.domain.time import DAY_MS, HOUR_MS, Clock
 from pipeline.domain.triggers.kind import Cancel, Change, Drop, Proposal, Revoke, Step, Timer, WakeAt
 from pipeline.domain.waiting import EFFECTS_PER_WAKE, put, without_first
 
 __all__ = ["CustomerActor", "CustomerState", "customer_json"]
-
-Clock = Literal["wall", "event"]
 
 AHEAD_MS = HOUR_MS
 """How far an event's time may lie ahead of its arrival: clocks of phones and tills are minutes off, not hours."""

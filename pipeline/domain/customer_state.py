@@ -232,12 +232,16 @@ class Draft:
             self.owned = {sku: at_ms for sku, at_ms in self.owned.items() if sku not in gone}
 
     def put_fired(self, fired: Fired) -> None:
-        """Remember a trigger that went out, and forget those that no purchase will overtake any more."""
-        since_ms = fired.due_at_ms - FIRED_KEPT_MS
-        kept = (*(other for other in self.fired if other.due_at_ms >= since_ms), fired)
+        """Remember a trigger that went out, and forget those that no purchase will overtake any more.
+
+        What is kept does not depend on the order in which they went out: answers of products come in any.
+        """
+        known = sorted((*self.fired, fired), key=lambda each: (each.due_at_ms, each.rule, each.trigger_id))
+        since_ms = known[-1].due_at_ms - FIRED_KEPT_MS
+        kept = [each for each in known if each.due_at_ms >= since_ms]
         if len(kept) > FIRED_KEPT:
             self.evicted("fired")
-        self.fired = kept[-FIRED_KEPT:]
+        self.fired = tuple(kept[-FIRED_KEPT:])
 
     def start_cooldown(self, rule: str, at_ms: int) -> None:
         """Remember when a rule fired."""

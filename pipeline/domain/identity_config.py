@@ -41,7 +41,8 @@ class IdentityConfig(Struct, frozen=True):
     `limits` is identifiers of a kind per customer and `default_limit` that of all other kinds, `customers_per_value`
     the customers one value may be seen on, `merge_cap` the merges of one customer; None means no limit. These act
     when two customers merge. `mapping_cap` bounds the identifiers one identifier may claim for its customer.
-    `blocked_values` are lower case. `default_country` (ISO 3166) completes phone numbers without a country code.
+    `blocked_values` are lower case. `default_country` (ISO 3166) is meant to complete phone numbers without a country
+    code; nothing reads it yet.
     """
 
     version: str = "built-in"

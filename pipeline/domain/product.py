@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from heapq import nsmallest
-from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -21,9 +20,8 @@ from pipeline.domain.messages import (
     Send,
     customer_key,
 )
+from pipeline.domain.time import Clock
 from pipeline.domain.waiting import EFFECTS_PER_WAKE, Waiting, put, without_first
-
-Clock = Literal["wall", "event"]
 
 TOGETHER_KEPT = 200
 """SKUs counted per product. When full, a newcomer takes the place of the rarest (space-saving, Metwally 2005)."""

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Literal, TypeAlias
+
+Clock: TypeAlias = Literal["wall", "event"]
+"""What timers run on: the time of day, or the time that the stream itself tells."""
 
 SECOND_MS = 1_000
 MINUTE_MS = 60 * SECOND_MS
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 _UNITS_MS = {"s": SECOND_MS, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS}
 _DURATION = re.compile(r"([0-9]{1,9})([smhd])")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_MS = -62_135_596_800_000  # 0001-01-01, the first and last moments RFC 3339 can write
 _LAST_MS = 253_402_300_799_999
 
@@ -23,8 +28,18 @@ def rfc3339(at_ms: int) -> str:
     >>> rfc3339(1_790_000_000_123)
     '2026-09-21T14:13:20.123Z'
     """
-    at = _EPOCH + timedelta(milliseconds=min(max(at_ms, _FIRST_MS), _LAST_MS))
+    at = EPOCH + timedelta(milliseconds=min(max(at_ms, _FIRST_MS), _LAST_MS))
     return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z".rjust(24, "0")
+
+
+def epoch_ms(moment: datetime) -> int:
+    """Return a moment that has a zone as whole milliseconds since 1970, rounded down, without a float on the way.
+
+    >>> epoch_ms(datetime.fromisoformat("2026-09-21T16:13:20.123999+02:00"))
+    1790000000123
+    """
+    since = moment - EPOCH
+    return (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
 
 
 def parse_duration(text: str) -> int:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pipeline.domain.errors import InvalidEvent, InvalidReason
 from pipeline.domain.events import ChannelEvent, Item
+from pipeline.domain.time import epoch_ms
 from pipeline.sources import Line, SourceError
 from pipeline.sources.files import events_of, files_in, lines_of
 
@@ -29,7 +30,6 @@ EVENT_TYPES = {
     "purchase": "order_completed",
 }
 CURRENCY = "USD"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Rees46:
@@ -86,8 +86,7 @@ def _time_ms(text: str) -> int:
         zone = ""
     if zone != " UTC":
         raise InvalidEvent(InvalidReason.BAD_TIME, f"event_time: {text!r} is not like '2019-10-01 00:00:00 UTC'")
-    difference = moment - _EPOCH
-    return (difference.days * 86_400 + difference.seconds) * 1000
+    return epoch_ms(moment)
 
 
 def _minor(price: str) -> int:

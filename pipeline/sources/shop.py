@@ -15,12 +15,10 @@ from typing import Final
 from msgspec import structs
 
 from pipeline.domain.events import Campaign, ChannelEvent, Context, Item, Scalar
+from pipeline.domain.time import HOUR_MS, MINUTE_MS, SECOND_MS
 from pipeline.sources.shop_catalogue import BY_SKU, PRODUCTS, Place, Product
 from pipeline.sources.shop_customers import Shopper, shopper
 
-SECOND_MS: Final = 1_000
-MINUTE_MS: Final = 60 * SECOND_MS
-HOUR_MS: Final = 60 * MINUTE_MS
 CURRENCY: Final = "EUR"
 VISITS_PER_HOUR: Final = 0.25
 """Of one customer. Busier than any shop, so that a few hundred customers and a few hours show every behaviour."""

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeAlias
 
 import msgspec
 
 from pipeline.domain.errors import InvalidEvent, InvalidReason
 from pipeline.domain.events import Campaign, ChannelEvent, Context, Item, Scalar
-from pipeline.domain.time import rfc3339
+from pipeline.domain.time import epoch_ms, rfc3339
 
 JsonObject: TypeAlias = dict[str, object]
 Check: TypeAlias = Callable[[object, str], object]
 """(value, name of the field) -> the value as the struct takes it. Raises InvalidEvent."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _parse = msgspec.json.Decoder().decode
 _parse_time = msgspec.json.Decoder(datetime).decode
 
@@ -97,8 +96,7 @@ def time_ms(value: object, where: str) -> int:
         raise InvalidEvent(InvalidReason.BAD_TIME, f"{where}: {_shown(value)} is not RFC 3339") from error
     if moment.tzinfo is None:
         raise InvalidEvent(InvalidReason.BAD_TIME, f"{where}: {_shown(value)} has no time zone, add Z or +01:00")
-    difference = moment - _EPOCH
-    return (difference.days * 86_400 + difference.seconds) * 1000 + difference.microseconds // 1000
+    return epoch_ms(moment)
 
 
 # --- fields -----------------------------------------------------------------------------------------------------

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.broker.local import LocalKafka
-from tests.harness.fixtures import carts, clean_environment
+from tests.harness.environment import clean_environment
+from tests.harness.fixtures import carts
 from tests.harness.installation import Installation
 from tests.harness.traffic import Traffic, assert_exact
 

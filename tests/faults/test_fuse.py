@@ -10,7 +10,7 @@ from pipeline.topics import DEADLETTER, prefixed
 from pipeline.wire.channel_event import encode
 from pipeline.wire.records import decode_record
 from tests.harness.fixtures import Install, carts
-from tests.harness.installation import wait_until
+from tests.harness.waiting import wait_until
 
 TEN = 1_795_514_400_000
 """2026-11-24T10:00:00Z."""

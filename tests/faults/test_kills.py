@@ -18,12 +18,13 @@ from tests.conftest import Omni
 from tests.harness.fixtures import Install, carts
 from tests.harness.installation import Installation, Worker, report
 from tests.harness.reading import contradictions
+from tests.harness.rounds import ROUNDS
 from tests.harness.traffic import Traffic, assert_exact
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.kafka, pytest.mark.soak, pytest.mark.timeout(900)]
 
-GAPS_SECONDS = ((0.3, 1.0), (2.0, 4.0), (2.0, 4.0), (8.0, 11.0))
-"""Between two kills: while the group still forms, while tables are read back, while all is well."""
+GAPS_SECONDS = ((0.3, 1.0), (2.0, 4.0), (2.0, 4.0), None)
+"""Between two kills: while the group still forms, while tables are read back; None: until all is well, and a moment."""
 TEN = 1_795_514_400_000
 """2026-11-24T10:00:00Z."""
 MINUTE = 60_000
@@ -33,23 +34,27 @@ def kill_at_random(installation: Installation, workers: list[Worker], seed: int,
     """Kill one worker after the other; some start again at once, some only when the group has noticed."""
     choose = random.Random(seed)
     for _ in range(kills):
-        time.sleep(choose.uniform(*choose.choice(GAPS_SECONDS)))
+        gap = choose.choice(GAPS_SECONDS)
+        if gap is None:
+            installation.flowing(*workers)
+        time.sleep(choose.uniform(*(gap or (0.0, 1.0))))
         victim = choose.randrange(len(workers))
         workers[victim].kill()
         time.sleep(choose.choice((0.0, 0.0, 0.5, 2.0)))
         workers[victim] = installation.start()
 
 
+@pytest.mark.parametrize("round_number", range(ROUNDS))
 @pytest.mark.parametrize(("store", "kills"), [("memory", 50), ("rocksdb", 12)])
 def test_b38_killed_at_random_moments_every_event_counts_once_and_no_trigger_is_missing_or_twofold(
-    install: Install, store: str, kills: int
+    install: Install, store: str, kills: int, round_number: int
 ) -> None:
     installation = install(carts("2s"), store=store)
     workers = [installation.start(), installation.start()]
     installation.flowing(*workers)
-    traffic = Traffic(installation, seed=38)
+    traffic = Traffic(installation, seed=38 + round_number)
 
-    kill_at_random(installation, workers, seed=kills, kills=kills)
+    kill_at_random(installation, workers, seed=kills + round_number, kills=kills)
     traffic.stop()
 
     installation.settle()
@@ -95,10 +100,11 @@ def play(installation: Installation, events: list[ChannelEvent], seconds: float,
         stop.wait(seconds / pieces)
 
 
+@pytest.mark.parametrize("round_number", range(ROUNDS))
 def test_b38_on_event_time_workers_that_are_killed_end_where_the_simulation_does(
-    install: Install, omni: Omni, tmp_path: Path
+    install: Install, omni: Omni, tmp_path: Path, round_number: int
 ) -> None:
-    events = shoppers(seed=6, count=4_000)
+    events = shoppers(seed=6 + round_number, count=4_000)
     end_ms = events[-1].occurred_at_ms + 90 * MINUTE
     installation = install(carts("30m"), clock="event")
     workers = [installation.start(), installation.start()]
@@ -107,7 +113,7 @@ def test_b38_on_event_time_workers_that_are_killed_end_where_the_simulation_does
     player = threading.Thread(target=play, args=(installation, events, 50.0, stop), daemon=True)
     player.start()
 
-    kill_at_random(installation, workers, seed=5, kills=14)
+    kill_at_random(installation, workers, seed=5 + round_number, kills=14)
     stop.set()
     player.join()
     installation.control(END_OF_STREAM, end_ms)

@@ -1,4 +1,8 @@
-"""How long events wait when a worker dies, and when one is restarted as planned."""
+"""How long events wait when a worker dies, and when one is restarted as planned.
+
+The limits are twice what is promised of an idle machine (3, 10 and 2 s), for these tests run on shared ones. What was
+measured is reported.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +11,16 @@ import time
 import pytest
 
 from tests.harness.fixtures import Install, carts
-from tests.harness.installation import report, wait_until
-from tests.harness.probes import Probes, members, ways
+from tests.harness.installation import report
+from tests.harness.probes import Probes, ways
+from tests.harness.waiting import wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 
-CROWDED = 2.0
-"""The machine of the tests is shared; the figures promised are for an idle one."""
 
-
-def test_after_a_kill_the_survivors_partitions_pause_three_seconds_and_the_dead_ones_ten(install: Install) -> None:
+def test_after_a_kill_the_survivors_partitions_pause_at_most_six_seconds_the_dead_ones_twenty(
+    install: Install,
+) -> None:
     installation = install(carts("1h"))
     workers = [installation.start(), installation.start()]
     installation.flowing(*workers)
@@ -25,8 +29,8 @@ def test_after_a_kill_the_survivors_partitions_pause_three_seconds_and_the_dead_
 
     time.sleep(3.0)
     workers[0].kill()
-    wait_until(lambda: len(members(installation)) == 1, "the group has noticed")
-    (survivor,) = members(installation)
+    wait_until(lambda: len(installation.members()) == 1, "the group has noticed")
+    (survivor,) = installation.members()
     time.sleep(5.0)
     probes.stop()
 
@@ -35,11 +39,11 @@ def test_after_a_kill_the_survivors_partitions_pause_three_seconds_and_the_dead_
     report(
         f"killed: usually {probes.usual():.3f} s, survivor's {pauses[survivor]:.2f} s, dead one's {pauses[dead]:.2f} s"
     )
-    assert pauses[survivor] <= 3.0 * CROWDED
-    assert pauses[dead] <= 10.0 * CROWDED
+    assert pauses[survivor] <= 6.0
+    assert pauses[dead] <= 20.0
 
 
-def test_a_planned_restart_pauses_no_event_longer_than_two_seconds(install: Install) -> None:
+def test_a_planned_restart_pauses_no_event_longer_than_four_seconds(install: Install) -> None:
     installation = install(carts("1h"))
     workers = [installation.start(), installation.start()]
     installation.flowing(*workers)
@@ -55,4 +59,4 @@ def test_a_planned_restart_pauses_no_event_longer_than_two_seconds(install: Inst
 
     longest = max(probes.pauses().values())
     report(f"restarted: usually {probes.usual():.3f} s, at most {longest:.2f} s")
-    assert longest <= 2.0 * CROWDED
+    assert longest <= 4.0

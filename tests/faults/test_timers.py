@@ -75,7 +75,7 @@ def test_b18_after_an_outage_the_orders_in_the_backlog_cancel_their_carts_before
         for account in accounts[:BOUGHT]
     )
     installation.publish(orders)
-    time.sleep(14.0)  # longer than the ten seconds up to which a standstill counts as no outage
+    time.sleep(10.5)  # longer than the ten seconds up to which a standstill counts as no outage
     installation.start()
     installation.settle()
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from pipeline.broker.local import LocalKafka
-from pipeline.settings import PROJECT_DIR
+from tests.harness.environment import clean_environment
 from tests.harness.installation import Installation
 
 Install = Callable[..., Installation]
@@ -19,12 +18,6 @@ def carts(delay: str) -> str:
     """Return a rules file with one rule: a reminder of each cart that lies untouched for `delay`."""
     rule = f"{{name: cart_reminder, kind: abandoned_cart, delay: {delay}}}"
     return f"version: test\ndefaults: {{expires_after: none}}\nrules:\n  - {rule}\n"
-
-
-def clean_environment() -> dict[str, str]:
-    """Return the environment of a process without the tester's own settings."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("PIPELINE_") and k != "KAFKA_BOOTSTRAP"}
-    return kept | {"PYTHONPATH": str(PROJECT_DIR), "PYTHONUTF8": "1"}
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -23,10 +23,10 @@ from pipeline.rules_file import load_rules
 from pipeline.settings import Settings, load_settings
 from pipeline.topics import changelog_topic, channel_topic, inbox_topic, topics, trigger_topic
 from pipeline.wire.channel_event import encode
+from tests.harness.groups import members
 from tests.harness.reading import CustomerTable, Sent, TopicReader, lag, sent_triggers
+from tests.harness.waiting import PATIENCE_SECONDS, wait_until
 
-PATIENCE_SECONDS = 90.0
-"""For what happens within seconds on an idle machine."""
 LOG_LINES = 120
 ACTORS = ("identity", "customer", "product")
 
@@ -34,14 +34,6 @@ ACTORS = ("identity", "customer", "product")
 def report(text: str) -> None:
     """Tell a measured figure: shown by `pytest -s`, and where a test fails."""
     sys.stderr.write(f"\n{text}\n")
-
-
-def wait_until(condition: Callable[[], object], what: str, seconds: float = PATIENCE_SECONDS) -> None:
-    """Ask until `condition` is true; fail with `what` after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
-        time.sleep(0.05)
 
 
 class Worker:
@@ -85,6 +77,11 @@ class Worker:
         for what, number in re.findall(r'^omni_counted_total\{.*what="(\w+)".*\} (\S+)$', text, re.MULTILINE):
             counts[what] = counts.get(what, 0) + float(number)
         return counts
+
+    def flowing(self) -> int:
+        """Return how many partitions it said it had when it last was given some or lost some."""
+        said = re.findall(r"(\d+) partitions flow", self.said())
+        return int(said[-1]) if said else 0
 
     def said(self) -> str:
         """Return its log."""
@@ -140,9 +137,13 @@ class Installation:
         return worker
 
     def flowing(self, *workers: Worker) -> None:
-        """Wait until each worker has partitions and none holds them all twice."""
+        """Wait until each worker has partitions of its own that flow: one that joins late begins with none."""
         for worker in workers:
-            wait_until(lambda worker=worker: "partitions flow" in worker.said(), "a worker's partitions flow")  # type: ignore[misc]
+            wait_until(lambda worker=worker: worker.flowing() > 0, "a worker's partitions flow")  # type: ignore[misc]
+
+    def members(self) -> dict[str, set[tuple[str, int]]]:
+        """Return topic and partition of all that each worker owns; empty while the group is not at rest."""
+        return members(self.bootstrap, self.settings.topic_prefix + self.settings.app_id)
 
     # --- events in ---
 

@@ -9,14 +9,14 @@ from itertools import count
 from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from pipeline.domain.events import ChannelEvent
 from pipeline.domain.identity import founded_by
 from pipeline.domain.messages import customer_key, identity_key
 from pipeline.streaming.partition import shard
 from pipeline.topics import changelog_topic, channel_topic, inbox_topic
-from tests.harness.installation import Installation, wait_until
+from tests.harness.installation import Installation
+from tests.harness.waiting import wait_until
 
 PROBES_PER_SECOND = 20
 
@@ -30,26 +30,13 @@ class Way(NamedTuple):
     customer: int
 
 
-def members(installation: Installation) -> dict[str, set[tuple[str, int]]]:
-    """Return what each member of the group owns; empty while the group is not at rest."""
-    admin = AdminClient({"bootstrap.servers": installation.bootstrap})
-    group = installation.settings.topic_prefix + installation.settings.app_id
-    described = admin.describe_consumer_groups([group])[group].result(20)
-    if described.state.name != "STABLE":
-        return {}
-    return {
-        member.member_id: {(place.topic, place.partition) for place in member.assignment.topic_partitions}
-        for member in described.members
-    }
-
-
 def ways(installation: Installation) -> list[Way]:
     """Return one way through each of the two workers, once both have their share."""
     found: dict[str, set[tuple[str, int]]] = {}
 
     def both() -> bool:
         nonlocal found
-        found = members(installation)
+        found = installation.members()
         return len(found) == 2 and all(found.values())
 
     wait_until(both, "two workers share the partitions")

@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,9 +22,7 @@ from pipeline.domain.events import ChannelEvent
 from pipeline.sources.shop import shop
 from pipeline.wire import json_event
 from tests.conftest import Omni
-
-PATIENCE_SECONDS = 120.0
-"""For what takes ten on an idle machine."""
+from tests.harness.waiting import PATIENCE_SECONDS, wait_until
 
 pytestmark = pytest.mark.kafka
 
@@ -72,13 +69,6 @@ def processes_of(folder: Path) -> dict[int, str]:
     ids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
     lines = {number: command_line(number) for number in ids}
     return {number: line for number, line in lines.items() if str(folder) in line}
-
-
-def wait_until(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
 
 
 def heard(process: subprocess.Popen[str], last: str) -> list[str]:

@@ -28,7 +28,7 @@ RETENTION = PROJECT_DIR / "deploy" / "clickhouse" / "retention.sql"
 OpenEngine = Callable[[], Engine]
 
 
-@pytest.fixture(params=["embedded", "server"])
+@pytest.fixture(params=["embedded", "server", pytest.param("container", marks=pytest.mark.docker)])
 def open_again(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenEngine]:
     """Opens connections to one and the same empty database."""
     opened: list[Engine] = []
@@ -41,8 +41,12 @@ def open_again(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenE
             return opened[0]
 
     else:
-        server: ClickhouseServer = request.getfixturevalue("clickhouse")
-        url = server.url(f"history_{uuid4().hex[:8]}")
+        database = f"history_{uuid4().hex[:8]}"
+        if request.param == "server":
+            server: ClickhouseServer = request.getfixturevalue("clickhouse")
+            url = server.url(database)
+        else:
+            url = request.getfixturevalue("clickhouse_container")(database)
 
         def connect() -> Engine:
             engine = Server(url)

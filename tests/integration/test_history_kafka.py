@@ -24,12 +24,14 @@ from pipeline.streaming.envelope import position as envelope_position
 from pipeline.topics import inbox_topic, prefixed, topics, trigger_topic
 from pipeline.wire.records import encode_record
 from tests.clickhouse_server import ClickhouseServer
+from tests.harness.groups import members
+from tests.harness.rounds import ROUNDS
+from tests.harness.waiting import PATIENCE_SECONDS, wait_until
 from tests.history_rows import CHANGE, DECISION, LETTER, TRIGGER, arrived
 
 pytestmark = [pytest.mark.kafka, pytest.mark.clickhouse]
 
 PARTITIONS = 4
-PATIENCE_SECONDS = 60.0
 ORDERS = "SELECT count(), sum(items_total_minor) FROM events WHERE event_type = 'order_completed'"
 
 # The sink as `omni history` runs it, but killed at the moment it would commit.
@@ -140,24 +142,24 @@ def asked(settings: Settings, sql: str) -> list[list[Any]] | None:
 
 def until(settings: Settings, sql: str, wanted: list[list[Any]]) -> None:
     """Ask until the answer is the wanted one."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while (found := asked(settings, sql)) != wanted:
-        assert time.monotonic() < deadline, f"{sql}: {found}, wanted {wanted}"
-        time.sleep(0.1)
+    try:
+        wait_until(lambda: asked(settings, sql) == wanted, sql)
+    except AssertionError as error:
+        raise AssertionError(f"{error}: {asked(settings, sql)}, wanted {wanted}") from None
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+def stored_events(settings: Settings) -> int:
+    found = asked(settings, "SELECT count() FROM events")
+    return int(found[0][0]) if found else 0
+
+
+def group_of(settings: Settings) -> str:
+    return f"{settings.topic_prefix}{settings.app_id}-history"
 
 
 def uncommitted(settings: Settings, topic: str) -> int:
     """How many messages of `topic` the group would read again."""
-    consumer = KafkaConsumer(
-        bootstrap_servers=settings.bootstrap, group_id=f"{settings.topic_prefix}{settings.app_id}-history"
-    )
+    consumer = KafkaConsumer(bootstrap_servers=settings.bootstrap, group_id=group_of(settings))
     places = [TopicPartition(topic, partition) for partition in range(PARTITIONS)]
     ends = consumer.end_offsets(places)
     left = sum(ends[place] - (consumer.committed(place) or 0) for place in places)
@@ -209,14 +211,23 @@ def test_killed_between_insert_and_commit_it_shows_every_row_once(
     assert asked(settings, "SELECT count() FROM event_conflicts") == [[0]]
 
 
+@pytest.mark.soak
+@pytest.mark.parametrize("round_number", range(ROUNDS))
 def test_b38_killed_at_random_moments_it_loses_nothing_and_shows_nothing_twice(
-    settings: Settings, shop: Shop, start_history: StartHistory
+    settings: Settings, shop: Shop, start_history: StartHistory, round_number: int
 ) -> None:
-    chance = random.Random(38)
+    chance = random.Random(38 + round_number)
     for _ in range(5):
+        before = stored_events(settings)
         history = start_history()
-        until_alive = time.monotonic() + chance.uniform(1.5, 4.0)
-        while time.monotonic() < until_alive:
+
+        def writes(before: int = before) -> bool:
+            shop.events(40)
+            return stored_events(settings) > before
+
+        wait_until(writes, "history writes")
+        until_killed = time.monotonic() + chance.uniform(0.0, 1.5)  # it writes once a second
+        while time.monotonic() < until_killed:
             shop.events(40)
             time.sleep(0.02)
         history.kill()
@@ -237,7 +248,7 @@ def test_b35_a_database_that_is_away_costs_delay_and_nothing_else(
     server.kill()
     try:
         history = start_history(PIPELINE_CLICKHOUSE_URL=url)  # begins before the server does
-        wait_for(lambda: "waiting for it" in (tmp_path / "history.log").read_text())
+        wait_until(lambda: "waiting for it" in (tmp_path / "history.log").read_text(), "history waits for the database")
         shop.events(200)
         server.start()
         until(there, ORDERS, [[200, 200 * 10_499]])
@@ -266,8 +277,18 @@ def test_two_history_processes_share_the_partitions_of_one_server_and_one_may_le
     url = clickhouse.url("shared_" + prefix.rstrip(".").rpartition("-")[2])
     there = settings.replace(clickhouse_url=url)
     first, second = start_history(PIPELINE_CLICKHOUSE_URL=url), start_history(PIPELINE_CLICKHOUSE_URL=url)
-    shop.events(400)
+    inbox = inbox_topic(settings, "customer")
+
+    def shares() -> list[list[int]]:
+        """The partitions of the customers' inbox that each process has."""
+        owned = members(str(settings.bootstrap), group_of(settings)).values()
+        return [sorted(number for topic, number in each if topic == inbox) for each in owned]
+
+    wait_until(lambda: len(shares()) == 2 and all(shares()), "each process has partitions")
+    shared = shares()
+    shop.events(400)  # in every partition
     until(there, ORDERS, [[400, 400 * 10_499]])
+    assert shares() == shared, "each has written what its partitions held"
 
     first.kill()
     shop.events(400)

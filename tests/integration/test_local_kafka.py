@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from pipeline.broker.state import command_line, read_state, write_state
 from pipeline.broker.topic_admin import connected
 from pipeline.settings import load_settings
 from tests.conftest import Omni
+from tests.harness.waiting import wait_until
 
 pytestmark = pytest.mark.kafka
 
@@ -39,13 +39,6 @@ def data_dir(tmp_path: Path) -> Iterator[Path]:
     """The folder that the `omni` fixture uses too; whatever runs out of it is ended."""
     yield tmp_path / "data"
     LocalKafka(tmp_path / "data").kill()
-
-
-def wait_until_gone(pid: int, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while command_line(pid) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return not command_line(pid)
 
 
 def test_start_returns_when_the_broker_answers_and_a_second_start_changes_nothing(omni: Omni, data_dir: Path) -> None:
@@ -136,7 +129,7 @@ def test_no_broker_is_left_when_the_process_that_holds_it_ends(
     os.kill(holder.pid, how)
     holder.communicate(timeout=60)
 
-    assert wait_until_gone(pid, seconds=20)
+    wait_until(lambda: not command_line(pid), "the broker ends", seconds=20)
 
 
 def test_an_exception_in_the_block_ends_the_broker(data_dir: Path) -> None:

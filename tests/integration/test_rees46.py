@@ -16,23 +16,19 @@ from typing import Any
 import pytest
 
 from pipeline.broker.local import LocalKafka
-from pipeline.settings import PROJECT_DIR
+from pipeline.domain.time import rfc3339
 from tests.conftest import Omni
-from tests.harness.installation import Installation, wait_until
+from tests.harness.installation import Installation
+from tests.harness.rees46 import ABANDONED, DISTINCT, END_MS, EVENTS, REVENUE_MINOR
+from tests.harness.waiting import wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 
-EVENTS = PROJECT_DIR.parent / "shared" / "data" / "rees46" / "events_dev.csv"
-END = "2019-10-01T02:50:00Z"
-END_MS = 1_569_898_200_000
-RULES = """
-version: test
-rules:
-  - {name: after_5, kind: abandoned_cart, delay: 5m}
-  - {name: after_10, kind: abandoned_cart, delay: 10m}
-  - {name: after_20, kind: abandoned_cart, delay: 20m}
-"""
-EXPECTED = {"after_5": 22, "after_10": 14, "after_20": 6}
+RULES = "version: test\nrules:\n" + "".join(
+    f"  - {{name: after_{minutes}, kind: abandoned_cart, delay: {minutes}m}}\n" for minutes in ABANDONED
+)
+EXPECTED = {f"after_{minutes}": carts for minutes, carts in ABANDONED.items()}
+END = rfc3339(END_MS)
 
 
 @contextmanager
@@ -55,19 +51,18 @@ def _rows(omni: Omni, environment: dict[str, str], query: str) -> Any:
 
 
 def test_a_real_morning_gives_the_known_triggers_on_kafka_and_in_simulation_with_equal_ids(
-    kafka: LocalKafka, prefix: str, omni: Omni, environment: dict[str, str], tmp_path: Path
+    kafka: LocalKafka, prefix: str, omni: Omni, environment: dict[str, str], tmp_path: Path, rees46_sample: Path
 ) -> None:
     installation = Installation(
         kafka.bootstrap, prefix, tmp_path / "installation", environment, RULES, channels="web", clock="event"
     )
     installed = installation.environment
+    stream = (rees46_sample, "--source", "rees46")
     try:
         with _history(installed, tmp_path / "history.log"):
             worker = installation.start()
-            published = omni(
-                "publish", EVENTS, "--source", "rees46", "--end-of-stream", END, "--json", env=installed, timeout=120
-            )
-            assert json.loads(published.stdout)["published"] == 8_746, published.stderr
+            published = omni("publish", *stream, "--end-of-stream", END, "--json", env=installed, timeout=120)
+            assert json.loads(published.stdout)["published"] == EVENTS, published.stderr
             installation.settle(until_ms=END_MS)
             counted = worker.counted()
             wait_until(
@@ -87,13 +82,13 @@ def test_a_real_morning_gives_the_known_triggers_on_kafka_and_in_simulation_with
 
     on_kafka = {rule: {each.trigger.trigger_id for each in sent if each.trigger.rule == rule} for rule in EXPECTED}
     assert {rule: len(ids) for rule, ids in on_kafka.items()} == EXPECTED
-    assert counted["duplicates"] == 3
-    assert int(stored) == 8_743
-    assert int(revenue) == 2_831_224
+    assert counted["duplicates"] == EVENTS - DISTINCT
+    assert int(stored) == DISTINCT
+    assert int(revenue) == REVENUE_MINOR
 
     out = tmp_path / "simulated"
     rules = installation.rules_file
-    played = omni("simulate", EVENTS, "--source", "rees46", "--rules", rules, "--until", END, "--out", out, timeout=120)
+    played = omni("simulate", *stream, "--rules", rules, "--until", END, "--out", out, timeout=120)
     assert played.code == 0, played.stderr
     simulated: dict[str, set[str]] = {rule: set() for rule in EXPECTED}
     for line in (out / "triggers.jsonl").read_text().splitlines():

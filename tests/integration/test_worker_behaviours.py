@@ -23,7 +23,8 @@ from pipeline.topics import DEADLETTER, DECISIONS, prefixed
 from pipeline.wire.channel_event import encode
 from pipeline.wire.json_event import encode as encode_json
 from pipeline.wire.records import decode_record
-from tests.harness.fixtures import carts, clean_environment
+from tests.harness.environment import clean_environment
+from tests.harness.fixtures import carts
 from tests.harness.installation import Installation, Worker
 from tests.harness.reading import contradictions
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +13,8 @@ from pipeline.domain.rules import Rule, Rules
 from pipeline.domain.triggers import RULES
 from pipeline.sources import Read
 from pipeline.sources.rees46 import Rees46
+from tests.harness.rees46 import ABANDONED, CUSTOMERS, DISTINCT, END_MS, EVENTS, REVENUE_MINOR
 from tests.simulation.shop import MINUTE, played, results
-
-REES46 = Path(__file__).parents[3] / "shared" / "data" / "rees46" / "events_dev.csv"
-END_MS = 1_569_898_200_000
-"""2019-10-01T02:50:00Z."""
-
-pytestmark = pytest.mark.skipif(
-    not REES46.exists() and not os.environ.get("CI"), reason=f"the REES46 sample is not at {REES46}"
-)
 
 
 def rules(minutes: int) -> Rules:
@@ -31,21 +23,22 @@ def rules(minutes: int) -> Rules:
 
 
 @pytest.fixture(scope="module")
-def events() -> list[ChannelEvent]:
-    return [line.event for line in Rees46().read(REES46) if isinstance(line, Read)]
+def events(rees46_sample: Path) -> list[ChannelEvent]:
+    return [line.event for line in Rees46().read(rees46_sample) if isinstance(line, Read)]
 
 
-@pytest.mark.parametrize(("minutes", "abandoned"), [(5, 22), (10, 14), (20, 6)])
+@pytest.mark.parametrize(("minutes", "abandoned"), ABANDONED.items())
 def test_the_abandoned_carts_of_a_morning_are_those_counted_by_hand(
     events: list[ChannelEvent], minutes: int, abandoned: int
 ) -> None:
     simulation = played(events, rules(minutes), END_MS)
 
     assert [trigger.status for trigger in simulation.triggers()] == ["fired"] * abandoned
-    assert (len(events), simulation.distinct_events(), simulation.duplicates()) == (8_746, 8_743, 3)
+    assert (len(events), simulation.distinct_events()) == (EVENTS, DISTINCT)
+    assert simulation.duplicates() == EVENTS - DISTINCT
     spend = [msgspec.json.decode(line)["spend_minor"] for line in simulation.customer_lines()]
-    assert sum(customer.get("USD", 0) for customer in spend) == 2_831_224
-    assert len(spend) == 2_256
+    assert sum(customer.get("USD", 0) for customer in spend) == REVENUE_MINOR
+    assert len(spend) == CUSTOMERS
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from pipeline.domain.events import ChannelEvent, Item
 from pipeline.streaming.memory_lane import Crashes
+from tests.harness.rounds import ROUNDS
 from tests.simulation.shop import MINUTE, TEN, played, results, shop_stream, shop_streams
 
 conditions = st.fixed_dictionaries(
@@ -24,7 +25,9 @@ conditions = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.soak
+@pytest.mark.timeout(180 * ROUNDS)
+@settings(max_examples=150 * ROUNDS, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(stream=shop_streams(), conditions=conditions)
 def test_any_stream_gives_the_same_results_under_any_conditions(
     stream: list[ChannelEvent], conditions: dict[str, Any]
@@ -41,12 +44,13 @@ def test_the_number_of_partitions_changes_nothing(partitions: int) -> None:
     assert results(played(stream, partitions=partitions)) == results(straight)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(6 * ROUNDS))
 def test_repeats_reordering_and_crashes_together_change_nothing(seed: int) -> None:
     stream = shop_stream(seed, count=600)
     straight = played(stream)
 
-    disturbed = played(stream, partitions=1 + seed, seed=seed, duplicate=0.2, shuffle=25, crash=0.2)
+    disturbed = played(stream, partitions=1 + seed % 8, seed=seed, duplicate=0.2, shuffle=25, crash=0.2)
 
     assert disturbed.bus.crashes.happened > 100
     assert disturbed.duplicates() > 50
@@ -94,7 +98,9 @@ def test_the_same_seed_disturbs_in_the_same_way() -> None:
     assert one.bus.crashes.happened == other.bus.crashes.happened
 
 
-@settings(max_examples=40, deadline=None)
+@pytest.mark.soak
+@pytest.mark.timeout(180 * ROUNDS)
+@settings(max_examples=40 * ROUNDS, deadline=None)
 @given(stream=shop_streams())
 def test_b37_a_tenant_sees_only_its_own_events_whatever_the_other_does(stream: list[ChannelEvent]) -> None:
     end_ms = stream[-1].occurred_at_ms

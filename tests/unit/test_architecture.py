@@ -13,15 +13,21 @@ from pipeline.settings import PROJECT_DIR
 
 PACKAGE = PROJECT_DIR / "pipeline"
 OUTER = {"agents", "web", "cli", "history", "sources", "broker", "app"}
-# Which parts of the package a part may not import.
+# Which parts of the package a part may not import. What nobody may import (cli) has a test of its own.
 FORBIDDEN = {
     "domain": OUTER | {"streaming", "wire", "settings", "topics", "metrics"},
     "wire": OUTER | {"streaming"},
-    "streaming": {"agents", "cli", "history", "web"},
-    "history": {"agents", "cli", "web"},
-    "sources": {"agents", "cli", "history", "web", "streaming"},
-    "agents": {"cli", "history", "web"},
-    "broker": {"agents", "cli", "history", "web", "streaming", "sources", "domain"},
+    "streaming": {"agents", "history", "web"},
+    "history": {"agents", "web", "clients", "demo", "simulation"},
+    "sources": {"agents", "history", "web", "streaming"},
+    "agents": {"history", "web"},
+    "broker": {"agents", "history", "web", "streaming", "sources", "domain", "clients", "demo"},
+    "clients": {"agents", "app", "demo", "history", "simulation", "web"},
+    "simulation": {"app", "broker", "clients", "demo", "history", "sources", "web"},
+    "demo": {"agents", "app", "web"},
+    "rules_file": OUTER | {"settings", "streaming", "wire"},
+    "identity_file": OUTER | {"settings", "streaming", "wire"},
+    "yaml_nodes": OUTER | {"domain", "settings", "streaming", "wire"},
     "settings": OUTER - {"broker"} | {"streaming", "domain", "wire"},
     "topics": OUTER | {"streaming"},
 }
@@ -78,6 +84,20 @@ def test_dependencies_point_inwards_from(part: str) -> None:
             words = name.split(".")
             if words[0] == "pipeline" and len(words) > 1:
                 assert words[1] not in FORBIDDEN[part], f"{path.relative_to(PROJECT_DIR)} imports {name}"
+
+
+def test_the_commands_are_imported_by_nothing_but_themselves_and_the_entry_point() -> None:
+    inner = [path for path in PACKAGE.rglob("*.py") if path.relative_to(PACKAGE).parts[0] not in {"cli", "__main__.py"}]
+    assert len(inner) > 50
+    for path in inner:
+        found = [name for name in imported(path) if name.split(".")[:2] == ["pipeline", "cli"]]
+        assert not found, f"{path.relative_to(PROJECT_DIR)} imports {found}"
+
+
+@pytest.mark.parametrize("part", sorted(FORBIDDEN))
+def test_a_part_with_rules_exists(part: str) -> None:
+    assert modules(part), f"pipeline/{part} has no module"
+    assert all(path.is_file() for path in modules(part))
 
 
 def test_no_module_has_a_name_that_says_nothing() -> None:

@@ -1,8 +1,9 @@
-"""What README.md says of the code is taken from the code."""
+"""What README.md, and what lies in deploy/, says of the code is taken from the code."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from pipeline.settings import PROJECT_DIR, Settings
 from pipeline.topics import markdown_table
 
 README = (PROJECT_DIR / "README.md").read_text(encoding="utf-8")
+DEPLOY = PROJECT_DIR / "deploy"
 MAKEFILE = (PROJECT_DIR / "Makefile").read_text(encoding="utf-8")
 
 
@@ -18,8 +20,13 @@ def test_the_table_of_topics_is_the_generated_one() -> None:
     assert markdown_table(Settings()) in README, "put the output of `omni topics table` into README.md"
 
 
-def test_every_command_it_names_exists() -> None:
-    assert set(re.findall(r"\bomni ([a-z]+)", README)) <= set(COMMANDS)
+@pytest.mark.parametrize(
+    "path",
+    [PROJECT_DIR / "README.md", *sorted(DEPLOY.glob("*.yaml")), *sorted(DEPLOY.rglob("README.md"))],
+    ids=lambda path: str(path.relative_to(PROJECT_DIR)),
+)
+def test_every_command_that_people_are_told_to_run_exists(path: Path) -> None:
+    assert set(re.findall(r"\bomni ([a-z]+)", path.read_text(encoding="utf-8"))) <= set(COMMANDS)
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\bmake ([a-z-]+)", README))))

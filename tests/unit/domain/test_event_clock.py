@@ -81,17 +81,19 @@ def test_nothing_is_applied_before_the_clock_has_reached_it() -> None:
     assert story.at("10:00").customer["events"] == 1
 
 
-def test_at_the_same_instant_the_purchase_comes_before_the_reminder() -> None:
+def test_a_purchase_at_the_instant_of_the_reminder_takes_it_back_if_told_after_it() -> None:
     story = Story(abandoned_cart("30m"), clock="event").at("10:00", product_added("A"))
-    story.at("10:30", order_completed("A"))
+    story.at("10:30", order_completed("A"))  # the clock stands at 10:30 already, and the reminder has gone
     story.at("12:00")
 
-    # The order came when the clock stood at 10:30 and the reminder had gone: taken back. Told before, it is dropped.
     assert [trigger.status for trigger in story.triggers] == ["fired", "revoked"]
 
+
+def test_a_purchase_at_the_instant_of_the_reminder_cancels_it_if_told_before_it() -> None:
     story = Story(abandoned_cart("30m"), clock="event")
     for minute, event in (("10:30", order_completed("A", event_id="z")), ("10:00", product_added("A", event_id="a"))):
         story.tell(msgspec.structs.replace(event, occurred_at_ms=at_ms(minute)), 0)
+
     assert story.at("12:00").decisions == [("10:30", "dropped", "bought")]
 
 

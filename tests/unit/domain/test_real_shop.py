@@ -2,52 +2,38 @@
 
 from __future__ import annotations
 
-import csv
-import os
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from zlib import crc32
 
 import pytest
 
 from pipeline.domain.customer import CustomerActor, CustomerState
-from pipeline.domain.events import ChannelEvent, Item
+from pipeline.domain.events import ChannelEvent
 from pipeline.domain.messages import Arrived, Publish
 from pipeline.domain.records import Trigger
 from pipeline.domain.rules import Rules
+from pipeline.sources import find_source
+from tests.harness.rees46 import ABANDONED, DISTINCT, END_MS, EVENTS, REVENUE_MINOR
 from tests.unit.domain.story import abandoned_cart
 
-REES46 = Path(__file__).parents[4] / "shared" / "data" / "rees46" / "events_dev.csv"
-END_MS = int(datetime(2019, 10, 1, 2, 50, tzinfo=UTC).timestamp() * 1000)
-TYPES = {"view": "product_viewed", "cart": "product_added", "purchase": "order_completed"}
+
+def arrivals(sample: Path) -> Iterator[Arrived]:
+    for event in find_source("rees46").read(sample):
+        assert isinstance(event, ChannelEvent)
+        account = event.identifiers["account"]
+        digest = crc32(event.event_id.encode())
+        customer = f"customer-{account}"
+        yield Arrived("default", customer, (("account", account),), event.occurred_at_ms, digest, event)
 
 
-def arrivals() -> Iterator[Arrived]:
-    with REES46.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            text = ",".join(row.values())
-            event_id = f"rees46-{crc32(text.encode()):08x}-{row['user_session'][:8]}"
-            price = round(float(row["price"]) * 100)
-            at_ms = int(datetime.fromisoformat(row["event_time"].replace(" UTC", "+00:00")).timestamp() * 1000)
-            event = ChannelEvent(
-                event_id,
-                TYPES[row["event_type"]],
-                "web",
-                at_ms,
-                {"account": row["user_id"]},
-                items=(Item(row["product_id"], 1, price, "USD"),),
-            )
-            customer = f"customer-{row['user_id']}"
-            yield Arrived("default", customer, (("account", row["user_id"]),), at_ms, crc32(text.encode()), event)
-
-
-@pytest.mark.skipif(not REES46.exists() and not os.environ.get("CI"), reason=f"no sample at {REES46}")
-@pytest.mark.parametrize(("minutes", "expected"), [(5, 22), (10, 14), (20, 6)])
-def test_a_real_shops_morning_gives_the_abandoned_carts_counted_by_hand(minutes: int, expected: int) -> None:
+@pytest.mark.parametrize(("minutes", "expected"), ABANDONED.items())
+def test_a_real_shops_morning_gives_the_abandoned_carts_counted_by_hand(
+    rees46_sample: Path, minutes: int, expected: int
+) -> None:
     actor = CustomerActor(Rules("test", (abandoned_cart(f"{minutes}m"),)), "event")
     states: dict[str, CustomerState] = {}
-    for message in arrivals():
+    for message in arrivals(rees46_sample):
         state, _ = actor.handle(states.get(message.customer_id), message, message.event.occurred_at_ms)
         assert state is not None
         states[message.customer_id] = state
@@ -63,4 +49,4 @@ def test_a_real_shops_morning_gives_the_abandoned_carts_counted_by_hand(minutes:
         events += woken.events
 
     assert len(triggers) == len({trigger.trigger_id for trigger in triggers}) == expected
-    assert (events, duplicates, spend) == (8_743, 3, 2_831_224)
+    assert (events, duplicates, spend) == (DISTINCT, EVENTS - DISTINCT, REVENUE_MINOR)

@@ -1,11 +1,9 @@
-"""Small words: times, durations, money, and the table of event types against what the customer does with them."""
+"""Small words: times, durations, money."""
 
 from __future__ import annotations
 
 import pytest
 
-from pipeline.domain.changes import APPLY
-from pipeline.domain.event_types import EVENT_TYPES, Changes
 from pipeline.domain.money import money_text
 from pipeline.domain.time import duration_text, parse_duration, rfc3339
 
@@ -56,9 +54,3 @@ def test_durations_are_said_as_people_say_them(duration: str, text: str) -> None
 )
 def test_money_is_written_with_the_digits_of_its_currency(amount: int, currency: str, text: str) -> None:
     assert money_text(amount, currency) == text
-
-
-def test_the_table_of_event_types_says_what_the_customer_really_does() -> None:
-    nothing_more = {Changes.LAST_SEEN, Changes.CLOCK}
-
-    assert set(APPLY) == {kind.name for kind in EVENT_TYPES.values() if set(kind.changes) - nothing_more}

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,11 +7,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.domain.events import ChannelEvent, Item
-from pipeline.settings import PROJECT_DIR
 from pipeline.sources import Line, Read, Rejected, SourceError, find_source
+from tests.harness.rees46 import CUSTOMERS, DISTINCT, EVENTS, REVENUE_MINOR
 from tests.unit.sources.test_sources import REES46_HEADER
-
-SAMPLE = PROJECT_DIR.parent / "shared" / "data" / "rees46" / "events_dev.csv"
 
 
 def read(tmp_path: Path, *rows: str) -> list[Line]:
@@ -92,15 +89,14 @@ def test_a_file_with_other_columns_is_refused_whole(tmp_path: Path) -> None:
         list(find_source("rees46").read(path))
 
 
-@pytest.mark.skipif(not SAMPLE.exists() and not os.environ.get("CI"), reason="no sample beside this project")
-def test_the_sample_has_the_counts_its_authors_name() -> None:
-    events = events_in(find_source("rees46").read(SAMPLE))
+def test_the_sample_has_the_counts_its_authors_name(rees46_sample: Path) -> None:
+    events = events_in(find_source("rees46").read(rees46_sample))
     distinct = {event.event_id: event for event in events}.values()
 
-    assert (len(events), len(distinct)) == (8_746, 8_743)
+    assert (len(events), len(distinct)) == (EVENTS, DISTINCT)
     assert Counter(event.event_type for event in distinct) == {
         "product_viewed": 8_545, "product_added": 88, "order_completed": 110,
     }  # fmt: skip
-    assert len({event.identifiers["account"] for event in distinct}) == 2_256
+    assert len({event.identifiers["account"] for event in distinct}) == CUSTOMERS
     assert len({event.items[0].sku for event in distinct}) == 3_790
-    assert sum(event.amount_minor or 0 for event in distinct) == 2_831_224
+    assert sum(event.amount_minor or 0 for event in distinct) == REVENUE_MINOR
