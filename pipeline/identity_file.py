@@ -11,6 +11,7 @@ import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from pipeline.domain.identity_config import DEFAULT_ORDER, IdentityConfig
+from pipeline.errors import USAGE, OmniError
 
 NO_LIMIT = "none"
 INTEGER = re.compile(r"[0-9]{1,9}")
@@ -18,8 +19,10 @@ KIND = re.compile(r"[a-z0-9][a-z0-9._-]*")
 KEYS = ("version", "order", "limits", "customers_per_value", "merge_cap", "mapping_cap", "blocked", "normalise")
 
 
-class IdentityFileError(Exception):
+class IdentityFileError(OmniError):
     """The identity rules are wrong: the message says file, line, what is wrong and what would be right."""
+
+    exit_code = USAGE
 
 
 def load_identity(path: Path) -> IdentityConfig:

@@ -21,6 +21,7 @@ from pipeline.domain.arbiter import ADDRESS_KIND
 from pipeline.domain.rules import OfferPolicy, Rule, RuleClass, Rules
 from pipeline.domain.time import parse_duration
 from pipeline.domain.triggers import RULES
+from pipeline.errors import USAGE, OmniError
 
 NONE = "none"
 NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")  # a part of the topic name triggers.<rule>
@@ -35,8 +36,10 @@ OFFER_KEYS = ("code_prefix", "percent", "valid_for")
 NOT_YET = ("caps", "cap", "quiet_hours", "holdout", "consent")
 
 
-class RulesFileError(Exception):
+class RulesFileError(OmniError):
     """The rules are wrong: the message says file, line, what is wrong and what would be right."""
+
+    exit_code = USAGE
 
 
 def load_rules(path: Path) -> Rules:

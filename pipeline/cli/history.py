@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kafka.errors import KafkaError
 
-from pipeline.cli import DONE, NO, UNREACHABLE, CommandError
+from pipeline.errors import DONE, NO, UNREACHABLE, OmniError
 from pipeline.history.engine import HistoryUnavailable, QueryRefused
 from pipeline.history.intake import Intake
 from pipeline.history.sink import Sink, consumer_for
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Open both ends, work until a signal."""
     if settings.bootstrap is None:
-        raise CommandError("No Kafka is named. Start one: omni kafka start, or set KAFKA_BOOTSTRAP.", UNREACHABLE)
+        raise OmniError("No Kafka is named. Start one: omni kafka start, or set KAFKA_BOOTSTRAP.", UNREACHABLE)
     gc.set_threshold(*GC_THRESHOLD)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     except KafkaError as error:
         if first is not None:
             first.close()
-        raise CommandError(
+        raise OmniError(
             f"Kafka at {settings.bootstrap} does not answer: {error}. Start it, or name another with --bootstrap.",
             UNREACHABLE,
         ) from error
@@ -76,7 +76,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     try:
         sink.run(stop)
     except UnknownVersion as error:
-        raise CommandError(
+        raise OmniError(
             f"the customer inbox was written by a newer version ({error}). Nothing is lost: upgrade `omni history`.", NO
         ) from error
     finally:
@@ -92,9 +92,9 @@ def _first_writer(place: Settings | Path) -> HistoryWriter | None:
     try:
         return open_history(place)
     except QueryRefused as error:
-        raise CommandError(f"the history cannot be set up: {error}", UNREACHABLE) from error
+        raise OmniError(f"the history cannot be set up: {error}", UNREACHABLE) from error
     except HistoryUnavailable as error:
         if isinstance(place, Path):
-            raise CommandError(str(error), UNREACHABLE) from error
+            raise OmniError(str(error), UNREACHABLE) from error
         log.warning("%s; waiting for it", error)
         return None

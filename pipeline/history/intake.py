@@ -11,7 +11,7 @@ from pipeline.domain.messages import Arrived, CustomerMessage
 from pipeline.domain.records import DeadLetter, Decision, IdentityChange, Trigger
 from pipeline.history.rows import Kind, Row
 from pipeline.settings import Settings
-from pipeline.streaming.envelope import EnvelopeDecoder
+from pipeline.streaming.envelope import EnvelopeDecoder, NoEnvelope
 from pipeline.topics import DEADLETTER, DECISIONS, IDENTITY_CHANGES, inbox_topic, prefixed, trigger_topic
 from pipeline.wire.records import UnreadableRecord, decode_record
 
@@ -77,7 +77,7 @@ class Intake:
             if message.topic == self.inbox:
                 return self._events(message, message.value)
             return [self._record(message, message.value)]
-        except (UnreadableRecord, msgspec.DecodeError) as error:
+        except (UnreadableRecord, NoEnvelope, msgspec.DecodeError) as error:
             return [_unreadable(message, str(error))]
 
     def _events(self, message: Message, value: bytes) -> list[Row]:

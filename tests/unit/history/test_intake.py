@@ -82,14 +82,17 @@ def test_b21_an_event_that_cannot_be_read_is_a_dead_letter_and_its_neighbours_ar
     assert "entry 11 of channel.web/3" in rows[1].record.detail
 
 
+@pytest.mark.parametrize("value", [b"\x01\xff nonsense", b'{"event_id": "e-1"}', b""])
 @pytest.mark.parametrize("topic", ["shop.customer.inbox", "shop.decisions", "shop.triggers.x", "shop.deadletter"])
-def test_b21_bytes_that_are_no_record_are_a_dead_letter_with_their_place_and_themselves(topic: str) -> None:
-    (row,) = INTAKE.rows_of(Message(topic, b"\x01\xff nonsense"))
+def test_b21_bytes_that_are_no_record_are_a_dead_letter_with_their_place_and_themselves(
+    topic: str, value: bytes
+) -> None:
+    (row,) = INTAKE.rows_of(Message(topic, value))
 
     assert row.kind is Kind.DEAD_LETTER
     assert isinstance(row.record, DeadLetter)
     assert (row.record.topic, row.record.partition, row.record.offset) == (topic, 2, 9)
-    assert (row.record.value, row.record.reason) == (b"\x01\xff nonsense", "undecodable")
+    assert (row.record.value, row.record.reason) == (value, "undecodable")
 
 
 def test_an_envelope_of_a_newer_version_stops_the_sink_instead_of_being_skipped() -> None:
