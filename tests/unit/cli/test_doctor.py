@@ -36,9 +36,7 @@ def test_without_a_running_kafka_something_needed_is_missing(
 
 
 @pytest.mark.parametrize("name", ["rules", "identity"])
-@pytest.mark.parametrize(
-    ("content", "said"), [(b"order: 3", ":1: "), ("# für\n".encode("latin-1"), "cannot be read")]
-)
+@pytest.mark.parametrize(("content", "said"), [(b"order: 3", ":1: "), ("# für\n".encode("latin-1"), "cannot be read")])
 def test_a_file_that_is_there_but_wrong_is_said_with_what_is_wrong(
     name: str, content: bytes, said: str, tmp_path: Path
 ) -> None:
