@@ -85,6 +85,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     clickhouse_url: ClickhouseUrl | None = None
     history_path: Path = Path()
     web_port: Annotated[int, Meta(ge=0, le=65535)] = 6066
+    history_port: Annotated[int, Meta(ge=0, le=65535)] = 6166
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     tick_ms: Milliseconds = 250
     batch_max_records: Annotated[int, Meta(ge=1, le=100_000)] = 1000

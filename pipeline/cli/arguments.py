@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pipeline.domain.errors import InvalidEvent
+from pipeline.domain.messages import Identifier
 from pipeline.errors import USAGE, OmniError
 from pipeline.settings import Settings
 from pipeline.wire.json_event import time_ms
@@ -24,6 +25,16 @@ def moment(text: str) -> int:
         return time_ms(int(text) if text.lstrip("-").isdigit() else text, "time")
     except InvalidEvent as error:
         raise argparse.ArgumentTypeError(f"{error.detail}. Write it like 2026-11-24T10:00:00Z.") from None
+
+
+def tidy_identifier(kind: str, value: str) -> Identifier:
+    """Return an identifier as events are linked by it (`wire/normalise.py`).
+
+    >>> tidy_identifier("Email", " Anna@Example.com")
+    ('email', 'anna@example.com')
+    """
+    kind, value = kind.strip().lower(), value.strip()
+    return kind, value.lower() if kind == "email" else value
 
 
 def within(kind: type[Number], least: Number, most: Number) -> Callable[[str], Number]:

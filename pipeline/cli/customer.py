@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from pipeline.cli.arguments import tidy_identifier
 from pipeline.domain.customer_json import customer_json
 from pipeline.domain.time import rfc3339
 from pipeline.errors import DONE, NO, OmniError
@@ -37,8 +38,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     kind, colon, value = args.customer.partition(":")
     customer_id: str | None = args.customer
     if colon:
-        value = value.strip().lower() if kind == "email" else value.strip()
-        customer_id = customer_id_of(settings, args.tenant, kind.strip().lower(), value)
+        customer_id = customer_id_of(settings, args.tenant, *tidy_identifier(kind, value))
     state = customer(settings, args.tenant, customer_id) if customer_id is not None else None
     if state is None:
         raise OmniError(

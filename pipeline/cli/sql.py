@@ -21,8 +21,8 @@ HELP = (
 EXAMPLE = """
 omni sql "SELECT event_type, count() FROM events GROUP BY event_type ORDER BY 2 DESC"
 omni sql --json "SELECT rule, count() AS fired FROM triggers WHERE status = 'fired' GROUP BY rule"
-omni sql --format CSVWithNames "SELECT currency, sum(items_total_minor) AS revenue_minor FROM events
-    WHERE event_type = 'order_completed' GROUP BY currency"
+omni sql --format CSVWithNames "SELECT order_currency, sum(order_amount_minor) AS revenue_minor FROM events
+    WHERE event_type = 'order_completed' GROUP BY order_currency"
 echo "SELECT count() FROM events" | omni sql -
 """
 

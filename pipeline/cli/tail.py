@@ -7,6 +7,7 @@ import sys
 
 import msgspec
 
+from pipeline.cli.arguments import tidy_identifier
 from pipeline.clients.feeds import FEEDS, Json
 from pipeline.errors import DONE, USAGE, OmniError
 from pipeline.settings import Settings
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         except UnreadableRecord as error:
             print(f"{record.topic}/{record.partition}/{record.offset}: {error}", file=sys.stderr)
             continue
-        if said is not None and _is_wanted(said, args):
+        if said is not None and is_wanted(said, args):
             sys.stdout.buffer.write(msgspec.json.encode(said) + b"\n")
             if not args.until_end:
                 sys.stdout.buffer.flush()
@@ -64,7 +65,8 @@ def _check(args: argparse.Namespace) -> None:
         raise OmniError("--customer: events carry identifiers, no customer id. Give KIND:VALUE, as account:u-1.", USAGE)
 
 
-def _is_wanted(said: Json, args: argparse.Namespace) -> bool:
+def is_wanted(said: Json, args: argparse.Namespace) -> bool:
+    """Whether a record is one of those that the options ask for."""
     if args.rule and said.get("rule") != args.rule:
         return False
     if args.tenant and said.get("tenant") != args.tenant:
@@ -74,5 +76,6 @@ def _is_wanted(said: Json, args: argparse.Namespace) -> bool:
     identifiers = said.get("identifiers")
     if args.what == "events" and isinstance(identifiers, dict):
         kind, _, value = args.customer.partition(":")
-        return bool(identifiers.get(kind) == value)
+        wanted = tidy_identifier(kind, value)
+        return any(tidy_identifier(kind, str(value)) == wanted for kind, value in identifiers.items())
     return bool(said.get("customer_id") == args.customer)
