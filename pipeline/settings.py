@@ -51,7 +51,7 @@ EXPECTED = {
 }
 SECRET_URLS = ("registry_url", "clickhouse_url")
 # Behind the first colon of the account, up to the last @ there is: rather too much than a part of a password.
-_PASSWORD = re.compile(r"^((?:[a-z]+:/+)?[^:]*):.*@", re.DOTALL)
+_PASSWORD = re.compile(r"^([a-z]+://[^:]*|(?![a-z]+://)[^:]*):.*@", re.DOTALL)
 _AT_OUTSIDE_ACCOUNT = re.compile(r"[a-z]+://[^/?#]*[/?#].*@", re.DOTALL)
 
 

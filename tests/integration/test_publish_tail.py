@@ -307,6 +307,18 @@ def test_an_event_larger_than_a_worker_takes_is_rejected_with_its_size(
     assert len(channel_records(settings)) == 1
 
 
+def test_a_registry_that_is_away_ends_tail_with_status_3(omni: Omni, env: dict[str, str], settings: Settings) -> None:
+    omni("topics", "create", env=env)
+    produce(settings, prefixed(settings, "channel.web"), {b"k": b"\x00\x00\x00\x00\x07 framed"})
+
+    done = omni(
+        *("tail", "events", "--from-start", "--until-end"), env=env | {"PIPELINE_REGISTRY_URL": "http://127.0.0.1:9"}
+    )
+
+    assert (done.code, done.stdout) == (3, "")
+    assert done.stderr.startswith("omni: registry at http://127.0.0.1:9 is not reachable")
+
+
 def test_tail_follows_what_comes_after_it_began(
     omni: Omni, env: dict[str, str], environment: dict[str, str], settings: Settings, tmp_path: Path
 ) -> None:

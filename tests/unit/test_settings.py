@@ -145,3 +145,4 @@ def test_a_password_that_would_end_the_url_is_refused_with_how_to_write_it(passw
 
 def test_a_url_without_secrets_is_shown_as_it_is() -> None:
     assert mask_url("http://registry:8081/path") == "http://registry:8081/path"
+    assert mask_url("clickhouse://default@db:9000/omni") == "clickhouse://default@db:9000/omni"
