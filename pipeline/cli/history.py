@@ -7,15 +7,17 @@ import gc
 import logging
 import signal
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from threading import Thread
+from wsgiref.simple_server import WSGIServer
 
 from kafka.errors import KafkaError
 from prometheus_client import start_http_server
 
 from pipeline.broker import BrokerError, bootstrap_of
 from pipeline.cli.arguments import add_history_place, history_place, port_to_serve
-from pipeline.errors import DONE, OmniError
+from pipeline.errors import DONE, USAGE, OmniError
 from pipeline.history.engine import HistoryUnavailable
 from pipeline.history.sink import Sink, consumer_for
 from pipeline.history.writer import HistoryWriter, open_history
@@ -34,6 +36,8 @@ omni history --clickhouse-url clickhouse://default@localhost:9000/omni
 
 # Rows live for a second and hold no cycles; at its usual pace the collector looks through all of them again and again.
 GC_THRESHOLD = (100_000, 50, 100)
+
+PORT_ATTEMPTS = 5  # another process may take a port between choosing it and listening on it
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +59,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         signal.signal(number, lambda *_: stop.set())
     place = history_place(args, settings)
     with ExitStack() as stack:
-        server, thread = start_http_server(port_to_serve(settings, "history_port"))
+        server, thread = _serve_metrics(settings)
         stack.callback(thread.join)
         stack.callback(server.shutdown)
         first = _first_writer(place)
@@ -81,6 +85,14 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             raise OmniError(str(error)) from error
     log.info("history: %d rows stored", sink.stored)
     return DONE
+
+
+def _serve_metrics(settings: Settings) -> tuple[WSGIServer, Thread]:
+    """Serve /metrics. Raises OmniError."""
+    for _ in range(PORT_ATTEMPTS):
+        with suppress(OSError):
+            return start_http_server(port_to_serve(settings, "history_port"))
+    raise OmniError("No port for /metrics could be had. Give one: --port N", USAGE)
 
 
 def _close(writers: list[HistoryWriter]) -> None:

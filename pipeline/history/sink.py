@@ -140,12 +140,15 @@ class Sink:
         self._measure()
 
     def _measure(self) -> None:
-        """Set the gauges. The first row in hand stands for the oldest: partitions are read at about the same pace."""
+        """Set the gauges. The first row in hand stands for the oldest: partitions are read at about the same pace.
+
+        A partition counts once something of it was taken: only then is it known how far it is read.
+        """
         waits = time.time() - self._rows[0].origin.appended_at_ms / 1000 if self._rows else 0.0
         metrics.HISTORY_DELAY_SECONDS.set(max(0.0, waits))
         lag: Counter[str] = Counter()
-        for place in self._consumer.assignment():
-            lag[place.topic] += (self._consumer.highwater(place) or 0) - self._taken.get(place, 0)
+        for place in self._consumer.assignment() & self._taken.keys():
+            lag[place.topic] += (self._consumer.highwater(place) or 0) - self._taken[place]
         metrics.HISTORY_LAG.clear()
         for topic, records in lag.items():
             metrics.HISTORY_LAG.labels(topic).set(max(0, records))
