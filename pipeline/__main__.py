@@ -11,9 +11,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import cast
 
-from pipeline.broker import BrokerError
-from pipeline.cli import COMMANDS, UNREACHABLE, USAGE, CommandError, CommandModule
-from pipeline.settings import FIELDS, SettingsError, load_settings
+from pipeline.cli import COMMANDS, CommandModule
+from pipeline.errors import OmniError
+from pipeline.settings import FIELDS, load_settings
 
 INTERRUPTED = 130
 
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else list(arguments)
     overview = _overview()
     if not given or given[0] not in COMMANDS:
-        overview.parse_args(given or ["--help"])  # prints help or the error, and leaves
+        overview.parse_args(given[:1] or ["--help"])  # prints help or the error, and leaves
     module = _load(given[0])
     args = _parser(given[0], module).parse_args(given[1:])
     try:
@@ -38,12 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logging.getLogger("aiokafka.producer.sender").setLevel(logging.ERROR)  # it warns of each retry on a new topic
         status = module.run(args, settings)
         sys.stdout.flush()
-    except SettingsError as error:
-        return _fail(str(error), USAGE)
-    except CommandError as error:
-        return _fail(str(error), error.exit_code)
-    except BrokerError as error:
-        return _fail(str(error), UNREACHABLE)
+    except OmniError as error:
+        sys.stderr.write(f"omni: {error}\n")
+        return error.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # `omni tail … | head`: the reader has had enough
@@ -92,11 +89,6 @@ def _parser(name: str, module: CommandModule) -> argparse.ArgumentParser:
 
 def _indented(text: str) -> str:
     return "\n".join(f"  {line}" for line in text.strip().splitlines())
-
-
-def _fail(message: str, status: int) -> int:
-    sys.stderr.write(f"omni: {message}\n")
-    return status
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 from yaml.nodes import Node
 
 from pipeline.domain.identity_config import DEFAULT_ORDER, IdentityConfig
+from pipeline.errors import USAGE, OmniError
 from pipeline.yaml_nodes import YamlFile
 
 NO_LIMIT = "none"
@@ -17,8 +18,10 @@ KIND = re.compile(r"[a-z0-9][a-z0-9._-]*")
 KEYS = ("version", "order", "limits", "customers_per_value", "merge_cap", "mapping_cap", "blocked", "normalise")
 
 
-class IdentityFileError(Exception):
+class IdentityFileError(OmniError):
     """The identity rules are wrong: the message says file, line, what is wrong and what would be right."""
+
+    exit_code = USAGE
 
 
 def load_identity(path: Path) -> IdentityConfig:

@@ -35,6 +35,19 @@ CLOCK_LAG_SECONDS = Gauge(
     "omni_clock_lag_seconds",
     "Seconds that the whole installation is behind the time of day (-1: unknown). Above 10, timers run on stream time.",
 )
+HISTORY_ROWS = Counter(
+    "omni_history_rows", "Rows written into the history, by table; those of a failed write again.", ["table"]
+)
+HISTORY_REFUSED = Counter(
+    "omni_history_refused",
+    "Rows that history could not read or store and kept as dead letters, by reason. Any: look into dead_letters.",
+    ["reason"],
+)
+HISTORY_LAG = Gauge("omni_history_lag_records", "Records that history has not taken in yet, by topic.", ["topic"])
+HISTORY_DELAY_SECONDS = Gauge(
+    "omni_history_delay_seconds",
+    "How long ago the broker took the oldest row in hand that is not stored yet. Above a few: the database is slow.",
+)
 RECOVERED = Counter("omni_recovered_records", "Changelog records read back at assignment, by actor.", ["actor"])
 RECOVERY_SECONDS = Gauge("omni_recovery_seconds", "Seconds that the last assignment took until events flowed again.")
 COUNTS = Counter(

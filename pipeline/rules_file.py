@@ -18,6 +18,7 @@ from pipeline.domain.arbiter import ADDRESS_KIND
 from pipeline.domain.rules import OfferPolicy, Rule, RuleClass, Rules
 from pipeline.domain.time import parse_duration
 from pipeline.domain.triggers import RULES
+from pipeline.errors import USAGE, OmniError
 from pipeline.yaml_nodes import YamlFile, nearest
 
 NONE = "none"
@@ -33,8 +34,10 @@ OFFER_KEYS = ("code_prefix", "percent", "valid_for")
 NOT_YET = ("caps", "cap", "quiet_hours", "holdout", "consent")
 
 
-class RulesFileError(Exception):
+class RulesFileError(OmniError):
     """The rules are wrong: the message says file, line, what is wrong and what would be right."""
+
+    exit_code = USAGE
 
 
 def load_rules(path: Path) -> Rules:

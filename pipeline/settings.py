@@ -7,16 +7,18 @@ error names the key, that place and the remedy.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
-from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import force_setattr
+
+from pipeline.errors import USAGE, OmniError
 
 ENV_PREFIX = "PIPELINE_"
 CONFIG_VARIABLE = "PIPELINE_CONFIG"
@@ -48,10 +50,15 @@ EXPECTED = {
     "session_timeout_ms": "at least three times heartbeat_ms",
 }
 SECRET_URLS = ("registry_url", "clickhouse_url")
+# Behind the first colon of the account, up to the last @ there is: rather too much than a part of a password.
+_PASSWORD = re.compile(r"^([a-z]+://[^:]*|(?![a-z]+://)[^:]*):.*@", re.DOTALL)
+_AT_OUTSIDE_ACCOUNT = re.compile(r"[a-z]+://[^/?#]*[/?#].*@", re.DOTALL)
 
 
-class SettingsError(Exception):
+class SettingsError(OmniError):
     """A setting is wrong: the message says which, where it was given, and what would be right."""
+
+    exit_code = USAGE
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -78,6 +85,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     clickhouse_url: ClickhouseUrl | None = None
     history_path: Path = Path()
     web_port: Annotated[int, Meta(ge=0, le=65535)] = 6066
+    history_port: Annotated[int, Meta(ge=0, le=65535)] = 6166
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     tick_ms: Milliseconds = 250
     batch_max_records: Annotated[int, Meta(ge=1, le=100_000)] = 1000
@@ -195,6 +203,11 @@ def _converted(key: str, value: object, place: str, base: Path | None) -> object
     except msgspec.ValidationError as error:
         expected = EXPECTED.get(key) or _expected(_TYPES[key], error)
         raise SettingsError(f"{place}: {key} = {_shown(key, value)!r} is not valid. Expected {expected}.") from None
+    if key in SECRET_URLS and _AT_OUTSIDE_ACCOUNT.match(str(result)):
+        raise SettingsError(
+            f"{place}: {key} = {mask_url(str(result))!r} has an @ behind the first / ? or #. In user and password "
+            "write / as %2F, ? as %3F, # as %23 and @ as %40."
+        )
     if isinstance(result, Path):
         result = result.expanduser()
         return base / result if base else result
@@ -224,12 +237,6 @@ def _shown(key: str, value: object) -> object:
 
 
 def mask_url(url: str) -> str:
-    """Return `url` with its password and its query hidden."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "***"
-    account, at, host = parts.netloc.rpartition("@")
-    if at:
-        account = account.split(":", 1)[0] + (":***" if ":" in account else "")
-    return urlunsplit((parts.scheme, account + at + host, parts.path, "***" if parts.query else "", ""))
+    """Return `url` with its password and its query hidden, also where it is no URL for what the password holds."""
+    shown, question, _ = _PASSWORD.sub(r"\1:***@", url).partition("?")
+    return shown.partition("#")[0] + ("?***" if question else "")

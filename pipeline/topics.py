@@ -92,8 +92,8 @@ DECLARED: Final = (
         "source topic, partition, offset",
         "DeadLetter (Avro)",
         "ingest, actors → operators, history",
-        # Holds the refused bytes whole, with the reason around them, so more than the source's 1 MiB.
-        {**_kept(30), "max.message.bytes": str(2 * MIB)},
+        # Holds the refused bytes with the reason around them; what is refused may be as big as an envelope.
+        {**_kept(30), **_BIG},
     ),
 )
 

@@ -7,9 +7,10 @@ from typing import Any
 from pipeline.domain.events import Campaign, ChannelEvent, Context, Item
 from pipeline.domain.messages import Arrived
 from pipeline.domain.records import DeadLetter, Decision, IdentityChange, Offer, Trigger
-from pipeline.history.rows import Kind, Row
+from pipeline.history.rows import Kind, Origin, Row
 
 TEN_O_CLOCK = 1_795_514_400_000  # 2026-11-24T10:00:00Z
+ORIGIN = Origin("customer.inbox", 2, 9, TEN_O_CLOCK + 60)
 SHOE = Item("shoe-38", 2, 4999, "EUR", {"size": "38"})
 SOCKS = Item("socks", 1, 501, "EUR")
 
@@ -35,7 +36,7 @@ def arrived(
 
 
 def event_row(event_id: str = "e-1", position: int = 0, **fields: Any) -> Row:
-    return Row(Kind.EVENT, arrived(event_id, **fields), "channel.web/3", position)
+    return Row(Kind.EVENT, arrived(event_id, **fields), "channel.web/3", position, ORIGIN)
 
 
 FULL_EVENT = arrived(
@@ -115,9 +116,9 @@ LETTER = DeadLetter(
     value=b"\x00\xff'\n",
 )
 ONE_OF_EACH = (
-    Row(Kind.EVENT, FULL_EVENT, "channel.web/3", 0),
-    Row(Kind.TRIGGER, TRIGGER, "triggers.cart_reminder/1", 5),
-    Row(Kind.DECISION, DECISION, "decisions/0", 6),
-    Row(Kind.IDENTITY_CHANGE, CHANGE, "identity.changes/0", 7),
-    Row(Kind.DEAD_LETTER, LETTER, "deadletter/0", 8),
+    Row(Kind.EVENT, FULL_EVENT, "channel.web/3", 0, ORIGIN),
+    Row(Kind.TRIGGER, TRIGGER, "triggers.cart_reminder/1", 5, ORIGIN),
+    Row(Kind.DECISION, DECISION, "decisions/0", 6, ORIGIN),
+    Row(Kind.IDENTITY_CHANGE, CHANGE, "identity.changes/0", 7, ORIGIN),
+    Row(Kind.DEAD_LETTER, LETTER, "deadletter/0", 8, ORIGIN),
 )

@@ -14,6 +14,7 @@ import uvloop
 
 from pipeline.app import create_app, default_actors
 from pipeline.domain.rules import Rules
+from pipeline.errors import USAGE, OmniError
 from pipeline.settings import Settings
 
 SLOTS = 64
@@ -32,10 +33,11 @@ class WorkerFailed(RuntimeError):
 
 def run_worker(settings: Settings, rules: Rules) -> int:
     """Run a worker; return 0 once it was told to stop. Raises what made it fail."""
+    actors, folder = default_actors(settings, rules), _slot(settings.data_dir / "workers")
     uvloop.install()
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.set_threshold(*GC_THRESHOLDS)
-    app = create_app(settings, default_actors(settings, rules), _slot(settings.data_dir / "workers"))
+    app = create_app(settings, actors, folder)
     worker: Any = app.Worker(
         loglevel=settings.log_level.upper(),
         logging_config=None,
@@ -48,6 +50,8 @@ def run_worker(settings: Settings, rules: Rules) -> int:
     try:
         worker.execute_from_commandline()
     except (SystemExit, asyncio.CancelledError) as left:
+        if isinstance(worker.crash_reason, OmniError):
+            raise worker.crash_reason from left
         if not isinstance(left, SystemExit) or left.code not in (0, None):
             raise WorkerFailed(f"the worker left with {left!r}; the reason stands above") from left
     return 0
@@ -56,16 +60,20 @@ def run_worker(settings: Settings, rules: Rules) -> int:
 def _slot(folder: Path) -> Path:
     """Take the first free of the numbered folders below `folder`, so that a worker that starts again finds its tables.
 
-    The lock is the process's: it ends when the process does, however that happens.
+    The lock is the process's: it ends when the process does, however that happens. Raises OmniError.
     """
     for number in range(SLOTS):
         slot = folder / str(number)
-        slot.mkdir(parents=True, exist_ok=True)
-        lock = os.open(slot / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
+        try:
+            slot.mkdir(parents=True, exist_ok=True)
+            lock = os.open(slot / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
+        except OSError as error:
+            problem = f"{slot}: cannot be written ({error.strerror}). Make it writable, or give another --data-dir."
+            raise OmniError(problem, USAGE) from None
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(lock)
             continue
         return slot
-    raise RuntimeError(f"{folder}: all {SLOTS} places are taken. Give another --data-dir.")
+    raise OmniError(f"{folder}: all {SLOTS} places are taken. Give another --data-dir.", USAGE)

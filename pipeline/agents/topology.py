@@ -7,8 +7,12 @@ from pipeline.domain.records import DeadLetter, Decision, IdentityChange
 from pipeline.settings import Settings
 from pipeline.streaming.partition import shard
 from pipeline.streaming.units import Output, Record
-from pipeline.topics import ACTORS, DEADLETTER, DECISIONS, IDENTITY_CHANGES, inbox_topic, prefixed, trigger_topic
+from pipeline.topics import ACTORS, DEADLETTER, DECISIONS, IDENTITY_CHANGES, MIB, inbox_topic, prefixed, trigger_topic
 from pipeline.wire.records import encode_record
+
+MAX_VALUE_BYTES = 14 * MIB
+"""Kept of a refused value: a record batch holds 15 MiB, key, place and reason want room as well."""
+MAX_KEY_BYTES = MIB // 4
 
 
 class InstallationTopology:
@@ -42,17 +46,27 @@ class InstallationTopology:
         return Output(topic, None, publish.key.encode(), encode_record(record), headers)
 
     def dead_letter(self, topic: str, partition: int, record: Record, reason: str, detail: str) -> Output:
-        """Put a refused record into the dead letters, whole."""
+        """Put a refused record into the dead letters: whole, but for what would fit into no batch."""
+        kept_key, kept_value = _start(record.key, MAX_KEY_BYTES), _start(record.value, MAX_VALUE_BYTES)
+        cut = [
+            f"; of {len(whole):,} bytes of its {name} the first {len(kept):,} are kept"
+            for name, whole, kept in (("key", record.key, kept_key), ("value", record.value, kept_value))
+            if whole is not None and kept is not None and len(kept) < len(whole)
+        ]
         letter = DeadLetter(
             topic=topic,
             partition=partition,
             offset=record.offset,
-            key=record.key,
-            value=record.value,
+            key=kept_key,
+            value=kept_value,
             reason=reason,
-            detail=detail,
+            detail=detail + "".join(cut),
             appended_at_ms=record.timestamp_ms,
         )
         key = f"{topic}/{partition}/{record.offset}".encode()
         headers = (("schema", b"dead_letter"), ("reason", reason.encode()))
         return Output(prefixed(self._settings, DEADLETTER), None, key, encode_record(letter), headers)
+
+
+def _start(data: bytes | None, most: int) -> bytes | None:
+    return data if data is None else data[:most]

@@ -18,12 +18,13 @@ from pipeline.settings import Settings
 class Bus(Struct, frozen=True):
     """A choice: `bootstrap` is known for a named broker, else once `open_bus` has started it; memory has none.
 
-    `sentence` tells people what is used, and what would change that.
+    `sentence` tells people what is used, and what would change that; `lacking`, why there is no Kafka.
     """
 
     kind: Literal["named", "local", "docker", "memory"]
     sentence: str
     bootstrap: str | None = None
+    lacking: str = ""
 
 
 def choose_bus(settings: Settings) -> Bus:
@@ -42,11 +43,8 @@ def choose_bus(settings: Settings) -> Bus:
     if no_docker is None:
         return Bus("docker", f"Apache Kafka in Docker, because there is {' and '.join(missing)}.", docker.BOOTSTRAP)
     reasons = ", ".join([*missing, f"{no_docker} (start Docker)"])
-    return Bus(
-        "memory",
-        f"The in-memory bus, because there is no Kafka to be had: {reasons}. "
-        "Mend one of these, or set KAFKA_BOOTSTRAP=host:port.",
-    )
+    lacking = f"There is no Kafka to be had: {reasons}. Mend one of these, or set KAFKA_BOOTSTRAP=host:port."
+    return Bus("memory", f"The in-memory bus. {lacking}", lacking=lacking)
 
 
 @contextmanager

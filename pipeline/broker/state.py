@@ -34,7 +34,7 @@ def read_state(directory: Path) -> BrokerState | None:
     """Return what is remembered in `directory`, or None if there is nothing (or nothing readable)."""
     try:
         return msgspec.json.decode((directory / "state.json").read_bytes(), type=BrokerState)
-    except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError):
         return None
 
 

@@ -2,8 +2,8 @@
 
 A module offers `HELP` (one line), `EXAMPLE` (commands to copy), `add_arguments(parser)` and
 `run(args, settings) -> int` (0 done, 1 the answer is no). It prints its answer to standard output (one JSON document
-with `args.json`) and everything else to standard error. An option whose `dest` is the name of a setting overrides
-that setting before `run` is called.
+with `args.json`) and everything else to standard error. What goes wrong is an `OmniError`, with the exit status. An
+option whose `dest` is the name of a setting overrides that setting before `run` is called.
 """
 
 from __future__ import annotations
@@ -14,19 +14,6 @@ from typing import Final, Protocol
 from msgspec import Struct
 
 from pipeline.settings import Settings
-
-DONE: Final = 0
-NO: Final = 1
-USAGE: Final = 2
-UNREACHABLE: Final = 3
-
-
-class CommandError(Exception):
-    """Ends the command: `message` goes to standard error as it is, `exit_code` to the shell."""
-
-    def __init__(self, message: str, exit_code: int = NO) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
 
 
 class CommandModule(Protocol):

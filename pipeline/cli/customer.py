@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
-from pipeline.cli import DONE, NO, CommandError
-from pipeline.cli.exits import exits
+from pipeline.cli.arguments import tidy_identifier
 from pipeline.domain.customer_json import customer_json
 from pipeline.domain.time import rfc3339
+from pipeline.errors import DONE, NO, OmniError
 from pipeline.settings import Settings
 from pipeline.wire.json_event import to_object
 from pipeline.wire.records import to_json
@@ -35,22 +35,20 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """Look up and print."""
     from pipeline.clients.lookup import customer, customer_id_of
 
-    with exits():
-        kind, colon, value = args.customer.partition(":")
-        customer_id: str | None = args.customer
-        if colon:
-            value = value.strip().lower() if kind == "email" else value.strip()
-            customer_id = customer_id_of(settings, args.tenant, kind.strip().lower(), value)
-        state = customer(settings, args.tenant, customer_id) if customer_id is not None else None
-        if state is None:
-            raise CommandError(
-                f"No customer {args.customer} of tenant {args.tenant}. Was an event with it published, and has a "
-                "worker handled it? `omni tail events --from-start` shows what came in.",
-                NO,
-            )
-        said: dict[str, Any] = customer_json(state)
-        if args.timeline:
-            said["timeline"] = _timeline(settings, args.tenant, state.customer_id)
+    kind, colon, value = args.customer.partition(":")
+    customer_id: str | None = args.customer
+    if colon:
+        customer_id = customer_id_of(settings, args.tenant, *tidy_identifier(kind, value))
+    state = customer(settings, args.tenant, customer_id) if customer_id is not None else None
+    if state is None:
+        raise OmniError(
+            f"No customer {args.customer} of tenant {args.tenant}. Was an event with it published, and has a "
+            "worker handled it? `omni tail events --from-start` shows what came in.",
+            NO,
+        )
+    said: dict[str, Any] = customer_json(state)
+    if args.timeline:
+        said["timeline"] = _timeline(settings, args.tenant, state.customer_id)
     encoded = msgspec.json.encode(said, order="sorted")
     sys.stdout.buffer.write((encoded if args.json else msgspec.json.format(encoded, indent=2)) + b"\n")
     return DONE

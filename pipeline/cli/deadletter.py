@@ -8,10 +8,9 @@ from collections.abc import Iterator
 
 import msgspec
 
-from pipeline.cli import DONE, NO, USAGE, CommandError
-from pipeline.cli.exits import exits
 from pipeline.domain.records import DeadLetter
 from pipeline.domain.time import rfc3339
+from pipeline.errors import DONE, NO, USAGE, OmniError
 from pipeline.settings import Settings
 from pipeline.topics import DEADLETTER
 from pipeline.wire.records import UnreadableRecord, decode_record, json_line, to_json
@@ -34,9 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Do the action."""
     if args.action == "show" and not args.id:
-        raise CommandError("show needs an ID: topic/partition/offset, as omni deadletter list prints it.", USAGE)
-    with exits():
-        return _show(args, settings) if args.action == "show" else _list(args, settings)
+        raise OmniError("show needs an ID: topic/partition/offset, as omni deadletter list prints it.", USAGE)
+    return _show(args, settings) if args.action == "show" else _list(args, settings)
 
 
 def _list(args: argparse.Namespace, settings: Settings) -> int:

@@ -5,27 +5,25 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
 import msgspec
 
 from pipeline.broker.bus import Bus, choose_bus
-from pipeline.cli import DONE, NO, UNREACHABLE, USAGE, CommandError
+from pipeline.cli.arguments import within
 from pipeline.cli.progress import Progress
-from pipeline.demo.children import Fault
 from pipeline.demo.folder import CONFIG, run_settings
 from pipeline.demo.stream import Stream, file_stream, shop_stream
 from pipeline.demo.tally import Summary, Tally
 from pipeline.demo.words import Words
 from pipeline.domain.identity_config import IdentityConfig
 from pipeline.domain.rules import Rules
-from pipeline.history.engine import HistoryUnavailable
-from pipeline.identity_file import IdentityFileError, load_identity
-from pipeline.rules_file import RulesFileError, load_rules
+from pipeline.errors import DONE, UNREACHABLE, USAGE, OmniError
+from pipeline.identity_file import load_identity
+from pipeline.rules_file import load_rules
 from pipeline.settings import Settings
-from pipeline.sources import DEFAULT, SourceError, source_names
+from pipeline.sources import DEFAULT, source_names
 
 HELP = """Play a made-up shop (or a file of yours) through the whole pipeline and watch its triggers arrive. Starts a
 broker, a worker and the history, with topics and a folder of their own, and stops them at the end. Without --exit
@@ -49,11 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, metavar="FILE", help="play this file or folder instead of the shop")
     parser.add_argument("--source", metavar="NAME", help=f"what it holds: {known} (default: {DEFAULT})")
     parser.add_argument(
-        "--customers", type=_positive, default=CUSTOMERS, metavar="N", help=f"of the shop ({CUSTOMERS})"
+        "--customers", type=within(int, 1, 1_000_000), default=CUSTOMERS, metavar="N", help=f"of the shop ({CUSTOMERS})"
     )
     parser.add_argument(
         "--seconds",
-        type=_seconds,
+        type=within(float, 0, 1_000_000),
         metavar="S",
         help=f"let the play take so long; 0: as fast as it goes (default: {SECONDS:.0f} for the shop, 0 for --data)",
     )
@@ -63,15 +61,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Play; show; count."""
     signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        rules = load_rules(settings.rules_file)
-        stream = _stream(args, load_identity(settings.identity_file))
-        with run_settings(settings, stream.channels) as own:
-            return _Show(args, stream, rules, own).run(_bus(args.bus, own))
-    except (RulesFileError, IdentityFileError, SourceError) as error:
-        raise CommandError(str(error), USAGE) from None
-    except (Fault, HistoryUnavailable) as error:
-        raise CommandError(str(error), NO) from None
+    rules = load_rules(settings.rules_file)
+    stream = _stream(args, load_identity(settings.identity_file))
+    with run_settings(settings, stream.channels) as own:
+        return _Show(args, stream, rules, own).run(_bus(args.bus, own))
 
 
 class _Show:
@@ -161,15 +154,13 @@ def _table(summary: Summary) -> str:
 def _stream(args: argparse.Namespace, identity: IdentityConfig) -> Stream:
     if args.data is None:
         if args.source is not None:
-            raise CommandError("--source says what --data holds: give --data FILE too.", USAGE)
+            raise OmniError("--source says what --data holds: give --data FILE too.", USAGE)
         return shop_stream(args.customers, identity)
-    if not args.data.exists():
-        raise CommandError(f"{args.data}: no such file. Check the name and the folder you are in.", USAGE)
+    if not args.data.is_file() and not args.data.is_dir():
+        raise OmniError(f"{args.data}: no such file or folder; a pipe will not do, it is read twice.", USAGE)
     stream = file_stream(args.data, args.source or DEFAULT, identity)
     if not stream.channels:
-        raise CommandError(
-            f"{args.data}: no event in it can be read. Is --source {args.source or DEFAULT} right?", USAGE
-        )
+        raise OmniError(f"{args.data}: no event in it can be read. Is --source {args.source or DEFAULT} right?", USAGE)
     return stream
 
 
@@ -180,7 +171,7 @@ def _bus(wanted: str | None, settings: Settings) -> Bus:
         )
     bus = choose_bus(settings)
     if wanted == "kafka" and bus.kind == "memory":
-        raise CommandError(bus.sentence.replace("The in-memory bus, because there", "There"), UNREACHABLE)
+        raise OmniError(bus.lacking, UNREACHABLE)
     return bus
 
 
@@ -191,21 +182,3 @@ def _short(path: Path) -> Path:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
-
-
-def _positive(text: str) -> int:
-    return int(_within(text, int, 1))
-
-
-def _seconds(text: str) -> float:
-    return _within(text, float, 0)
-
-
-def _within(text: str, kind: Callable[[str], float], least: float) -> float:
-    try:
-        number = kind(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
-    if not least <= number <= 1_000_000:
-        raise argparse.ArgumentTypeError(f"{text} is not between {least:g} and 1,000,000")
-    return number

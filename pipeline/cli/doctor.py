@@ -7,8 +7,8 @@ import json
 
 import msgspec
 
-from pipeline.cli import DONE, NO
 from pipeline.cli.doctor_checks import Finding, examine
+from pipeline.errors import DONE, NO
 from pipeline.settings import Settings
 
 HELP = "Show the settings with where each came from, what is reachable, and what to do about the rest."

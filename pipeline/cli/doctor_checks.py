@@ -8,7 +8,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -19,8 +19,9 @@ from pipeline.broker import BrokerError, docker
 from pipeline.broker.bus import choose_bus
 from pipeline.broker.jars import KAFKA_VERSION, find_java, find_maven, jar_dir
 from pipeline.broker.topic_admin import broker_facts, differences
-from pipeline.cli import CommandError
-from pipeline.cli.topics import rule_names
+from pipeline.errors import OmniError
+from pipeline.identity_file import load_identity
+from pipeline.rules_file import RulesFileError, load_rules
 from pipeline.settings import Settings, mask_url
 from pipeline.topics import topics
 
@@ -43,8 +44,8 @@ def examine(settings: Settings) -> list[Finding]:
     return [
         Finding("python", True, True, f"{sys.version.split()[0]}, faust-streaming {version('faust-streaming')}"),
         _data_dir(settings.data_dir),
-        _file("rules", settings.rules_file),
-        _file("identity", settings.identity_file),
+        _file("rules", settings.rules_file, load_rules),
+        _file("identity", settings.identity_file, load_identity),
         *_kafka(settings),
         _registry(settings.registry_url),
         _clickhouse(settings.clickhouse_url),
@@ -60,28 +61,33 @@ def _data_dir(path: Path) -> Finding:
     return Finding("data_dir", ok, True, f"{path} is {'' if ok else 'not '}writable", remedy)
 
 
-def _file(name: str, path: Path) -> Finding:
-    ok = path.is_file() and os.access(path, os.R_OK)
-    return Finding(
-        name, ok, True, str(path) if ok else f"{path}: cannot be read", f"Set {name}_file to a readable file."
-    )
+def _file(name: str, path: Path, load: Callable[[Path], object]) -> Finding:
+    try:
+        load(path)
+    except OmniError as error:
+        return Finding(name, False, True, str(error), f"Mend it, or set {name}_file to another.")
+    return Finding(name, True, True, str(path))
 
 
 def _kafka(settings: Settings) -> Iterator[Finding]:
     bus = choose_bus(settings)
     if settings.bootstrap is None:
-        can = "not running; " + bus.sentence
-        yield Finding("kafka", bus.kind != "memory", True, can, "Install Java and Maven, or set KAFKA_BOOTSTRAP.")
+        remedy = {
+            "local": "omni kafka start",
+            "docker": f"docker compose -f {docker.COMPOSE_FILE} up --detach kafka, and set KAFKA_BOOTSTRAP.",
+        }.get(bus.kind, "Install Java and Maven, or set KAFKA_BOOTSTRAP.")
+        yield Finding("kafka", False, True, f"not running. To be had: {bus.sentence}", remedy)
         return
     try:
         facts = broker_facts(settings.bootstrap)
         found = f"{bus.sentence} {facts['version']}, {facts['brokers']} brokers, {facts['topics']} topics"
         yield Finding("kafka", True, True, found)
-        missing = differences(settings.bootstrap, topics(settings, rule_names(settings.rules_file)))
+        rules = [rule.name for rule in load_rules(settings.rules_file).rules]
+        missing = differences(settings.bootstrap, topics(settings, rules))
     except BrokerError as error:
         yield Finding("kafka", False, True, str(error), "omni kafka start, or name a running one: KAFKA_BOOTSTRAP")
-    except CommandError as error:
-        yield Finding("topics", False, False, str(error), "Mend the rules file.")
+    except RulesFileError:
+        yield Finding("topics", False, False, "not compared: each rule has a topic", "Mend the rules file.")
     else:
         found = "; ".join(map(str, missing[:3])) + (f" … {len(missing)} differences" if len(missing) > 3 else "")
         yield Finding(

@@ -7,17 +7,23 @@ import gc
 import logging
 import signal
 import threading
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from threading import Thread
+from wsgiref.simple_server import WSGIServer
 
 from kafka.errors import KafkaError
+from prometheus_client import start_http_server
 
-from pipeline.cli import DONE, NO, UNREACHABLE, CommandError
-from pipeline.history.engine import HistoryUnavailable, QueryRefused
-from pipeline.history.intake import Intake
+from pipeline.broker import BrokerError, bootstrap_of
+from pipeline.cli.arguments import add_history_place, history_place, port_to_serve
+from pipeline.errors import DONE, USAGE, OmniError
+from pipeline.history.engine import HistoryUnavailable
 from pipeline.history.sink import Sink, consumer_for
 from pipeline.history.writer import HistoryWriter, open_history
 from pipeline.settings import Settings, mask_url
 from pipeline.streaming.envelope import UnknownVersion
+from pipeline.streaming.ingest import FuseBlown
 
 HELP = (
     "Write events, triggers, decisions, identity changes and dead letters from Kafka into ClickHouse (clickhouse_url) "
@@ -31,70 +37,75 @@ omni history --clickhouse-url clickhouse://default@localhost:9000/omni
 # Rows live for a second and hold no cycles; at its usual pace the collector looks through all of them again and again.
 GC_THRESHOLD = (100_000, 50, 100)
 
+PORT_ATTEMPTS = 5  # another process may take a port between choosing it and listening on it
+
 log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare where the history is."""
+    add_history_place(parser)
     parser.add_argument(
-        "--history",
-        "--history-path",
-        dest="history_path",
-        metavar="PATH",
-        help="the embedded history there, whatever server is configured (default: history in --data-dir)",
+        "--port", dest="history_port", metavar="N", help="port of /metrics (default: 6166, else the next free one)"
     )
-    parser.add_argument("--clickhouse-url", metavar="URL", help="clickhouse://user:password@host:9000/database")
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Open both ends, work until a signal."""
-    if settings.bootstrap is None:
-        raise CommandError("No Kafka is named. Start one: omni kafka start, or set KAFKA_BOOTSTRAP.", UNREACHABLE)
+    bootstrap = bootstrap_of(settings)
     gc.set_threshold(*GC_THRESHOLD)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    embedded = settings.clickhouse_url is None or (args.history_path is not None and args.clickhouse_url is None)
-    place = settings.history_path if embedded else settings
-    first = _first_writer(place)
-    try:
-        consumer = consumer_for(settings)
-    except KafkaError as error:
-        if first is not None:
-            first.close()
-        raise CommandError(
-            f"Kafka at {settings.bootstrap} does not answer: {error}. Start it, or name another with --bootstrap.",
-            UNREACHABLE,
-        ) from error
-    waiting = [first] if first is not None else []
-    sink = Sink(consumer, Intake(settings), lambda: waiting.pop() if waiting else open_history(place))
-    log.info(
-        "history: from %s into %s",
-        settings.bootstrap,
-        settings.history_path if embedded else mask_url(str(settings.clickhouse_url)),
-    )
-    try:
-        sink.run(stop)
-    except UnknownVersion as error:
-        raise CommandError(
-            f"the customer inbox was written by a newer version ({error}). Nothing is lost: upgrade `omni history`.", NO
-        ) from error
-    finally:
-        sink.close()
-        for writer in waiting:
-            writer.close()
+    place = history_place(args, settings)
+    with ExitStack() as stack:
+        server, thread = _serve_metrics(settings)
+        stack.callback(thread.join)
+        stack.callback(server.shutdown)
+        first = _first_writer(place)
+        waiting = [first] if first is not None else []
+        stack.callback(_close, waiting)
+        try:
+            consumer = consumer_for(settings)
+        except KafkaError as error:
+            raise BrokerError(
+                f"Kafka at {bootstrap} does not answer: {error}. Start it, or name another with --bootstrap."
+            ) from error
+        sink = Sink(consumer, settings, lambda: waiting.pop() if waiting else open_history(place))
+        stack.callback(sink.close)
+        shown = place if isinstance(place, Path) else mask_url(str(settings.clickhouse_url))
+        log.info("history: from %s into %s, /metrics on port %d", bootstrap, shown, server.server_port)
+        try:
+            sink.run(stop)
+        except UnknownVersion as error:
+            raise UnknownVersion(
+                f"a newer version writes already ({error}). Nothing is lost: upgrade `omni history`."
+            ) from error
+        except FuseBlown as error:
+            raise OmniError(str(error)) from error
     log.info("history: %d rows stored", sink.stored)
     return DONE
+
+
+def _serve_metrics(settings: Settings) -> tuple[WSGIServer, Thread]:
+    """Serve /metrics. Raises OmniError."""
+    for _ in range(PORT_ATTEMPTS):
+        with suppress(OSError):
+            return start_http_server(port_to_serve(settings, "history_port"))
+    raise OmniError("No port for /metrics could be had. Give one: --port N", USAGE)
+
+
+def _close(writers: list[HistoryWriter]) -> None:
+    for writer in writers:
+        writer.close()
 
 
 def _first_writer(place: Settings | Path) -> HistoryWriter | None:
     """Open the database at once: what is wrong for good is said now. One that is merely away is waited for."""
     try:
         return open_history(place)
-    except QueryRefused as error:
-        raise CommandError(f"the history cannot be set up: {error}", UNREACHABLE) from error
     except HistoryUnavailable as error:
         if isinstance(place, Path):
-            raise CommandError(str(error), UNREACHABLE) from error
+            raise
         log.warning("%s; waiting for it", error)
         return None

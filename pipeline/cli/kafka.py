@@ -8,7 +8,7 @@ import sys
 
 from pipeline.broker.jars import KAFKA_VERSION
 from pipeline.broker.local import BrokerStatus, LocalKafka
-from pipeline.cli import DONE, NO
+from pipeline.errors import DONE, NO
 from pipeline.settings import Settings
 
 HELP = "Start, stop or look at the local broker: one Apache Kafka node, in the data directory."

@@ -4,10 +4,30 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Final, TextIO
+
+from pipeline.sources.files import STANDARD_INPUT
 
 TERMINAL_SECONDS: Final = 0.2
 LOG_SECONDS: Final = 5.0
+BLOCK_BYTES: Final = 1 << 20
+
+
+def lines_in(paths: Iterable[Path]) -> int | None:
+    """Return how many lines the files have; None where only reading them tells: folders, pipes, gzipped files."""
+    total = 0
+    for path in paths:
+        if path == STANDARD_INPUT or not path.is_file() or path.suffix == ".gz":
+            return None
+        try:
+            with path.open("rb") as file:
+                while block := file.read(BLOCK_BYTES):
+                    total += block.count(b"\n")
+        except OSError:
+            return None  # whoever reads it says what is wrong
+    return total
 
 
 class Progress:
@@ -36,6 +56,11 @@ class Progress:
         self._stream.write(f"\r\x1b[K{line}" if self._moving else f"{line}\n")
         self._stream.flush()
         self._drawn = self._moving
+
+    def say(self, line: str) -> None:
+        """Write a line of its own."""
+        self.close()
+        self._stream.write(f"{line}\n")
 
     def close(self) -> None:
         """Clear the moving line."""

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
 
-from pipeline.cli import DONE, NO, USAGE, CommandError
-from pipeline.cli.exits import exits, time_argument
-from pipeline.clients.shipping import Shipment, Shipper, summary
+from pipeline.cli.arguments import moment
+from pipeline.cli.progress import Progress, lines_in
+from pipeline.clients.pace import Pace
+from pipeline.clients.publisher import Publisher
+from pipeline.clients.shipping import Shipper, summary
+from pipeline.domain.event_types import END_OF_STREAM
 from pipeline.domain.time import rfc3339
+from pipeline.errors import DONE, NO, USAGE, OmniError
 from pipeline.settings import Settings
 from pipeline.sources import DEFAULT
 
@@ -31,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--restart", action="store_true", help="begin again where an earlier run was interrupted")
     parser.add_argument(
         "--end-of-stream",
+        type=moment,
         metavar="T",
         help="then tell every partition of every channel that nothing older than T will come (RFC 3339 or ms)",
     )
@@ -38,30 +44,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Publish."""
-    from pipeline.clients.publisher import Publisher
-    from pipeline.domain.event_types import END_OF_STREAM
-
     if not args.files and args.end_of_stream is None:
-        raise CommandError("Nothing to publish: name a FILE, or - for standard input, or --end-of-stream T.", USAGE)
+        raise OmniError("Nothing to publish: name a FILE, or - for standard input, or --end-of-stream T.", USAGE)
     check_files(args.files)
-    end_ms = time_argument("--end-of-stream", args.end_of_stream)
-    with exits(), Publisher(settings, args.topic) as publisher:
-        shipment = Shipper(settings, publisher, args.source, args.topic, args.restart).ship(args.files)
-        if end_ms is not None:
-            publisher.control(END_OF_STREAM, end_ms)
-    return answer(shipment, end_ms, args.json)
+    with Publisher(settings, args.topic) as publisher:
+        return ship(args, settings, publisher)
 
 
 def check_files(paths: list[Path]) -> None:
     """Refuse at once what is not there, before anything is sent."""
     for path in paths:
         if str(path) != "-" and not path.exists():
-            raise CommandError(f"{path}: no such file. Check the name and the folder you are in.", USAGE)
+            raise OmniError(f"{path}: no such file. Check the name and the folder you are in.", USAGE)
 
 
-def answer(shipment: Shipment, end_ms: int | None, as_json: bool) -> int:
-    """Print what came of it; exit status 1 where every line was rejected."""
-    if as_json:
+def ship(args: argparse.Namespace, settings: Settings, publisher: Publisher, pace: Pace | None = None) -> int:
+    """Send the files and what is to follow them; print what came of it. Exit status 1 where all was rejected."""
+    end_ms: int | None = args.end_of_stream
+    with closing(Progress("lines", lines_in(args.files))) as progress:
+        shipment = Shipper(
+            settings, publisher, args.source, args.topic, args.restart, pace, note=progress, say=progress.say
+        ).ship(args.files)
+        if end_ms is not None:
+            publisher.control(END_OF_STREAM, end_ms)
+    if args.json:
         print(msgspec.json.encode(shipment).decode())
     else:
         print(summary(shipment))

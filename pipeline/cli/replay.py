@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pipeline.cli import USAGE, CommandError
-from pipeline.cli.exits import exits, time_argument
-from pipeline.cli.publish import answer, check_files
-from pipeline.clients.shipping import Shipper
+from pipeline.cli.arguments import moment
+from pipeline.cli.publish import check_files, ship
+from pipeline.clients.pace import Pace
+from pipeline.clients.publisher import Publisher
+from pipeline.domain.event_types import STREAM_TIME
+from pipeline.errors import USAGE, OmniError
 from pipeline.settings import Settings
 from pipeline.sources import DEFAULT, source_names
 
@@ -35,24 +37,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--topic", metavar="T", help="put all onto this topic (without the prefix), not by channel")
     parser.add_argument("--restart", action="store_true", help="begin again where an earlier run was interrupted")
     parser.add_argument(
-        "--end-of-stream", metavar="T", help="then tell every channel that nothing older than T will come"
+        "--end-of-stream", type=moment, metavar="T", help="then tell every channel that nothing older than T will come"
     )
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Replay."""
-    from pipeline.clients.pace import Pace
-    from pipeline.clients.publisher import Publisher
-    from pipeline.domain.event_types import END_OF_STREAM, STREAM_TIME
-
     if args.speed is not None and not args.speed > 0:
-        raise CommandError(f"--speed {args.speed:g}: must be greater than 0; 60 plays an hour in a minute.", USAGE)
+        raise OmniError(f"--speed {args.speed:g}: must be greater than 0; 60 plays an hour in a minute.", USAGE)
     check_files(args.files)
-    end_ms = time_argument("--end-of-stream", args.end_of_stream)
-    with exits(), Publisher(settings, args.topic) as publisher:
+    with Publisher(settings, args.topic) as publisher:
         on_event_time = settings.clock == "event"
         pace = Pace(args.speed, (lambda at_ms: publisher.control(STREAM_TIME, at_ms)) if on_event_time else None)
-        shipment = Shipper(settings, publisher, args.source, args.topic, args.restart, pace).ship(args.files)
-        if end_ms is not None:
-            publisher.control(END_OF_STREAM, end_ms)
-    return answer(shipment, end_ms, args.json)
+        return ship(args, settings, publisher, pace)

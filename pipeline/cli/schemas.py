@@ -8,8 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from pipeline.cli import DONE, NO, USAGE, CommandError
 from pipeline.domain.event_types import EVENT_TYPES
+from pipeline.errors import DONE, NO, USAGE, OmniError
 from pipeline.settings import Settings
 from pipeline.wire.schemas import schema_folder
 
@@ -54,7 +54,7 @@ def _check(folder: Path, as_json: bool) -> int:
     from pipeline.wire.compatibility import check
 
     if not any(folder.glob("*.avsc")):
-        raise CommandError(f"{folder}: no schemas (*.avsc) here. Name another folder: --folder DIR", USAGE)
+        raise OmniError(f"{folder}: no schemas (*.avsc) here. Name another folder: --folder DIR", USAGE)
     verdicts = check(folder)
     wrong = any(verdict.problems for verdict in verdicts)
     if as_json:

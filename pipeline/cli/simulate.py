@@ -7,23 +7,23 @@ import gc
 import json
 import sys
 import time
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import TypeVar
+from tempfile import TemporaryFile
 
-from pipeline.cli import DONE, UNREACHABLE, USAGE, CommandError
-from pipeline.cli.exits import time_argument
-from pipeline.cli.progress import Progress
+from pipeline.cli.arguments import moment, within
+from pipeline.cli.progress import Progress, lines_in
 from pipeline.cli.simulate_input import Input
 from pipeline.cli.simulate_output import Summary, summarise, write_folder
-from pipeline.history.engine import HistoryUnavailable, QueryRefused
+from pipeline.errors import DONE, USAGE, OmniError
 from pipeline.history.recorder import Recorder
-from pipeline.history.writer import HistoryWriter, open_history
-from pipeline.identity_file import IdentityFileError, load_identity
-from pipeline.rules_file import RulesFileError, load_rules
+from pipeline.history.writer import open_history
+from pipeline.identity_file import load_identity
+from pipeline.rules_file import load_rules
 from pipeline.settings import Settings
 from pipeline.simulation import Conditions, Simulation
-from pipeline.sources import DEFAULT, SourceError, find_source
+from pipeline.sources import DEFAULT, find_source
 
 HELP = """Run the actors of the worker over files, on event time and without a broker. The same files give the same
 customers and triggers, byte for byte. The clock follows the events and stops at the last one, so that later timers
@@ -34,8 +34,6 @@ omni simulate events.jsonl --out result
 omni simulate events.csv --source rees46 --rules my-rules.yaml --until 2019-10-01T02:50:00Z --json
 omni simulate web.jsonl store.jsonl --partitions 8 --seed 7 --duplicate 0.1 --shuffle 20 --crash 0.05
 """
-
-Number = TypeVar("Number", int, float)
 
 ALLOCATIONS_PER_COLLECTION = 100_000
 """Nothing here forms cycles, and looking for them (every 700 allocations, by default) took a sixth of the time."""
@@ -50,27 +48,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--source", default=DEFAULT, metavar="NAME", help=f"what the files are (default: {DEFAULT})")
     parser.add_argument("--rules", dest="rules_file", metavar="FILE", help="rules file (default: the configured one)")
     parser.add_argument("--identity", dest="identity_file", metavar="FILE", help="identity rules file")
-    parser.add_argument("--until", metavar="T", help="stop the clock at T: RFC 3339, or milliseconds")
+    parser.add_argument("--until", type=moment, metavar="T", help="stop the clock at T: RFC 3339, or milliseconds")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write triggers.jsonl … summary.json there")
     parser.add_argument("--history", type=Path, metavar="PATH", help="write the embedded history there as well")
     disturbances = parser.add_argument_group("disturbances (none of them changes the digests)")
     disturbances.add_argument(
         "--partitions",
         dest="simulated_partitions",
-        type=_partitions,
+        type=within(int, 1, MOST_PARTITIONS),
         default=1,
         metavar="N",
         help="partitions of every topic (default: 1)",
     )
     disturbances.add_argument("--seed", type=int, metavar="N", help="let partitions take turns at random, on this seed")
     disturbances.add_argument(
-        "--duplicate", type=_share, default=0.0, metavar="P", help="deliver this share of events and messages twice"
+        "--duplicate",
+        type=within(float, 0.0, 1.0),
+        default=0.0,
+        metavar="P",
+        help="deliver this share of events and messages twice",
     )
     disturbances.add_argument(
-        "--shuffle", type=_places, default=0, metavar="N", help="hand events over up to N places out of order"
+        "--shuffle",
+        type=within(int, 0, 1_000_000),
+        default=0,
+        metavar="N",
+        help="hand events over up to N places out of order",
     )
     disturbances.add_argument(
-        "--crash", type=_crashes, default=0.0, metavar="P", help="kill and recover partitions in this share of steps"
+        "--crash",
+        type=within(float, 0.0, MOST_CRASHES),
+        default=0.0,
+        metavar="P",
+        help="kill and recover partitions in this share of steps",
     )
 
 
@@ -78,16 +88,16 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """Play the files; write and print what came of them."""
     began = time.monotonic()
     gc.set_threshold(ALLOCATIONS_PER_COLLECTION)
-    until_ms = time_argument("--until", args.until)
-    try:
-        rules = load_rules(settings.rules_file)
-        identity = load_identity(settings.identity_file)
-        files = Input(args.files, find_source(args.source), args.source)
-    except (RulesFileError, IdentityFileError, SourceError) as error:
-        raise CommandError(str(error), USAGE) from None
+    if args.out is not None:
+        with _writing_to(args.out):  # before an hour of play comes to nothing
+            args.out.mkdir(parents=True, exist_ok=True)
+            TemporaryFile(dir=args.out).close()
+    rules = load_rules(settings.rules_file)
+    identity = load_identity(settings.identity_file)
+    files = Input(args.files, find_source(args.source), args.source)
     conditions = Conditions(args.simulated_partitions, args.seed, args.duplicate, args.shuffle, args.crash)
     with ExitStack() as stack:
-        writer = stack.enter_context(closing(_open(args.history))) if args.history else None
+        writer = stack.enter_context(closing(open_history(args.history))) if args.history else None
         recorder = Recorder(writer)
         simulation = Simulation(
             settings,
@@ -97,25 +107,17 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             recorder.published if writer else None,
             recorder.arrived if writer else None,
         )
-        progress = Progress("events", files.lines())
+        progress = Progress("events", lines_in(files.paths))
         try:
-            simulation.play(files.events(simulation), until_ms, progress)
+            simulation.play(files.events(simulation), args.until, progress)
             recorder.refused(files.refused)
             rows = recorder.rows()
-        except SourceError as error:
-            raise CommandError(str(error), USAGE) from None
-        except HistoryUnavailable as error:
-            raise CommandError(str(error), UNREACHABLE) from None
         finally:
             progress.close()
     summary = summarise(simulation, rules, len(files.refused), rows, time.monotonic() - began)
     if args.out is not None:
-        try:
+        with _writing_to(args.out):
             write_folder(args.out, simulation, files.refused, summary)
-        except OSError as error:
-            raise CommandError(
-                f"{args.out}: cannot be written: {error.strerror}. Name a folder of yours.", USAGE
-            ) from None
     if args.json:
         print(json.dumps(summary))
     else:
@@ -123,13 +125,12 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     return DONE
 
 
-def _open(path: Path) -> HistoryWriter:
+@contextmanager
+def _writing_to(folder: Path) -> Iterator[None]:
     try:
-        return open_history(path)
-    except HistoryUnavailable as error:
-        raise CommandError(str(error), UNREACHABLE) from None
-    except QueryRefused as error:
-        raise CommandError(f"{path}: its tables cannot be brought up to date: {error}. Name a new folder.") from None
+        yield
+    except OSError as error:
+        raise OmniError(f"{folder}: cannot be written: {error.strerror}. Name a folder of yours.", USAGE) from None
 
 
 def _print(summary: Summary, folder: Path | None) -> None:
@@ -146,29 +147,3 @@ def _print(summary: Summary, folder: Path | None) -> None:
     sys.stdout.flush()
     if folder is not None:
         print(f"Written to {folder}.", file=sys.stderr)
-
-
-def _partitions(text: str) -> int:
-    return _within(text, int, 1, MOST_PARTITIONS)
-
-
-def _places(text: str) -> int:
-    return _within(text, int, 0, 1_000_000)
-
-
-def _share(text: str) -> float:
-    return _within(text, float, 0.0, 1.0)
-
-
-def _crashes(text: str) -> float:
-    return _within(text, float, 0.0, MOST_CRASHES)
-
-
-def _within(text: str, kind: type[Number], least: Number, most: Number) -> Number:
-    try:
-        number = kind(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
-    if not least <= number <= most:
-        raise argparse.ArgumentTypeError(f"{text} is not between {least} and {most}")
-    return number

@@ -22,29 +22,19 @@ class Input:
     def __init__(self, paths: Iterable[Path], source: Source, source_name: str) -> None:
         """Check that the files are there. Raises SourceError."""
         self._source = source
-        self._paths: list[Path] = []
+        self.paths: list[Path] = []
         for path in paths:
             if source_name == DEFAULT:  # each file of the folder is a stream of its own
-                self._paths += files_in(path, SUFFIXES)
+                self.paths += files_in(path, SUFFIXES)
             elif path == STANDARD_INPUT or path.exists():
-                self._paths.append(path)
+                self.paths.append(path)
             else:
-                self._paths += files_in(path, ())  # which says what is wrong
+                self.paths += files_in(path, ())  # which says what is wrong
         self.refused: list[DeadLetter] = []
-
-    def lines(self) -> int | None:
-        """Return how many lines there are; None if that is not to be had without reading twice."""
-        total = 0
-        for path in self._paths:
-            if path.is_dir() or path == STANDARD_INPUT or path.suffix == ".gz":
-                return None
-            with path.open("rb") as file:
-                total += sum(block.count(b"\n") for block in iter(lambda file=file: file.read(1 << 20), b""))  # type: ignore[misc]
-        return total
 
     def events(self, simulation: Simulation) -> Iterator[Ingested]:
         """Yield every event; several files by time, each in its own order. Raises SourceError."""
-        streams = [self._one(path, simulation) for path in self._paths]
+        streams = [self._one(path, simulation) for path in self.paths]
         return streams[0] if len(streams) == 1 else merge(*streams, key=_time)
 
     def _one(self, path: Path, simulation: Simulation) -> Iterator[Ingested]:

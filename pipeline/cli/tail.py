@@ -7,9 +7,9 @@ import sys
 
 import msgspec
 
-from pipeline.cli import DONE, USAGE, CommandError
-from pipeline.cli.exits import exits
+from pipeline.cli.arguments import tidy_identifier
 from pipeline.clients.feeds import FEEDS, Json
+from pipeline.errors import DONE, USAGE, OmniError
 from pipeline.settings import Settings
 from pipeline.wire.records import UnreadableRecord
 
@@ -40,35 +40,33 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     _check(args)
     feed = FEEDS[args.what]
     decode = feed.decoder(settings)
-    with exits():
-        for record in follow(settings, feed.topics, from_start=args.from_start, until_end=args.until_end):
-            if record.value is None:
-                continue
-            try:
-                said = decode(record.value)
-            except UnreadableRecord as error:
-                print(f"{record.topic}/{record.partition}/{record.offset}: {error}", file=sys.stderr)
-                continue
-            if said is not None and _is_wanted(said, args):
-                sys.stdout.buffer.write(msgspec.json.encode(said) + b"\n")
-                if not args.until_end:
-                    sys.stdout.buffer.flush()
-        sys.stdout.buffer.flush()
+    for record in follow(settings, feed.topics, from_start=args.from_start, until_end=args.until_end):
+        if record.value is None:
+            continue
+        try:
+            said = decode(record.value)
+        except UnreadableRecord as error:
+            print(f"{record.topic}/{record.partition}/{record.offset}: {error}", file=sys.stderr)
+            continue
+        if said is not None and is_wanted(said, args):
+            sys.stdout.buffer.write(msgspec.json.encode(said) + b"\n")
+            if not args.until_end:
+                sys.stdout.buffer.flush()
+    sys.stdout.buffer.flush()
     return DONE
 
 
 def _check(args: argparse.Namespace) -> None:
     if args.rule and args.what not in ("triggers", "decisions"):
-        raise CommandError(f"--rule goes with triggers and decisions; {args.what} have none.", USAGE)
+        raise OmniError(f"--rule goes with triggers and decisions; {args.what} have none.", USAGE)
     if args.customer and args.what == "deadletter":
-        raise CommandError("--customer: what was refused has found no customer.", USAGE)
+        raise OmniError("--customer: what was refused has found no customer.", USAGE)
     if args.customer and args.what == "events" and ":" not in args.customer:
-        raise CommandError(
-            "--customer: events carry identifiers, no customer id. Give KIND:VALUE, as account:u-1.", USAGE
-        )
+        raise OmniError("--customer: events carry identifiers, no customer id. Give KIND:VALUE, as account:u-1.", USAGE)
 
 
-def _is_wanted(said: Json, args: argparse.Namespace) -> bool:
+def is_wanted(said: Json, args: argparse.Namespace) -> bool:
+    """Whether a record is one of those that the options ask for."""
     if args.rule and said.get("rule") != args.rule:
         return False
     if args.tenant and said.get("tenant") != args.tenant:
@@ -78,5 +76,6 @@ def _is_wanted(said: Json, args: argparse.Namespace) -> bool:
     identifiers = said.get("identifiers")
     if args.what == "events" and isinstance(identifiers, dict):
         kind, _, value = args.customer.partition(":")
-        return bool(identifiers.get(kind) == value)
+        wanted = tidy_identifier(kind, value)
+        return any(tidy_identifier(kind, str(value)) == wanted for kind, value in identifiers.items())
     return bool(said.get("customer_id") == args.customer)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 
 import msgspec
-import yaml
 
+from pipeline.broker import bootstrap_of
 from pipeline.broker.topic_admin import create_topics, differences
-from pipeline.cli import DONE, NO, UNREACHABLE, USAGE, CommandError
+from pipeline.errors import DONE, NO
+from pipeline.rules_file import load_rules
 from pipeline.settings import Settings
 from pipeline.topics import markdown_table, topics
 
@@ -37,14 +37,13 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     if args.action == "table" and not args.json:
         print(markdown_table(settings))
         return DONE
-    wanted = topics(settings, rule_names(settings.rules_file))
+    wanted = topics(settings, [rule.name for rule in load_rules(settings.rules_file).rules])
     if args.action == "table":
         print(json.dumps({"topics": [msgspec.to_builtins(topic) for topic in wanted]}))
         return DONE
-    if settings.bootstrap is None:
-        raise CommandError("No Kafka is named. Start one: omni kafka start, or set KAFKA_BOOTSTRAP.", UNREACHABLE)
+    bootstrap = bootstrap_of(settings)
     if args.action == "create":
-        created = create_topics(settings.bootstrap, wanted)
+        created = create_topics(bootstrap, wanted)
         kept = [topic.name for topic in wanted if topic.name not in created]
         print(
             json.dumps({"created": created, "existing": kept})
@@ -52,7 +51,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             else f"{len(created)} topics created, {len(kept)} were there already."
         )
         return DONE
-    found = differences(settings.bootstrap, wanted)
+    found = differences(bootstrap, wanted)
     if args.json:
         print(json.dumps({"ok": not found, "differences": [msgspec.to_builtins(each) for each in found]}))
     else:
@@ -60,18 +59,3 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             print(each)
         print(f"{len(wanted)} topics checked, {len(found)} differences.")
     return NO if found else DONE
-
-
-def rule_names(path: Path) -> list[str]:
-    """Return the names of the rules in `path`, in its order; what they say is checked by whoever runs them."""
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return [str(rule["name"]) for rule in content["rules"]]
-    except OSError as error:
-        raise CommandError(
-            f"{path}: cannot be read ({error.strerror}). Name a rules file: --rules FILE", USAGE
-        ) from None
-    except (yaml.YAMLError, TypeError, KeyError) as error:
-        raise CommandError(
-            f"{path}: is not a rules file ({error}). It needs `rules:` with a `name` each.", USAGE
-        ) from None

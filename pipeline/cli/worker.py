@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import socket
 import sys
 import time
 
+from pipeline.broker import bootstrap_of
 from pipeline.broker.topic_admin import create_topics, differences
-from pipeline.cli import DONE, UNREACHABLE, USAGE, CommandError
-from pipeline.rules_file import RulesFileError, load_rules
+from pipeline.cli.arguments import port_to_serve
+from pipeline.domain.rules import Rules
+from pipeline.errors import DONE, UNREACHABLE, USAGE, OmniError
+from pipeline.rules_file import load_rules
 from pipeline.settings import Settings
 from pipeline.topics import topics
 
@@ -29,7 +31,6 @@ RESTART_SECONDS = (1, 2, 5, 10, 30)
 """Waits before a worker that failed starts again, the last one from then on."""
 RUN_FORGIVES_SECONDS = 60
 """A worker that ran this long before it failed begins the waits anew."""
-PORTS_TRIED = 100
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,63 +45,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Run until told to stop. A worker that fails starts again, from what was committed."""
-    if settings.bootstrap is None:
-        raise CommandError("No Kafka is named. Start one: omni kafka start, or set KAFKA_BOOTSTRAP.", UNREACHABLE)
+    began = time.monotonic()
+    started = RESTARTS in os.environ
     try:
         rules = load_rules(settings.rules_file)
-    except RulesFileError as error:
-        raise CommandError(str(error), USAGE) from None
-    _ensure_topics(settings, [rule.name for rule in rules.rules])
-    settings = settings.replace(settings.origins.get("web_port", "default"), web_port=_port(settings))
-    started = time.monotonic()
-    from pipeline.agents.process import run_worker
+        _ensure_topics(settings, rules)
+        port = port_to_serve(settings, "web_port")
+        settings = settings.replace(settings.origins.get("web_port", "default"), web_port=port)
+        from pipeline.agents.process import run_worker
 
-    try:
+        started = True
         return run_worker(settings, rules)
-    except Exception as error:  # noqa: BLE001 - whatever it was: the log has it, the next start reads from the commit
+    except Exception as error:
+        if not (started and may_pass(error)):
+            raise
         log.critical("The worker failed: %r", error)
-    _start_again(time.monotonic() - started)
+    _start_again(time.monotonic() - began)
     return DONE
 
 
-def _ensure_topics(settings: Settings, rules: list[str]) -> None:
-    assert settings.bootstrap is not None
-    wanted = topics(settings, rules)
-    create_topics(settings.bootstrap, wanted)
-    wrong = [each for each in differences(settings.bootstrap, wanted) if each.what == "partitions"]
+def may_pass(error: Exception) -> bool:
+    """Whether starting again may help: not where a file or a version is wrong, which somebody has to mend."""
+    return not isinstance(error, OmniError) or error.exit_code == UNREACHABLE
+
+
+def _ensure_topics(settings: Settings, rules: Rules) -> None:
+    bootstrap = bootstrap_of(settings)
+    wanted = topics(settings, [rule.name for rule in rules.rules])
+    create_topics(bootstrap, wanted)
+    wrong = [each for each in differences(bootstrap, wanted) if each.what == "partitions"]
     if wrong:
-        raise CommandError(
+        raise OmniError(
             f"{wrong[0]}. The number of partitions is fixed when topics are created: start with --partitions "
             f"{wrong[0].found}, or use another --topic-prefix for a new installation.",
             USAGE,
         )
-
-
-def _port(settings: Settings) -> int:
-    """Return the port to serve: the one asked for, or a free one from the default upwards."""
-    asked = settings.web_port
-    if "web_port" in settings.origins and asked:
-        if not _free(asked):
-            raise CommandError(f"Port {asked} is taken. Give another: --port N, or --port 0 for any.", USAGE)
-        return asked
-    if asked == 0:
-        with socket.socket() as probe:
-            probe.bind(("", 0))
-            return int(probe.getsockname()[1])
-    for port in range(asked, asked + PORTS_TRIED):
-        if _free(port):
-            return port
-    raise CommandError(f"No port from {asked} to {asked + PORTS_TRIED - 1} is free. Give one: --port N", USAGE)
-
-
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("", port))
-        except OSError:
-            return False
-    return True
 
 
 def _start_again(ran_seconds: float) -> None:

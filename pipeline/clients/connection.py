@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.broker import BrokerError
+from pipeline.broker import bootstrap_of
 from pipeline.broker.topic_admin import connected, create_topics
 from pipeline.settings import Settings
 from pipeline.topics import topics
@@ -10,17 +10,9 @@ from pipeline.topics import topics
 CHANNEL = "channel."
 
 
-def bootstrap_of(settings: Settings) -> list[str]:
-    """Return the addresses of the broker. Raises BrokerError if none is named."""
-    if settings.bootstrap is None:
-        raise BrokerError("No Kafka is named. Start one: omni kafka start, or set KAFKA_BOOTSTRAP.")
-    return settings.bootstrap.split(",")
-
-
 def cluster_and_topics(settings: Settings) -> tuple[str, list[str]]:
     """Return the cluster's id and the names of its topics that have our prefix, sorted. Raises BrokerError."""
-    bootstrap = ",".join(bootstrap_of(settings))
-    with connected(bootstrap) as admin:
+    with connected(bootstrap_of(settings)) as admin:
         cluster = str(admin.describe_cluster()["cluster_id"])
         names = [str(name) for name in admin.list_topics()]
     return cluster, sorted(name for name in names if name.startswith(settings.topic_prefix))
@@ -29,4 +21,4 @@ def cluster_and_topics(settings: Settings) -> tuple[str, list[str]]:
 def create_channel_topics(settings: Settings) -> None:
     """Create the channel topics of the settings that are missing. Raises BrokerError."""
     wanted = [topic for topic in topics(settings) if topic.name.startswith(settings.topic_prefix + CHANNEL)]
-    create_topics(",".join(bootstrap_of(settings)), wanted)
+    create_topics(bootstrap_of(settings), wanted)

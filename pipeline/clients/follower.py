@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
-from pipeline.broker import BrokerError
-from pipeline.clients.connection import bootstrap_of, cluster_and_topics
+from pipeline.broker import BrokerError, bootstrap_of
+from pipeline.clients.connection import cluster_and_topics
 from pipeline.settings import Settings
 
 POLL_MS: Final = 200
@@ -47,19 +47,23 @@ def follow(
         consumer.close()
 
 
-def read_partition(settings: Settings, topic: str, partition: int) -> Iterator[Received]:
-    """Yield the records of one partition (topic with prefix) up to its end as it is now. Raises BrokerError."""
+def read_partition(settings: Settings, topic: str, choose: Callable[[int], int]) -> Iterator[Received]:
+    """Yield the records of one partition (topic with prefix) up to its end as it is now. Raises BrokerError.
+
+    `choose` is given the number of partitions that the topic has, and returns the one to read.
+    """
     consumer = _consumer(settings)
-    place = TopicPartition(topic, partition)
     try:
-        if partition not in (consumer.partitions_for_topic(topic) or ()):
+        partitions = consumer.partitions_for_topic(topic)
+        if not partitions:
             return
+        place = TopicPartition(topic, choose(len(partitions)))
         consumer.assign([place])
         consumer.seek(place, consumer.beginning_offsets([place])[place])
         end = consumer.end_offsets([place])[place]
         while consumer.position(place) < end:
             for record in consumer.poll(timeout_ms=POLL_MS).get(place, ()):
-                yield Received(topic, partition, record.offset, record.timestamp, record.key, record.value)
+                yield Received(topic, place.partition, record.offset, record.timestamp, record.key, record.value)
     except KafkaError as error:
         raise BrokerError(f"Kafka at {settings.bootstrap} failed: {error}. Is it still running? omni doctor") from error
     finally:
@@ -74,7 +78,7 @@ def _topics(settings: Settings, wanted: Callable[[str], bool]) -> list[str]:
 def _consumer(settings: Settings) -> KafkaConsumer:
     try:
         return KafkaConsumer(
-            bootstrap_servers=bootstrap_of(settings),
+            bootstrap_servers=bootstrap_of(settings).split(","),
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",

@@ -5,6 +5,7 @@ A key lives in one partition, so one partition of a compacted topic is read per 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 import msgspec
@@ -17,10 +18,12 @@ from pipeline.domain.identity import IdentityState
 from pipeline.domain.messages import Arrived, CustomerMessage, customer_key, identity_key
 from pipeline.domain.records import Decision
 from pipeline.settings import Settings
-from pipeline.streaming.envelope import EnvelopeDecoder
+from pipeline.streaming.envelope import EnvelopeDecoder, NoEnvelope
 from pipeline.streaming.partition import shard, state_bytes
 from pipeline.topics import DECISIONS, changelog_topic, inbox_topic, prefixed
-from pipeline.wire.records import decode_record
+from pipeline.wire.records import UnreadableRecord, decode_record
+
+log = logging.getLogger(__name__)
 
 _customer = msgspec.msgpack.Decoder(CustomerState).decode
 _identifier = msgspec.msgpack.Decoder(IdentityState).decode
@@ -52,7 +55,12 @@ def events_of(settings: Settings, tenant: str, customer_id: str) -> Iterator[tup
     for record in _records_of(settings, inbox_topic(settings, "customer"), key):
         if record.value is None:
             continue
-        for entry in decode(record.value).entries:
+        try:
+            entries = decode(record.value).entries
+        except (NoEnvelope, msgspec.DecodeError) as error:
+            _pass_over(record, error)
+            continue
+        for entry in entries:
             message = entry.message
             if entry.key == key and isinstance(message, Arrived) and message.event.event_id not in told:
                 told.add(message.event.event_id)
@@ -62,12 +70,19 @@ def events_of(settings: Settings, tenant: str, customer_id: str) -> Iterator[tup
 def decisions_of(settings: Settings, tenant: str, customer_id: str) -> Iterator[Decision]:
     """Yield the decisions about a customer, each once, as far back as they are kept."""
     told: set[str] = set()
-    everywhere = range(settings.partitions)
-    partition = DefaultPartitioner()(customer_id.encode(), everywhere, everywhere)
+    key = customer_id.encode()
+
+    def partition(count: int) -> int:
+        return int(DefaultPartitioner()(key, range(count), range(count)))
+
     for record in read_partition(settings, prefixed(settings, DECISIONS), partition):
-        if record.key != customer_id.encode() or record.value is None:
+        if record.key != key or record.value is None:
             continue
-        decision = decode_record(Decision, record.value)
+        try:
+            decision = decode_record(Decision, record.value)
+        except UnreadableRecord as error:
+            _pass_over(record, error)
+            continue
         if decision.tenant == tenant and decision.decision_id not in told:
             told.add(decision.decision_id)
             yield decision
@@ -82,4 +97,8 @@ def _state(settings: Settings, actor: str, key: str) -> memoryview | None:
 
 
 def _records_of(settings: Settings, topic: str, key: str) -> Iterator[Received]:
-    return read_partition(settings, topic, shard(key, settings.partitions))
+    return read_partition(settings, topic, lambda count: shard(key, count))
+
+
+def _pass_over(record: Received, error: Exception) -> None:
+    log.warning("%s/%d/%d cannot be read: %s", record.topic, record.partition, record.offset, error)

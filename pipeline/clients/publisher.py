@@ -14,14 +14,15 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 
-from pipeline.broker import BrokerError
-from pipeline.clients.connection import CHANNEL, bootstrap_of, cluster_and_topics, create_channel_topics
+from pipeline.broker import BrokerError, bootstrap_of
+from pipeline.clients.connection import CHANNEL, cluster_and_topics, create_channel_topics
 from pipeline.domain.errors import InvalidEvent, InvalidReason
 from pipeline.domain.events import ChannelEvent
 from pipeline.domain.messages import Identifier
+from pipeline.errors import OmniError
 from pipeline.settings import Settings
 from pipeline.topics import channel_topic, prefixed
-from pipeline.wire.channel_event import encode
+from pipeline.wire.channel_event import MAX_BYTES, encode
 
 Answer = TypeVar("Answer")
 
@@ -43,7 +44,7 @@ class _Record(NamedTuple):
     headers: list[tuple[str, bytes]]
 
 
-class UnknownTopic(LookupError):
+class UnknownTopic(OmniError):
     """All events were to go to a topic that is not there."""
 
 
@@ -91,7 +92,10 @@ class Publisher:
             self._stop_loop()
 
     def send(self, event: ChannelEvent, identifiers: tuple[Identifier, ...]) -> None:
-        """Send one event; its strongest identifier is the key. Raises InvalidEvent if its channel has no topic."""
+        """Send one event; its strongest identifier is the key.
+
+        Raises InvalidEvent if its channel has no topic, or if it is larger than a worker takes.
+        """
         topic = self._all_to or channel_topic(self._settings, event.channel)
         partitions = self._partitions.get(topic)
         if partitions is None:
@@ -101,7 +105,11 @@ class Publisher:
                 "it with PIPELINE_CHANNELS and omni topics create",
             )
         key = "{}:{}".format(*identifiers[0]).encode()
-        self._waiting.append(_record((topic, _hash(key) % partitions), key, event))
+        record = _record((topic, _hash(key) % partitions), key, event)
+        if len(record.value) > MAX_BYTES:
+            problem = f"{len(record.value):,} bytes, workers take at most {MAX_BYTES:,}. Split it, or send fewer fields"
+            raise InvalidEvent(InvalidReason.VALUE_TOO_LONG, problem)
+        self._waiting.append(record)
         if len(self._waiting) >= MAX_WAITING:
             self.flush()
 
@@ -127,7 +135,7 @@ class Publisher:
 
     async def _start(self, topics: set[str]) -> None:
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=bootstrap_of(self._settings),
+            bootstrap_servers=bootstrap_of(self._settings).split(","),
             acks="all",
             enable_idempotence=True,
             compression_type="lz4",

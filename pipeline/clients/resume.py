@@ -1,6 +1,6 @@
-"""Remembers how far a file was published, so that a publishing that was cut short goes on where it stopped.
+"""Remembers how far files were published, so that a publishing that was cut short goes on where it stopped.
 
-A file that was published whole is forgotten: asked for again, it is sent again.
+Once all files of a command were published they are forgotten: asked for again, they are sent again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class _Progress(Struct):
 class Bookmark:
     """How many lines of one file the broker has, for one destination (cluster, prefix, topic, source).
 
-    A file that has changed since (size or time) is another file; standard input has no bookmark.
+    A file that has changed since (size or time) is another file; standard input and pipes have no bookmark.
     """
 
     def __init__(self, data_dir: Path, path: Path, destination: tuple[str, ...]) -> None:
@@ -33,7 +33,7 @@ class Bookmark:
         self._path: Path | None = None
         self._file = str(path)
         self.done = 0
-        if path == STANDARD_INPUT or not path.exists():
+        if path == STANDARD_INPUT or not (path.is_file() or path.is_dir()):
             return
         known = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in _files(path)]
         name = blake2b(repr((str(path.resolve()), known, destination)).encode(), digest_size=12).hexdigest()
@@ -54,7 +54,7 @@ class Bookmark:
             draft.replace(self._path)
 
     def forget(self) -> None:
-        """Note that the file is through, or is to be begun again."""
+        """Note that the whole command is through, or is to be begun again."""
         self.done = 0
         if self._path is not None:
             self._path.unlink(missing_ok=True)

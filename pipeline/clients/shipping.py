@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -23,7 +22,6 @@ from pipeline.wire.normalise import normalise
 
 FLUSH_EVERY: Final = 5_000
 """Events between two bookmarks: at most so many are sent twice after a crash."""
-REPORT_EVERY_SECONDS: Final = 5.0
 REJECTS_SHOWN: Final = 100
 
 
@@ -47,9 +45,13 @@ class Shipper:
         topic: str | None = None,
         restart: bool = False,
         before: Callable[[ChannelEvent], None] | None = None,
+        *,
+        note: Callable[[int], None],
+        say: Callable[[str], None],
     ) -> None:
         """`before` is called with each event just before it is sent: to wait, or to move the clock.
 
+        `note` is told after each line how many are done, `say` what people should know.
         Raises SourceError where there is no such source, IdentityFileError where identity.yaml is wrong.
         """
         self._settings = settings
@@ -60,13 +62,21 @@ class Shipper:
         self._restart = restart
         self._before = before
         self._reasons: Counter[str] = Counter()
-        self._began = self._reported = time.monotonic()
+        self._note = note
+        self._say = say
+        self._lines = 0
+        self._began = time.monotonic()
         self.shipment = Shipment()
 
     def ship(self, paths: Sequence[Path]) -> Shipment:
         """Publish `paths` in the order given. Raises SourceError, BrokerError."""
-        for path in paths:
-            self._ship_one(path)
+        bookmarks = [Bookmark(self._settings.data_dir, path, self._destination) for path in paths]
+        for path, bookmark in zip(paths, bookmarks, strict=True):
+            if self._restart:
+                bookmark.forget()
+            self._ship_one(path, bookmark)
+        for bookmark in bookmarks:  # only now: whatever comes in between, what is through is not sent again
+            bookmark.forget()
         self.shipment.seconds = round(time.monotonic() - self._began, 3)
         hidden = self.shipment.rejected - REJECTS_SHOWN
         if hidden > 0:
@@ -74,16 +84,14 @@ class Shipper:
             self._say(f"… and {hidden} more rejected; all in all {reasons}")
         return self.shipment
 
-    def _ship_one(self, path: Path) -> None:
-        bookmark = Bookmark(self._settings.data_dir, path, self._destination)
-        if self._restart:
-            bookmark.forget()
+    def _ship_one(self, path: Path, bookmark: Bookmark) -> None:
         skip = bookmark.done
         if skip:
             self._say(f"{path}: goes on behind line {skip}, where it stopped; --restart begins again")
         done = 0
         try:
             for done, read in enumerate(self._source.read(path), 1):
+                self._lines += 1
                 if done <= skip:
                     self.shipment.skipped += 1
                     continue
@@ -94,13 +102,13 @@ class Shipper:
                 if done % FLUSH_EVERY == 0:
                     self._publisher.flush()
                     bookmark.advance(done)
-                self._report(path)
+                self._note(self._lines)
         except KeyboardInterrupt:
             self._publisher.flush()
             bookmark.advance(max(skip, done - 1))  # the one in hand may not have left
             raise
         self._publisher.flush()
-        bookmark.forget()
+        bookmark.advance(done)
 
     def _send(self, read: Read) -> None:
         try:
@@ -122,16 +130,6 @@ class Shipper:
         self._reasons[line.reason] += 1
         if self.shipment.rejected <= REJECTS_SHOWN:
             self._say(f"rejected: {line}")
-
-    def _report(self, path: Path) -> None:
-        now = time.monotonic()
-        if now - self._reported >= REPORT_EVERY_SECONDS:
-            self._reported = now
-            sent = self.shipment.published
-            self._say(f"{path}: {sent} events published, {sent / (now - self._began):.0f}/s")
-
-    def _say(self, line: str) -> None:
-        sys.stderr.write(line + "\n")
 
 
 def summary(shipment: Shipment) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from pipeline.broker import guard
+from pipeline.errors import OmniError
 from pipeline.settings import BOOTSTRAP_VARIABLE, ENV_PREFIX, PROJECT_DIR
 
 LAST_WORDS: Final = 2_000
@@ -17,7 +18,7 @@ LAST_WORDS: Final = 2_000
 STOP_SECONDS: Final = guard.GRACE_SECONDS + 5
 
 
-class Fault(Exception):
+class Fault(OmniError):
     """A part of the demo failed: the message says which, how, and shows the end of its log."""
 
 

@@ -36,6 +36,7 @@ def run_settings(settings: Settings, channels: tuple[str, ...]) -> Iterator[Sett
     folder = above / name
     folder.mkdir(mode=0o700)
     lock = _locked(folder)
+    web_port, history_port = free_ports(2)
     try:
         yield replace(
             settings,
@@ -47,10 +48,11 @@ def run_settings(settings: Settings, channels: tuple[str, ...]) -> Iterator[Sett
             clickhouse_url=None,  # a demo has no business in a real database
             registry_url=None,
             clock="event",
-            web_port=free_ports(1)[0],
+            web_port=web_port,
+            history_port=history_port,
             rules_file=settings.rules_file.absolute(),
             identity_file=settings.identity_file.absolute(),
-            origins={**settings.origins, "web_port": "demo"},
+            origins={**settings.origins, "web_port": "demo", "history_port": "demo"},
         )
     finally:
         for part in ("kafka", "workers"):

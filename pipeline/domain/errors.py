@@ -30,6 +30,8 @@ class InvalidReason(StrEnum):
     """`tenant` has characters that a tenant may not have."""
     BAD_VALUE = "bad_value"
     """A value makes no sense: a negative quantity, a line without a SKU, more money than there is."""
+    NOT_STORABLE = "not_storable"
+    """History's database cannot hold it: a number beyond 64 bits."""
 
 
 MAX_DETAIL_CHARACTERS = 500

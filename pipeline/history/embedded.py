@@ -12,11 +12,11 @@ from typing import Any, Final, Protocol, cast
 import msgspec
 
 from pipeline.history.engine import Answer, HistoryUnavailable, QueryRefused, RowsRefused, first_line, limits
-from pipeline.history.folder import Folder
+from pipeline.history.folder import Folder, Purpose
 from pipeline.history.owner import Owner
 from pipeline.history.rows import Column
 
-WAIT_SECONDS: Final = 10.0  # for a question that has the folder open at this moment
+WAIT_SECONDS: Final = 10.0  # for an owner that is just closing
 _CODE: Final = re.compile(r"Code: (\d+)")
 # Codes of an insert that say "these bytes": cannot parse (6, 26, 27, 38, 41, 72), out of bound (69), wrong type (53),
 # incorrect data (117), no number (349: NULL where none may be), unknown field (321).
@@ -64,17 +64,17 @@ def open_session(database: Path) -> Session:
 class Embedded:
     """An engine and, on the folder's socket, the one who answers for it."""
 
-    def __init__(self, path: Path, wait_seconds: float = WAIT_SECONDS) -> None:
+    def __init__(self, path: Path, purpose: Purpose = "write", wait_seconds: float = WAIT_SECONDS) -> None:
         """Open `path`, made if need be. Raises HistoryUnavailable if another process has it."""
         self._folder = Folder(path)
-        self._folder.own(wait_seconds)
+        self._folder.own(purpose, wait_seconds)
         try:
             self._session = open_session(self._folder.database)
         except RuntimeError as error:
             self._folder.release()
             raise HistoryUnavailable(f"the history in {path} cannot be opened: {first_line(error)}") from error
         self._inserting = threading.Lock()  # a session has one insert at a time
-        self._owner = Owner(self._folder, self.query)
+        self._owner = Owner(self._folder, self.query, self._give_up_questions)
 
     def version(self) -> tuple[int, int]:
         """Return the engine's version."""
@@ -120,6 +120,9 @@ class Embedded:
             raise QueryRefused(first_line(error)) from error
         finally:
             session.close()
+
+    def _give_up_questions(self) -> None:
+        self.execute("KILL QUERY WHERE query_id != queryID() ASYNC")
 
     def close(self) -> None:
         """Stop answering, close the database, give the folder back."""

@@ -7,19 +7,24 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
+from pipeline.errors import UNREACHABLE, USAGE, OmniError
 from pipeline.history.rows import Column
 
 
-class HistoryUnavailable(ConnectionError):
+class HistoryUnavailable(OmniError):
     """The database cannot be reached or cannot take rows now. Nothing was lost: try the same again later."""
+
+    exit_code = UNREACHABLE
 
 
 class RowsRefused(ValueError):
     """The database cannot store one of these rows, now or ever."""
 
 
-class QueryRefused(ValueError):
+class QueryRefused(OmniError):
     """The statement is wrong, or asks for what a reader may not do. The message is the database's own."""
+
+    exit_code = USAGE
 
 
 class Answer(Struct, frozen=True):

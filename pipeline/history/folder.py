@@ -13,14 +13,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
-from pipeline.history.engine import HistoryUnavailable
+from pipeline.history.engine import MAX_QUERY_SECONDS, HistoryUnavailable
 
 LOCK: Final = "owner.lock"
 SOCKET: Final = "owner.sock"
 DATABASE: Final = "chdb"
 MAX_ADDRESS_BYTES: Final = 100  # the kernel's limit for the path of a socket is 104 to 108
+
+Purpose: TypeAlias = Literal["write", "ask"]
 
 
 class FolderInUse(HistoryUnavailable):
@@ -42,40 +44,55 @@ class Folder:
 
     @property
     def exists(self) -> bool:
-        """Whether anything was ever written here."""
-        return self.database.is_dir()
+        """Whether anything was ever written here. Raises HistoryUnavailable where it may not be looked at."""
+        try:
+            return self.database.is_dir()
+        except OSError as error:
+            raise self._closed_to_us(error) from None
 
-    def try_own(self) -> bool:
-        """Take the folder if nobody has it."""
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    def try_own(self, purpose: Purpose) -> bool:
+        """Take the folder if nobody has it. Raises HistoryUnavailable if it cannot be written."""
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise self._closed_to_us(error) from None
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(lock)
             return False
         os.ftruncate(lock, 0)
-        os.pwrite(lock, str(os.getpid()).encode(), 0)
+        os.pwrite(lock, f"{os.getpid()} {purpose}".encode(), 0)
         self._lock = lock
         return True
 
-    def own(self, wait_seconds: float) -> None:
-        """Take the folder, waiting for whoever is just asking a question. Raises FolderInUse."""
-        deadline = time.monotonic() + wait_seconds
-        while not self.try_own():
-            if time.monotonic() >= deadline:
+    def own(self, purpose: Purpose, wait_seconds: float) -> None:
+        """Take the folder. Who wants to write waits for a question as long as that may take. Raises FolderInUse."""
+        began = time.monotonic()
+        while not self.try_own(purpose):
+            process, owners_purpose = self.owner()
+            question = MAX_QUERY_SECONDS if (purpose, owners_purpose) == ("write", "ask") else 0
+            if time.monotonic() - began >= wait_seconds + question:
                 raise FolderInUse(
-                    f"the history in {self.path} is in use by process {self.owner()}; an embedded history has one "
+                    f"the history in {self.path} is in use by process {process}; an embedded history has one "
                     "writer. Stop that process, use another folder (--history), or set clickhouse_url."
                 )
             time.sleep(0.05)
 
-    def owner(self) -> str:
-        """Return the process id of the owner, as it noted it."""
+    def owner(self) -> tuple[str, str]:
+        """Return process id and purpose of the owner, as it noted them."""
         try:
-            return (self.path / LOCK).read_text() or "unknown"
+            process, _, purpose = (self.path / LOCK).read_text().partition(" ")
         except OSError:
-            return "unknown"
+            process = purpose = ""
+        return process or "unknown", purpose
+
+    def _closed_to_us(self, error: OSError) -> HistoryUnavailable:
+        return HistoryUnavailable(
+            f"the history in {self.path} cannot be opened: {error.strerror}. Is it yours, and may it be written? "
+            "Another folder: --history."
+        )
 
     def release(self) -> None:
         """Give the folder back."""

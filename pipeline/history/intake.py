@@ -9,11 +9,11 @@ import msgspec
 from pipeline.domain.errors import InvalidReason
 from pipeline.domain.messages import Arrived, CustomerMessage
 from pipeline.domain.records import DeadLetter, Decision, IdentityChange, Trigger
-from pipeline.history.rows import Kind, Row
+from pipeline.history.rows import Kind, Origin, Row, refusal
 from pipeline.settings import Settings
-from pipeline.streaming.envelope import EnvelopeDecoder
+from pipeline.streaming.envelope import EnvelopeDecoder, NoEnvelope, UnknownVersion
 from pipeline.topics import DEADLETTER, DECISIONS, IDENTITY_CHANGES, inbox_topic, prefixed, trigger_topic
-from pipeline.wire.records import UnreadableRecord, decode_record
+from pipeline.wire.records import NewerRecord, UnreadableRecord, decode_record
 
 ARRIVED_TAG: Final = Arrived.__struct_config__.tag
 
@@ -69,30 +69,34 @@ class Intake:
     def rows_of(self, message: Message) -> list[Row]:
         """Return the rows of a message; one that cannot be read is a dead letter, bytes and all.
 
-        Raises UnknownVersion for an envelope of a newer version: it is not the message that is wrong.
+        Raises UnknownVersion for what a newer version wrote: it is not the message that is wrong.
         """
-        if message.value is None:  # a tombstone: nothing happened
+        value = message.value
+        if value is None:  # a tombstone: nothing happened
             return []
+        origin = Origin(message.topic, message.partition, message.offset, message.timestamp)
         try:
             if message.topic == self.inbox:
-                return self._events(message, message.value)
-            return [self._record(message, message.value)]
-        except (UnreadableRecord, msgspec.DecodeError) as error:
-            return [_unreadable(message, str(error))]
+                return self._events(origin, value)
+            return [self._record(origin, value)]
+        except NewerRecord as error:
+            raise UnknownVersion(f"{origin.place}, offset {message.offset}: {error}") from error
+        except (UnreadableRecord, NoEnvelope, msgspec.DecodeError) as error:
+            return [refusal(origin, InvalidReason.UNDECODABLE, str(error), value, message.key)]
 
-    def _events(self, message: Message, value: bytes) -> list[Row]:
+    def _events(self, origin: Origin, value: bytes) -> list[Row]:
         try:
             envelope = self._envelopes.decode(value)
         except msgspec.ValidationError:
-            return self._readable_events(message, value)
+            return self._readable_events(origin, value)
         event, source = Kind.EVENT, envelope.source
         return [
-            Row(event, entry.message, source, entry.position)
+            Row(event, entry.message, source, entry.position, origin)
             for entry in envelope.entries
             if type(entry.message) is Arrived
         ]
 
-    def _readable_events(self, message: Message, value: bytes) -> list[Row]:
+    def _readable_events(self, origin: Origin, value: bytes) -> list[Row]:
         """Entry by entry: kinds of messages that this version does not know are none of its business."""
         envelope = self._loose.decode(value)
         rows = []
@@ -102,36 +106,23 @@ class Intake:
             try:
                 arrived = self._arrived.decode(entry.message)
             except msgspec.ValidationError as error:
-                rows.append(_unreadable(message, f"entry {entry.position} of {envelope.source}: {error}"))
+                detail = f"entry {entry.position} of {envelope.source}: {error}"
+                rows.append(refusal(origin, InvalidReason.UNDECODABLE, detail, bytes(entry.message)))
                 continue
-            rows.append(Row(Kind.EVENT, arrived, envelope.source, entry.position))
+            rows.append(Row(Kind.EVENT, arrived, envelope.source, entry.position, origin))
         return rows
 
-    def _record(self, message: Message, value: bytes) -> Row:
-        source, offset = f"{message.topic}/{message.partition}", message.offset
-        if message.topic == self.decisions:
-            return Row(Kind.DECISION, decode_record(Decision, value), source, offset)
-        if message.topic == self.identity_changes:
-            return Row(Kind.IDENTITY_CHANGE, decode_record(IdentityChange, value), source, offset)
-        if message.topic == self.dead_letters:
-            return Row(Kind.DEAD_LETTER, decode_record(DeadLetter, value), source, offset)
-        return Row(Kind.TRIGGER, decode_record(Trigger, value), source, offset)
+    def _record(self, origin: Origin, value: bytes) -> Row:
+        topic, source, offset = origin.topic, origin.place, origin.offset
+        if topic == self.decisions:
+            return Row(Kind.DECISION, decode_record(Decision, value), source, offset, origin)
+        if topic == self.identity_changes:
+            return Row(Kind.IDENTITY_CHANGE, decode_record(IdentityChange, value), source, offset, origin)
+        if topic == self.dead_letters:
+            return Row(Kind.DEAD_LETTER, decode_record(DeadLetter, value), source, offset, origin)
+        return Row(Kind.TRIGGER, decode_record(Trigger, value), source, offset, origin)
 
 
 def _tag(message: msgspec.Raw) -> object:
     fields = msgspec.msgpack.decode(message)
     return fields[0] if isinstance(fields, list) and fields else None
-
-
-def _unreadable(message: Message, detail: str) -> Row:
-    letter = DeadLetter(
-        topic=message.topic,
-        partition=message.partition,
-        offset=message.offset,
-        reason=InvalidReason.UNDECODABLE,
-        detail=detail,
-        appended_at_ms=message.timestamp,
-        key=message.key,
-        value=message.value,
-    )
-    return Row(Kind.DEAD_LETTER, letter, f"{message.topic}/{message.partition}", message.offset)

@@ -16,7 +16,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from pipeline.history.engine import Engine, HistoryUnavailable, QueryRefused
+from pipeline.history.engine import Engine, QueryRefused
 
 ATTEMPTS: Final = 5
 MODERN: Final = (21, 1)  # from here on: LowCardinality out of its trial, DateTime64, fsync per table
@@ -88,11 +88,14 @@ def apply(engine: Engine) -> list[str]:
 
 def _run(engine: Engine, statement: str, name: str) -> None:
     """Run a statement; where another process is at the same one, an old server may refuse either: try again."""
-    for attempt in range(1, ATTEMPTS + 1):
+    attempt = 1
+    while True:
         try:
-            return engine.execute(statement)
+            engine.execute(statement)
         except QueryRefused as error:
             if attempt == ATTEMPTS:
                 raise QueryRefused(f"{name}: {error}") from error
             time.sleep(0.1 * attempt)
-    raise HistoryUnavailable(name)  # never reached: the last attempt raised
+            attempt += 1
+        else:
+            return

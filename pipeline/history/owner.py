@@ -12,18 +12,22 @@ import socket
 import struct
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Final
 
 import msgspec
 
-from pipeline.history.engine import Answer, HistoryUnavailable, QueryRefused
+from pipeline.history.engine import MAX_QUERY_SECONDS, Answer, HistoryUnavailable, QueryRefused
 from pipeline.history.folder import Folder
 
 Reply = tuple[Answer | None, str | None]
 
 MAX_QUESTION_BYTES: Final = 1 << 20
 ANSWERS_AT_ONCE: Final = 4
+CLOSING_SECONDS: Final = 3.0  # for the questions under way when the owner is told to stop
+GIVE_UP_EVERY_SECONDS: Final = 0.5  # again, for one that was just about to begin
+RETRY_SECONDS: Final = 0.1
+ANSWER_SECONDS: Final = MAX_QUERY_SECONDS + 10.0  # what a question may take, and its way there and back
 PEER_SECONDS: Final = 10  # a peer that connects and says nothing must not keep a place for ever
 _LENGTH: Final = struct.Struct(">I")
 _encode = msgspec.msgpack.Encoder().encode
@@ -35,9 +39,14 @@ log = logging.getLogger(__name__)
 class Owner:
     """Answers questions on the folder's socket, a few at a time, until closed."""
 
-    def __init__(self, folder: Folder, answer: Callable[[str], Answer]) -> None:
-        """Listen at once. `answer` runs in threads; what it raises as QueryRefused goes back as text."""
+    def __init__(self, folder: Folder, answer: Callable[[str], Answer], give_up: Callable[[], None]) -> None:
+        """Listen at once. `answer` runs in threads; what it raises as QueryRefused goes back as text.
+
+        `give_up` makes every `answer` under way raise QueryRefused soon.
+        """
         self._answer = answer
+        self._give_up = give_up
+        self._talks: set[Future[None]] = set()
         self._listener = folder.listen()
         self._closing = threading.Event()
         self._answering = ThreadPoolExecutor(ANSWERS_AT_ONCE, "history-answer")
@@ -45,21 +54,30 @@ class Owner:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop listening; questions being answered are answered first."""
+        """Stop listening; what is not answered in a moment is given up, and its asker told to ask again."""
         self._closing.set()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._thread.join()
-        self._answering.shutdown()
+        self._answering.shutdown(wait=False, cancel_futures=True)
+        left = wait(list(self._talks), CLOSING_SECONDS).not_done
+        while left:
+            with contextlib.suppress(QueryRefused):
+                self._give_up()
+            left = wait(left, GIVE_UP_EVERY_SECONDS).not_done
         self._listener.close()
 
     def _serve(self) -> None:
         while not self._closing.is_set():
             try:
                 connection, _ = self._listener.accept()
-            except OSError:
-                return
-            self._answering.submit(self._talk, connection)
+            except OSError as error:
+                if not self._closing.wait(RETRY_SECONDS):  # too many open files, say: others may close theirs
+                    log.warning("a question to the history could not be taken: %s", error)
+                continue
+            talk = self._answering.submit(self._talk, connection)
+            self._talks.add(talk)
+            talk.add_done_callback(self._talks.discard)
 
     def _talk(self, connection: socket.socket) -> None:
         with connection:
@@ -74,6 +92,8 @@ class Owner:
         try:
             reply = _encode((self._answer(_decode_question(question)), None))
         except QueryRefused as error:
+            if self._closing.is_set():
+                return  # hanging up says: ask again
             reply = _encode((None, str(error)))
         except Exception as error:  # one question's trouble must not leave its asker without an answer
             log.warning("a question to the history failed", exc_info=True)
@@ -96,6 +116,7 @@ class RemoteReader:
         if connection is None:
             raise HistoryUnavailable(f"the owner of the history in {self._folder.path} has gone. Ask again.")
         with connection:
+            connection.settimeout(ANSWER_SECONDS)
             try:
                 _send(connection, _encode(sql))
                 answer, refusal = _decode_reply(_receive(connection, 0xFFFFFFFF))

@@ -36,11 +36,11 @@ def open_reader(place: Settings | Path, wait_seconds: float = WAIT_SECONDS) -> R
         if connection is not None:
             return RemoteReader(folder, connection)
         try:
-            return Embedded(folder.path, wait_seconds=0)
+            return Embedded(folder.path, "ask", wait_seconds=0)
         except FolderInUse:  # its owner is just opening or closing it
             if time.monotonic() >= deadline:
                 raise HistoryUnavailable(
-                    f"the history in {folder.path} is held by process {folder.owner()}, which does not answer. "
+                    f"the history in {folder.path} is held by process {folder.owner()[0]}, which does not answer. "
                     "Stop it and ask again."
                 ) from None
         time.sleep(0.05)

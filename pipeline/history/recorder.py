@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable
 
 from pipeline.domain.messages import Arrived
 from pipeline.domain.records import DeadLetter, Decision, IdentityChange, Trigger
-from pipeline.history.rows import TABLES, Kind, Row
+from pipeline.history.rows import TABLES, Kind, Origin, Row
 from pipeline.history.writer import HistoryWriter
 
 BLOCK_ROWS = 20_000
@@ -28,21 +29,26 @@ class Recorder:
         self._writer = writer
         self._rows: list[Row] = []
         self._published: Counter[Kind] = Counter()
+        self._began_ms = time.time_ns() // 1_000_000
 
     def arrived(self, source: str, position: int, event: Arrived) -> None:
         """Note an event that has found its customer."""
-        self._note(Row(Kind.EVENT, event, source, position))
+        self._note(Row(Kind.EVENT, event, source, position, Origin(source, 0, position, event.received_at_ms)))
 
     def published(self, record: Trigger | Decision | IdentityChange) -> None:
         """Note a trigger, decision or identity change."""
         kind = KINDS[type(record)]
-        self._note(Row(kind, record, f"simulation/{kind}", self._published[kind]))
+        position = self._published[kind]
+        source = f"simulation/{kind}"
+        origin = Origin(source, 0, position, self._began_ms)  # no broker took it
+        self._note(Row(kind, record, source, position, origin))
         self._published[kind] += 1
 
     def refused(self, letters: Iterable[DeadLetter]) -> None:
         """Note the dead letters."""
         for letter in letters:
-            self._note(Row(Kind.DEAD_LETTER, letter, letter.topic, letter.offset))
+            origin = Origin(letter.topic, letter.partition, letter.offset, letter.appended_at_ms)
+            self._note(Row(Kind.DEAD_LETTER, letter, letter.topic, letter.offset, origin))
 
     def rows(self) -> dict[str, int]:
         """Write what is left and return how many rows users see in each table."""

@@ -14,9 +14,11 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import astuple
 
-from pipeline.domain.events import Campaign, Context, Item
+from pipeline.domain.errors import InvalidReason
+from pipeline.domain.events import Campaign, ChannelEvent, Context, Item
 from pipeline.domain.messages import Arrived
 from pipeline.domain.money import added
+from pipeline.domain.orders import amount_of
 from pipeline.domain.records import DeadLetter, Decision, IdentityChange, Trigger
 
 Column = list[Any]
@@ -36,6 +38,20 @@ class Kind(StrEnum):
     DEAD_LETTER = "dead_letter"
 
 
+class Origin(NamedTuple):
+    """The record on Kafka (or the line of a file) that a row was read from, and when the broker took it (ms)."""
+
+    topic: str
+    partition: int
+    offset: int
+    appended_at_ms: int
+
+    @property
+    def place(self) -> str:
+        """Return `topic/partition`."""
+        return f"{self.topic}/{self.partition}"
+
+
 class Row(NamedTuple):
     """One record and where it came from: `position` grows within its `source` and is the same when sent again."""
 
@@ -43,6 +59,34 @@ class Row(NamedTuple):
     record: Record
     source: str
     position: int
+    origin: Origin
+
+
+def refusal(
+    origin: Origin,
+    reason: InvalidReason,
+    detail: str,
+    value: bytes,
+    key: bytes | None = None,
+    tenant: str | None = None,
+) -> Row:
+    """Return the row of what history itself refuses: the dead letter of the record that `origin` names.
+
+    `detail` tells the entries of one record apart: it is a part of the table's key.
+    """
+    topic, partition, offset, appended_at_ms = origin
+    letter = DeadLetter(topic, partition, offset, reason, detail, appended_at_ms, key, value, tenant)
+    return Row(Kind.DEAD_LETTER, letter, origin.place, offset, origin)
+
+
+def refused_here(rows: Iterable[Row]) -> list[DeadLetter]:
+    """Return the dead letters among `rows` that are about the very record they came in: history's own."""
+    return [
+        row.record
+        for row in rows
+        if isinstance(row.record, DeadLetter)
+        and (row.record.topic, row.record.partition, row.record.offset) == row.origin[:3]
+    ]
 
 
 class Table(Struct, frozen=True):
@@ -78,6 +122,14 @@ def precedence(received_at_ms: int, digest: int) -> int:
 def total_minor(items: Iterable[Item]) -> int:
     """Sum of quantity × unit price in minor units; a line without a price counts nothing."""
     return added(0, sum(item.quantity * (item.unit_price_minor or 0) for item in items))
+
+
+def order_worth(event: ChannelEvent) -> tuple[int | None, str]:
+    """What an order was worth, or how much of it was refunded, and its currency; (None, "") where none is told."""
+    told = event.event_type == "order_refunded" and (event.amount_minor is not None or event.items)
+    if event.event_type != "order_completed" and not told:
+        return None, ""
+    return amount_of(event) or (0, "")
 
 
 def _transposed(structs: Iterable[Struct]) -> list[Column]:
@@ -136,7 +188,7 @@ EVENT_COLUMNS: Final = (
     *_EVENT_TEXTS,
     *("identifiers.kind", "identifiers.value"),
     *(f"items.{name}" for name in _ITEM_COLUMNS),
-    "items_total_minor",
+    *("items_total_minor", "order_amount_minor", "order_currency"),
     *("latitude", "longitude"),
     *_PLACE_TEXTS,
     *(f"campaign_{name}" for name in _CAMPAIGN_TEXTS),
@@ -159,6 +211,7 @@ def _event_columns(rows: Sequence[Row]) -> list[Column]:
         *_pairs(arrived["identifiers"]),
         *_item_columns(event["items"]),
         [total_minor(items) if items else 0 for items in event["items"]],
+        *map(list, zip(*map(order_worth, arrived["event"]), strict=True)),
         *(place["latitude"], place["longitude"]),
         *(_texts(place[name]) for name in _PLACE_TEXTS),
         *(_texts(campaign[name]) for name in _CAMPAIGN_TEXTS),

@@ -10,6 +10,7 @@ import logging
 import re
 import threading
 import time
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import Final
 
@@ -17,11 +18,13 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import AuthorizationError, KafkaError
 from kafka.structs import OffsetAndMetadata
 
+from pipeline import metrics
 from pipeline.history.engine import HistoryUnavailable, QueryRefused
 from pipeline.history.intake import Intake
-from pipeline.history.rows import Row
+from pipeline.history.rows import Row, refused_here
 from pipeline.history.writer import HistoryWriter
 from pipeline.settings import Settings
+from pipeline.streaming.ingest import Fuse
 
 Clock = Callable[[], float]
 
@@ -71,25 +74,33 @@ class Sink:
     def __init__(
         self,
         consumer: KafkaConsumer,
-        intake: Intake,
+        settings: Settings,
         open_writer: Callable[[], HistoryWriter],
         clock: Clock = time.monotonic,
     ) -> None:
         """`open_writer` is called now, and again after the database was away. `clock` counts seconds."""
         self._consumer = consumer
-        self._intake = intake
+        self._intake = Intake(settings)
+        self._fuses: defaultdict[TopicPartition | None, Fuse] = defaultdict(  # None: of what the database refuses
+            lambda: Fuse(settings.fuse_invalid_ratio, settings.fuse_min_records, "The log has the reasons")
+        )
         self._open_writer = open_writer
         self._clock = clock
         self._writer: HistoryWriter | None = None
         self._rows: list[Row] = []
         self._bytes = 0
         self._next: dict[TopicPartition, int] = {}
+        self._taken: dict[TopicPartition, int] = {}
         self._written_at = float("-inf")
         self._complained_at = float("-inf")
         self.stored = 0
 
     def run(self, stop: threading.Event) -> None:
-        """Work until `stop` is set; then store what is in hand, once, and commit it. Raises UnknownVersion."""
+        """Work until `stop` is set; then store what is in hand, once, and commit it.
+
+        Raises UnknownVersion, and FuseBlown where far too much cannot be read or stored: what is not committed then is
+        read again by whoever comes next.
+        """
         while not stop.is_set():
             self._take(self._wait_ms())
             if self._due():
@@ -117,10 +128,30 @@ class Sink:
             time.sleep(POLL_MS / 1000)
             return
         for place, messages in polled.items():
-            for message in messages:
-                self._rows += self._intake.rows_of(message)
-                self._bytes += len(message.value or b"")
-            self._next[place] = messages[-1].offset + 1
+            rows = [row for message in messages for row in self._intake.rows_of(message)]
+            refused = refused_here(rows)
+            for letter in refused:
+                self._complain(f"{place.topic}/{place.partition}, offset {letter.offset} is refused: {letter.detail}")
+                metrics.HISTORY_REFUSED.labels(letter.reason).inc()
+            self._fuses[place].note(len(rows), len(refused), f"{place.topic}/{place.partition}")
+            self._rows += rows
+            self._bytes += sum(len(message.value or b"") for message in messages)
+            self._next[place] = self._taken[place] = messages[-1].offset + 1
+        self._measure()
+
+    def _measure(self) -> None:
+        """Set the gauges. The first row in hand stands for the oldest: partitions are read at about the same pace.
+
+        A partition counts once something of it was taken: only then is it known how far it is read.
+        """
+        waits = time.time() - self._rows[0].origin.appended_at_ms / 1000 if self._rows else 0.0
+        metrics.HISTORY_DELAY_SECONDS.set(max(0.0, waits))
+        lag: Counter[str] = Counter()
+        for place in self._consumer.assignment() & self._taken.keys():
+            lag[place.topic] += (self._consumer.highwater(place) or 0) - self._taken[place]
+        metrics.HISTORY_LAG.clear()
+        for topic, records in lag.items():
+            metrics.HISTORY_LAG.labels(topic).set(max(0, records))
 
     def _wait_ms(self) -> int:
         if not self._next:
@@ -153,11 +184,12 @@ class Sink:
 
     def _write_once(self) -> None:
         if not self._rows:
+            self._written_at = self._clock()  # what holds no rows is committed once a second as well
             return
         try:
             if self._writer is None:
                 self._writer = self._open_writer()
-            self._writer.write(self._rows)
+            refused = self._writer.write(self._rows)
         except (HistoryUnavailable, QueryRefused) as error:
             if self._writer is not None:
                 self._writer.close()
@@ -165,6 +197,7 @@ class Sink:
             if isinstance(error, QueryRefused):  # a migration that fails now may work once an operator has helped
                 raise HistoryUnavailable(str(error)) from error
             raise
+        self._fuses[None].note(len(self._rows), refused, "the database")
         self.stored += len(self._rows)
         self._rows, self._bytes = [], 0
         self._written_at = self._clock()

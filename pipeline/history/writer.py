@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from pipeline.domain.records import DeadLetter
-from pipeline.history.engine import Engine, RowsRefused
+from pipeline import metrics
+from pipeline.domain.errors import InvalidReason
+from pipeline.history.engine import Engine, QueryRefused, RowsRefused
 from pipeline.history.migrations import apply
-from pipeline.history.rows import TABLES, Kind, Row, text
+from pipeline.history.rows import TABLES, Kind, Row, refusal, text
 from pipeline.settings import Settings
 
 BLOCK_ROWS: Final = 50_000  # enough for a good block, few enough to hold its columns twice in memory
@@ -26,27 +27,28 @@ class HistoryWriter:
     def __init__(self, engine: Engine) -> None:
         """`engine` is migrated already (`open_history`)."""
         self.engine = engine
-        self.written: dict[Kind, int] = dict.fromkeys(Kind, 0)
 
-    def write(self, rows: Iterable[Row]) -> None:
-        """Store all of `rows`, at most `BLOCK_ROWS` of a kind at a time.
+    def write(self, rows: Iterable[Row]) -> int:
+        """Store all of `rows`, at most `BLOCK_ROWS` of a kind at a time; return how many had to be refused.
 
         A row that no database could store becomes a dead letter; the others are stored. Raises HistoryUnavailable:
         some tables may have the rows then, and writing all of them again is right.
         """
+        refused = 0
         by_kind: dict[Kind, list[Row]] = defaultdict(list)
         for row in rows:
             by_kind[row.kind].append(row)
         for kind in Kind:  # in this order: what users count last is written last
             found = by_kind.get(kind, [])
             for start in range(0, len(found), BLOCK_ROWS):
-                self._insert(kind, found[start : start + BLOCK_ROWS])
+                refused += self._insert(kind, found[start : start + BLOCK_ROWS])
+        return refused
 
     def close(self) -> None:
         """Let go of the database."""
         self.engine.close()
 
-    def _insert(self, kind: Kind, rows: Sequence[Row]) -> None:
+    def _insert(self, kind: Kind, rows: Sequence[Row]) -> int:
         table = TABLES[kind]
         try:
             with collector_paused():
@@ -54,15 +56,15 @@ class HistoryWriter:
         except (RowsRefused, ValueError, TypeError, OverflowError) as error:
             if len(rows) > 1:
                 middle = len(rows) // 2
-                self._insert(kind, rows[:middle])
-                self._insert(kind, rows[middle:])
-            elif kind is Kind.DEAD_LETTER:
+                return self._insert(kind, rows[:middle]) + self._insert(kind, rows[middle:])
+            if kind is Kind.DEAD_LETTER:
                 raise
-            else:
-                log.warning("a row for %s cannot be stored and becomes a dead letter: %s", table.view, error)
-                self._insert(Kind.DEAD_LETTER, [refused(rows[0], str(error))])
-            return
-        self.written[kind] += len(rows)
+            log.warning("a row for %s cannot be stored and becomes a dead letter: %s", table.view, error)
+            self._insert(Kind.DEAD_LETTER, [_not_storable(rows[0], str(error))])
+            metrics.HISTORY_REFUSED.labels(InvalidReason.NOT_STORABLE).inc()
+            return 1
+        metrics.HISTORY_ROWS.labels(table.view).inc(len(rows))
+        return 0
 
 
 @contextmanager
@@ -77,12 +79,11 @@ def collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def refused(row: Row, detail: str) -> Row:
-    """Return the dead letter of a row that cannot be stored."""
-    tenant = getattr(row.record, "tenant", None)
+def _not_storable(row: Row, problem: str) -> Row:
+    detail = f"{row.kind} {row.position} of {row.source}: {problem}"
     content = text(repr(row.record)).encode()
-    letter = DeadLetter(row.source, 0, row.position, "not_storable", detail, 0, None, content, tenant)
-    return Row(Kind.DEAD_LETTER, letter, row.source, row.position)
+    tenant = getattr(row.record, "tenant", None)
+    return refusal(row.origin, InvalidReason.NOT_STORABLE, detail, content, tenant=tenant)
 
 
 def open_engine(settings: Settings) -> Engine:
@@ -111,6 +112,9 @@ def open_history(place: Settings | Path) -> HistoryWriter:
     engine = open_folder(place) if isinstance(place, Path) else open_engine(place)
     try:
         apply(engine)
+    except QueryRefused as error:
+        engine.close()
+        raise QueryRefused(f"the tables of the history cannot be brought up to date: {error}") from error
     except BaseException:
         engine.close()
         raise

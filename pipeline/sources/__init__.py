@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from pipeline.domain.errors import InvalidEvent, InvalidReason
 from pipeline.domain.events import ChannelEvent
+from pipeline.errors import USAGE, OmniError
 
 ENTRY_POINTS: Final = "omni.sources"
 DEFAULT: Final = "channel_event"
@@ -55,8 +56,10 @@ class Rejected(Struct, frozen=True):
 Line: TypeAlias = Read | Rejected
 
 
-class SourceError(ValueError):
+class SourceError(OmniError):
     """A file cannot be read with this source at all: the message says which, why, and what to do."""
+
+    exit_code = USAGE
 
 
 class Source(Protocol):

@@ -20,12 +20,15 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 def files_in(path: Path, suffixes: Sequence[str]) -> list[Path]:
     """Return `path` itself, or the files with one of `suffixes` (or that and `.gz`) if it is a folder, by name."""
-    if path == STANDARD_INPUT or path.is_file():
-        return [path]
-    if not path.exists():
+    if path != STANDARD_INPUT and not path.exists():
         raise SourceError(f"{path}: no such file. Check the name and the folder you are in.")
+    if not path.is_dir():  # a file, or a pipe as in <(zcat events.jsonl.gz)
+        return [path]
     wanted = tuple(suffixes) + tuple(f"{suffix}.gz" for suffix in suffixes)
-    found = sorted(file for file in path.iterdir() if file.is_file() and file.name.endswith(wanted))
+    try:
+        found = sorted(file for file in path.iterdir() if file.is_file() and file.name.endswith(wanted))
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read: {error.strerror}.") from error
     if not found:
         raise SourceError(f"{path}: no files here that end in {' or '.join(suffixes)} (or that and .gz).")
     return found

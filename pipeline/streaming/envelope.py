@@ -13,6 +13,8 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from msgspec import Struct
 
+from pipeline.errors import OmniError
+
 VERSION = b"\x01"
 LAST_VERSION = 31
 """Leading bytes up to this one are versions, ours or to come; beyond, it is no message of ours."""
@@ -45,8 +47,8 @@ class Envelope(Struct, Generic[M], frozen=True, array_like=True, gc=False):
     entries: list[Entry[M]]
 
 
-class UnknownVersion(RuntimeError):
-    """An internal message or state was written by a newer version: this worker must be upgraded, not the data lost."""
+class UnknownVersion(OmniError):
+    """A message or state was written by a newer version: this process must be upgraded, not the data lost."""
 
 
 class NoEnvelope(ValueError):

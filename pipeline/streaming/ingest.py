@@ -34,10 +34,14 @@ class FuseBlown(RuntimeError):
 class Fuse:
     """Stops a partition when more than `ratio` of the last `minimum` records or more were invalid."""
 
-    def __init__(self, ratio: float, minimum: int) -> None:
-        """Blow when at least `minimum` records were seen and more than `ratio` of them were invalid."""
+    def __init__(self, ratio: float, minimum: int, reasons: str = "See `omni deadletter list` for the reasons") -> None:
+        """Blow when at least `minimum` records were seen and more than `ratio` of them were invalid.
+
+        `reasons` tells people where to find them.
+        """
         self._ratio = ratio
         self._minimum = minimum
+        self._reasons = reasons
         self._seen = 0
         self._invalid = 0
 
@@ -49,8 +53,8 @@ class Fuse:
             if self._invalid > self._seen * self._ratio:
                 raise FuseBlown(
                     f"{place}: {self._invalid} of the last {self._seen} records are invalid, the limit is "
-                    f"{self._ratio:.0%}. See `omni deadletter list` for the reasons; mend the producer, or raise "
-                    "fuse_invalid_ratio to let them go to the dead letters."
+                    f"{self._ratio:.0%}. {self._reasons}; mend the producer, or raise fuse_invalid_ratio to let them "
+                    "go to the dead letters."
                 )
             self._seen //= 2
             self._invalid //= 2

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from zlib import crc32
 
 from msgspec import Struct, structs
@@ -105,26 +105,29 @@ def normalise(event: ChannelEvent, config: IdentityConfig) -> Normalised:
         raise InvalidEvent(InvalidReason.VALUE_TOO_LONG, problem)
 
     linking: dict[str, str] = {}
+    tidied: dict[str, str] = {}
     blocked: list[tuple[str, str]] = []
-    untidy = False
     for kind, value in event.identifiers.items():
         word = _kind(kind) if len(kind) <= MAX_WORD_CHARACTERS else None
         text = value.strip()
-        untidy = untidy or word != kind or text != value
         if not text:
             continue
         if word is None:
             blocked.append(("other", "blocked_kind"))
+            tidied[kind] = text
         elif why := config.blocked_reason(text):
             blocked.append((word, why))
+            if word not in linking:
+                tidied[word] = min(text, tidied.get(word, text))
         else:
-            if word == "email":
-                text = text.lower()
-            if linking.setdefault(word, text) != text:  # `Cookie` and `cookie`: the order of a map means nothing
-                linking[word] = min(linking[word], text)
+            link = text.lower() if word == "email" else text
+            known = linking.get(word)
+            if known is not None and known != link:  # `Cookie` and `cookie`: the order of a map means nothing
                 blocked.append((word, "blocked_second"))
-    if untidy:
-        changed["identifiers"] = _tidied(event.identifiers)
+            if known is None or (link, text) < (known, tidied[word]):
+                linking[word], tidied[word] = link, text
+    if tidied != event.identifiers:
+        changed["identifiers"] = tidied
     if changed:
         event = structs.replace(event, **changed)
     identifiers = config.strongest_first(linking) if linking else ((ALONE, event_id),)
@@ -191,15 +194,6 @@ def _currency(text: str) -> str | None:
             InvalidReason.BAD_VALUE, f"currency: {currency!r} is not three letters, as in EUR (ISO 4217)"
         )
     return currency.upper() or None
-
-
-def _tidied(identifiers: dict[str, str]) -> dict[str, str]:
-    """All identifiers that say something, kinds that link as words; of two of a kind the lesser value, as it links."""
-    tidied: dict[str, str] = {}
-    for kind, value in sorted(identifiers.items(), key=itemgetter(1), reverse=True):
-        if text := value.strip():
-            tidied[(_kind(kind) if len(kind) <= MAX_WORD_CHARACTERS else None) or kind] = text
-    return tidied
 
 
 @lru_cache(maxsize=4096)

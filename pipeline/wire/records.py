@@ -18,7 +18,7 @@ from pipeline.domain.time import rfc3339
 from pipeline.wire.avro_reader import DAMAGED, Read, compile_reader
 from pipeline.wire.avro_writer import Write, compile_writer
 from pipeline.wire.fields import named
-from pipeline.wire.schemas import current, history
+from pipeline.wire.schemas import SINGLE_OBJECT, current, history, names
 
 PublicRecord: TypeAlias = Trigger | Decision | IdentityChange | DeadLetter
 Kind = TypeVar("Kind", Trigger, Decision, IdentityChange, DeadLetter)
@@ -45,6 +45,10 @@ class UnreadableRecord(ValueError):
     """These bytes are not a record of the wanted kind."""
 
 
+class NewerRecord(UnreadableRecord):
+    """These bytes name a schema that this version does not have: a newer version wrote them."""
+
+
 def encode_record(record: PublicRecord) -> bytes:
     """Encode one record in Avro single-object encoding."""
     header, write = _writer(SCHEMA_OF[type(record)])
@@ -52,10 +56,12 @@ def encode_record(record: PublicRecord) -> bytes:
 
 
 def decode_record(kind: type[Kind], value: bytes) -> Kind:
-    """Decode one record of `kind`, written by this version or an earlier one. Raises UnreadableRecord."""
+    """Decode one record of `kind`, written by this version or an earlier one. Raises UnreadableRecord, NewerRecord."""
     name = SCHEMA_OF[kind]
     read = _readers(name).get(value[:10])
     if read is None:
+        if value.startswith(SINGLE_OBJECT) and len(value) >= 10 and value[:10] not in _known_headers():
+            raise NewerRecord(f"not a {name} of a known version: its schema is {value[2:10].hex()}")
         raise UnreadableRecord(f"not a {name}: it starts with {value[:10].hex()}")
     try:
         record, end = read(value, 10)
@@ -100,6 +106,11 @@ def _text(original: bytes) -> str | None:
 def _writer(name: str) -> tuple[bytes, Write]:
     schema = current(name)
     return schema.header, compile_writer(schema.definition)
+
+
+@cache
+def _known_headers() -> frozenset[bytes]:
+    return frozenset(version.header for name in names() for version in (*history(name), current(name)))
 
 
 @cache

@@ -10,14 +10,17 @@ from urllib.error import HTTPError
 from urllib.parse import unquote, urlsplit, urlunsplit
 from urllib.request import Request, urlopen
 
+from pipeline.errors import UNREACHABLE, OmniError
 from pipeline.wire.schemas import Definition
 
 TIMEOUT_SECONDS = 5.0
 """A registry that takes longer is as good as away: the worker stops, and starts where it was."""
 
 
-class RegistryNotReachable(ConnectionError):
+class RegistryNotReachable(OmniError):
     """The registry did not answer. No record is refused for that: whoever reads stops and comes back."""
+
+    exit_code = UNREACHABLE
 
 
 class UnknownSchema(LookupError):

@@ -20,7 +20,7 @@ from pipeline.history.server import Server
 from pipeline.history.writer import HistoryWriter, open_folder, open_history
 from pipeline.settings import PROJECT_DIR, load_settings
 from tests.clickhouse_server import ClickhouseServer
-from tests.history_rows import ONE_OF_EACH, TEN_O_CLOCK, TRIGGER, event_row
+from tests.history_rows import ONE_OF_EACH, ORIGIN, TEN_O_CLOCK, TRIGGER, event_row
 
 pytestmark = pytest.mark.clickhouse
 
@@ -164,24 +164,42 @@ def test_revenue_is_exact_by_the_sum_and_line_by_line(history: HistoryWriter) ->
     assert one(history, f"SELECT sum({lines}) {where}") == price + 999
 
 
+def test_revenue_is_what_customers_spent_an_order_told_twice_once(history: HistoryWriter) -> None:
+    history.write(
+        [
+            event_row("e-1", 1, order_id="o-1", amount_minor=9_999, currency="EUR"),  # less a voucher
+            event_row("e-2", 2, order_id="o-1", amount_minor=9_999, currency="EUR"),
+            event_row("e-3", 3, order_id="o-2", items=(Item("a", 2, 100, "USD"),)),
+            event_row("e-4", 4, event_type="cart_updated", amount_minor=7),
+        ]
+    )
+
+    orders = "SELECT * FROM events WHERE event_type = 'order_completed' LIMIT 1 BY tenant, customer_id, order_id"
+    sums = "SELECT order_currency, sum(order_amount_minor)"
+    revenue = f"{sums} FROM ({orders}) GROUP BY order_currency ORDER BY order_currency"
+    assert history.engine.query(revenue).rows == [["EUR", 9_999], ["USD", 200]]
+
+
 def test_a_revoke_is_a_row_beside_its_trigger(history: HistoryWriter) -> None:
     fired, revoked = TRIGGER, type(TRIGGER)(**{**_fields(TRIGGER), "status": "revoked"})
     for record in (fired, revoked, fired):
-        history.write([Row(Kind.TRIGGER, record, "triggers.cart_reminder/0", 1)])
+        history.write([Row(Kind.TRIGGER, record, "triggers.cart_reminder/0", 1, ORIGIN)])
 
     assert history.engine.query("SELECT status FROM triggers ORDER BY status").rows == [["fired"], ["revoked"]]
 
 
 def test_a_row_that_no_database_can_store_is_a_dead_letter_and_its_neighbours_are_rows(history: HistoryWriter) -> None:
     rows = [event_row(f"e-{number}", number) for number in range(9)]
-    rows[4] = event_row("e-4", 4, order_id="half a character: \ud83d")
+    for number in (4, 6):  # of one and the same envelope
+        rows[number] = event_row(f"e-{number}", number, order_id="half a character: \ud83d", tenant="acme")
 
-    history.write(rows)
+    refused = history.write(rows)
 
-    assert one(history, "SELECT count() FROM events") == 8
-    assert history.engine.query("SELECT topic, offset, reason FROM dead_letters").rows == [
-        ["channel.web/3", 4, "not_storable"]
-    ]
+    assert (refused, one(history, "SELECT count() FROM events")) == (2, 7)
+    letters = "SELECT tenant, topic, partition, offset, reason, appended_at_ms FROM dead_letters"
+    assert (
+        history.engine.query(letters).rows == [["acme", "customer.inbox", 2, 9, "not_storable", TEN_O_CLOCK + 60]] * 2
+    )
 
 
 def test_migrations_run_once_and_leave_a_note(engine: Engine) -> None:

@@ -10,11 +10,13 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from pipeline.broker.local import LocalKafka
+from pipeline.broker.ready import free_ports
 from pipeline.broker.topic_admin import create_topics
 from pipeline.history.engine import HistoryUnavailable, QueryRefused
 from pipeline.history.reader import open_reader
@@ -37,14 +39,13 @@ ORDERS = "SELECT count(), sum(items_total_minor) FROM events WHERE event_type = 
 # The sink as `omni history` runs it, but killed at the moment it would commit.
 KILLED_BEFORE_COMMIT = """
 import os, signal, threading
-from pipeline.history.intake import Intake
 from pipeline.history.sink import Sink, consumer_for
 from pipeline.history.writer import open_history
 from pipeline.settings import load_settings
 settings = load_settings()
 consumer = consumer_for(settings)
 consumer.commit = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
-Sink(consumer, Intake(settings), lambda: open_history(settings)).run(threading.Event())
+Sink(consumer, settings, lambda: open_history(settings)).run(threading.Event())
 """
 
 
@@ -170,7 +171,8 @@ def uncommitted(settings: Settings, topic: str) -> int:
 def test_what_the_workers_publish_becomes_rows_that_can_be_asked_for_while_history_runs(
     settings: Settings, shop: Shop, start_history: StartHistory
 ) -> None:
-    history = start_history()
+    (port,) = free_ports(1)
+    history = start_history(PIPELINE_HISTORY_PORT=str(port))
     shop.events(100)
     shop.record(trigger_topic(settings, "cart_reminder"), encode_record(TRIGGER))
     shop.record(prefixed(settings, "decisions"), encode_record(DECISION))
@@ -184,6 +186,12 @@ def test_what_the_workers_publish_becomes_rows_that_can_be_asked_for_while_histo
     until(settings, "SELECT value FROM identity_changes", [["c-9"]])
     until(settings, "SELECT reason, count() FROM dead_letters GROUP BY reason", [["undecodable", 2]])
     assert history.poll() is None
+    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        told = answer.read().decode()
+    assert 'omni_history_rows_total{table="events"} 100.0' in told
+    assert 'omni_history_refused_total{reason="undecodable"} 1.0' in told
+    assert "omni_history_lag_records" in told
+    assert "omni_history_delay_seconds" in told
 
     history.send_signal(signal.SIGTERM)
 

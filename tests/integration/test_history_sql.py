@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread, Timer
+from typing import cast
 
 import msgspec
 import pytest
 
 from pipeline.history.embedded import Embedded
-from pipeline.history.engine import HistoryUnavailable
+from pipeline.history.engine import Answer, HistoryUnavailable
 from pipeline.history.folder import Folder, FolderInUse
+from pipeline.history.owner import Owner, RemoteReader
 from pipeline.history.reader import open_reader
 from pipeline.history.writer import open_folder
 from pipeline.settings import PROJECT_DIR, load_settings
@@ -28,6 +34,8 @@ pytestmark = pytest.mark.clickhouse
 WRITER = """
 import sys
 from pathlib import Path
+from threading import Thread, Timer
+from typing import cast
 from pipeline.history.writer import open_history
 from tests.history_rows import ONE_OF_EACH, event_row
 history = open_history(Path(sys.argv[1]))
@@ -167,6 +175,104 @@ def test_a_long_question_keeps_nobody_waiting(start_writer: Callable[[], Writer]
     with pytest.raises(BlockingIOError):  # it is still being answered
         asking.recv(1)
     asking.close()
+
+
+def test_whoever_stops_does_not_wait_for_a_long_question_and_its_asker_is_told_to_ask_again(folder: Path) -> None:
+    engine = open_folder(folder)
+    reader = open_reader(folder)
+    told: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            reader.query("SELECT sum(sipHash64(number)) FROM numbers(200000000000)")
+        except HistoryUnavailable as error:
+            told.append(error)
+
+    asking = Thread(target=ask)
+    asking.start()
+    while "200000000000" not in str(engine.query("SELECT query FROM system.processes").rows):
+        assert asking.is_alive()
+    began = time.monotonic()
+    engine.close()
+
+    assert time.monotonic() - began < 20  # the question would take minutes
+    asking.join(timeout=10)
+    assert "Ask again" in str(told[0])
+    open_folder(folder).close()
+
+
+def test_a_writer_waits_for_a_question_and_a_second_writer_waits_for_nobody(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.history.folder.MAX_QUERY_SECONDS", 60)
+    asking, writing = Folder(folder), Folder(folder)
+    assert asking.try_own("ask")
+    Timer(0.5, asking.release).start()
+
+    writing.own("write", wait_seconds=0)
+
+    with pytest.raises(FolderInUse, match="one writer"):
+        Folder(folder).own("write", wait_seconds=0)
+    with pytest.raises(FolderInUse):
+        Folder(folder).own("ask", wait_seconds=0)
+    writing.release()
+
+
+def test_questions_are_still_taken_after_one_could_not_be(tmp_path: Path) -> None:
+    """As when the process has too many files open at that moment."""
+
+    class Listener:
+        """Refuses the first connection."""
+
+        def __init__(self, listener: socket.socket) -> None:
+            self._listener = listener
+            self.refusals = 1
+
+        def accept(self) -> tuple[socket.socket, object]:
+            if self.refusals:
+                self.refusals -= 1
+                raise OSError(errno.EMFILE, "Too many open files")
+            return self._listener.accept()
+
+        def shutdown(self, how: int) -> None:
+            self._listener.shutdown(how)
+
+        def close(self) -> None:
+            self._listener.close()
+
+    class Full(Folder):
+        def listen(self) -> socket.socket:
+            return cast(socket.socket, Listener(super().listen()))
+
+    folder = Full(tmp_path)
+    owner = Owner(folder, lambda sql: Answer(["n"], ["UInt8"], [[1]]), lambda: None)
+
+    connection = folder.connect()
+    assert connection is not None
+    assert RemoteReader(folder, connection).query("SELECT 1").rows == [[1]]
+    owner.close()
+
+
+def test_an_owner_that_says_nothing_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.history.owner.ANSWER_SECONDS", 0.2)
+    folder = Folder(tmp_path)
+    listener = folder.listen()
+    connection = folder.connect()
+    assert connection is not None
+
+    with pytest.raises(HistoryUnavailable, match="did not answer"):
+        RemoteReader(folder, connection).query("SELECT 1")
+    listener.close()
+
+
+def test_a_folder_that_cannot_be_opened_is_said_with_what_to_do(tmp_path: Path, omni: Omni) -> None:
+    (tmp_path / "file").write_text("no folder", encoding="utf-8")
+
+    with pytest.raises(HistoryUnavailable, match=r"cannot be opened: Not a directory.*--history"):
+        open_folder(tmp_path / "file" / "history")
+    asked = omni("simulate", "-", "--history", tmp_path / "file" / "history")
+    assert asked.code == 3
+    assert "cannot be opened" in asked.stderr
 
 
 @contextmanager

@@ -158,7 +158,7 @@ def test_topics_are_created_once_and_checked_against_the_declaration(
     kafka: LocalKafka, omni: Omni, prefix: str, tmp_path: Path
 ) -> None:
     rules = tmp_path / "rules.yaml"
-    rules.write_text("rules: [{name: cart_reminder}]", encoding="utf-8")
+    rules.write_text("rules: [{name: cart_reminder, kind: abandoned_cart, delay: 1h}]", encoding="utf-8")
     here = ["--bootstrap", kafka.bootstrap, "--topic-prefix", prefix, "--rules", rules, "--json"]
 
     assert omni("topics", "check", *here).code == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import signal
 import subprocess
@@ -15,14 +16,20 @@ from pathlib import Path
 import pytest
 from aiokafka.partitioner import DefaultPartitioner
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from msgspec.structs import replace
 
 from pipeline.broker.local import LocalKafka
 from pipeline.clients.follower import Received, follow
+from pipeline.clients.lookup import decisions_of, events_of
 from pipeline.domain.events import ChannelEvent, Item
+from pipeline.domain.messages import Arrived, customer_key
 from pipeline.domain.records import DeadLetter, Decision, Trigger
 from pipeline.settings import Settings, load_settings
 from pipeline.sources.shop import shop
-from pipeline.topics import DEADLETTER, DECISIONS, prefixed, trigger_topic
+from pipeline.streaming.envelope import Entry, Envelope
+from pipeline.streaming.envelope import encode as encode_envelope
+from pipeline.streaming.partition import shard
+from pipeline.topics import DEADLETTER, DECISIONS, inbox_topic, prefixed, trigger_topic
 from pipeline.wire.channel_event import Decoder
 from pipeline.wire.json_event import encode, to_object
 from pipeline.wire.records import encode_record, to_json
@@ -259,6 +266,57 @@ def test_tail_filters_by_rule_and_customer(omni: Omni, env: dict[str, str], sett
     assert tail("identity") == []
     assert "not a trigger: it starts with" in omni("tail", "triggers", "--from-start", "--until-end", env=env).stderr
     assert omni("tail", "events", "--rule", "x", env=env).code == 2
+
+
+def test_a_customer_is_found_whatever_number_of_partitions_is_configured_and_past_what_cannot_be_read(
+    omni: Omni, env: dict[str, str], settings: Settings
+) -> None:
+    omni("topics", "create", env=env)
+    inbox, customers = inbox_topic(settings, "customer"), [f"cu-{number}" for number in range(6)]
+    producer = KafkaProducer(bootstrap_servers=settings.bootstrap)
+    for customer in customers:
+        key = customer_key("default", customer)
+        partition = shard(key, PARTITIONS)
+        event = ChannelEvent(f"e-{customer}", "page_viewed", "web", START_MS, {"account": customer})
+        arrived = Arrived("default", customer, (("account", customer),), START_MS, 7, event)
+        envelope = encode_envelope(Envelope("channel.web/0", 0, 0, [Entry(1, key, 0, arrived)]))
+        decided = Decision(f"d-{customer}", "default", customer, "r", "fired", "due", None, START_MS, "1", "e-1")
+        for value in (b'{"foreign": 1}', b"", envelope):
+            producer.send(inbox, value, partition=partition)
+        for value in (b"damaged", encode_record(decided)):
+            producer.send(prefixed(settings, DECISIONS), value, key=customer.encode())
+    producer.flush()
+    producer.close()
+    elsewhere = settings.replace(partitions=12)
+
+    for customer in customers:
+        assert [event.event_id for _, event in events_of(elsewhere, "default", customer)] == [f"e-{customer}"]
+        decisions = [decision.decision_id for decision in decisions_of(elsewhere, "default", customer)]
+        assert decisions == [f"d-{customer}"]
+
+
+def test_an_event_larger_than_a_worker_takes_is_rejected_with_its_size(
+    omni: Omni, env: dict[str, str], settings: Settings, events: list[ChannelEvent], tmp_path: Path
+) -> None:
+    large = replace(events[0], properties={"text": "x" * 300_000})
+
+    done = omni("publish", jsonl(tmp_path / "events.jsonl", [large, events[1]]), "--json", env=env)
+
+    assert json.loads(done.stdout) | {"seconds": 0} == {"published": 1, "rejected": 1, "skipped": 0, "seconds": 0}
+    assert re.search(r"event 1 .*value_too_long: 30\d,\d{3} bytes, workers take at most 262,144", done.stderr)
+    assert len(channel_records(settings)) == 1
+
+
+def test_a_registry_that_is_away_ends_tail_with_status_3(omni: Omni, env: dict[str, str], settings: Settings) -> None:
+    omni("topics", "create", env=env)
+    produce(settings, prefixed(settings, "channel.web"), {b"k": b"\x00\x00\x00\x00\x07 framed"})
+
+    done = omni(
+        *("tail", "events", "--from-start", "--until-end"), env=env | {"PIPELINE_REGISTRY_URL": "http://127.0.0.1:9"}
+    )
+
+    assert (done.code, done.stdout) == (3, "")
+    assert done.stderr.startswith("omni: registry at http://127.0.0.1:9 is not reachable")
 
 
 def test_tail_follows_what_comes_after_it_began(

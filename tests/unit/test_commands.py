@@ -8,7 +8,18 @@ from pathlib import Path
 import pytest
 
 from pipeline.__main__ import main
-from pipeline.cli import COMMANDS, UNREACHABLE, USAGE
+from pipeline.broker import BrokerError
+from pipeline.cli import COMMANDS
+from pipeline.clients.publisher import UnknownTopic
+from pipeline.demo.children import Fault
+from pipeline.errors import NO, UNREACHABLE, USAGE, OmniError
+from pipeline.history.engine import HistoryUnavailable, QueryRefused
+from pipeline.identity_file import IdentityFileError
+from pipeline.rules_file import RulesFileError
+from pipeline.settings import SettingsError
+from pipeline.sources import SourceError
+from pipeline.streaming.envelope import UnknownVersion
+from pipeline.wire.registry import RegistryNotReachable
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +67,10 @@ def test_a_time_that_would_move_the_clock_for_ever_is_wrong_usage(
 ) -> None:
     (tmp_path / "events.jsonl").touch()
 
-    assert main([*words, time]) == USAGE
+    with pytest.raises(SystemExit) as left:
+        main([*words, time])
+
+    assert left.value.code == USAGE
     assert f"{words[-1]}: " in capsys.readouterr().err
 
 
@@ -66,6 +80,41 @@ def test_an_unknown_command_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -
 
     assert left.value.code == USAGE
     assert "publsh" in capsys.readouterr().err
+
+
+def test_two_dashes_are_no_command() -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["--", "sql", "SELECT 1"])
+
+    assert left.value.code == USAGE
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (BrokerError("away"), UNREACHABLE),
+        (HistoryUnavailable("away"), UNREACHABLE),
+        (RegistryNotReachable("away"), UNREACHABLE),
+        (SourceError("wrong"), USAGE),
+        (RulesFileError("wrong"), USAGE),
+        (IdentityFileError("wrong"), USAGE),
+        (SettingsError("wrong"), USAGE),
+        (QueryRefused("wrong"), USAGE),
+        (UnknownTopic("no"), NO),
+        (UnknownVersion("no"), NO),
+        (Fault("no"), NO),
+    ],
+)
+def test_every_error_that_people_can_mend_ends_a_command_with_one_line_and_its_status(
+    error: OmniError, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> int:
+        raise error
+
+    monkeypatch.setattr("pipeline.cli.schemas.run", fail)
+
+    assert main(["schemas", "types"]) == status
+    assert capsys.readouterr().err == f"omni: {error}\n"
 
 
 def test_a_wrong_setting_is_one_line_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
@@ -83,18 +132,27 @@ def test_a_command_that_needs_kafka_says_so_with_status_3(tmp_path: Path, capsys
     assert "omni kafka start" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("content", ["rules: 3", "rules: [{kind: x}]", "a: [", ""])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"rules: 3", "rules.yaml:1: rules must be a list"),
+        (b"rules: [{kind: x}]", "rules.yaml:1: unknown kind x"),
+        (b"a: [", "rules.yaml:1: not YAML"),
+        (b"", "rules.yaml: is empty"),
+        ("# für alle\nrules: []".encode("latin-1"), "rules.yaml: cannot be read"),
+    ],
+)
 def test_a_wrong_rules_file_is_named_with_what_it_needs(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes, said: str
 ) -> None:
-    (tmp_path / "rules.yaml").write_text(content, encoding="utf-8")
+    (tmp_path / "rules.yaml").write_bytes(content)
 
     assert main(["topics", "table", "--json", "--rules", "rules.yaml"]) == USAGE
-    assert "rules.yaml: is not a rules file" in capsys.readouterr().err
+    assert said in capsys.readouterr().err
 
 
 def test_json_is_one_document(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "rules.yaml").write_text("rules: [{name: cart}]", encoding="utf-8")
+    (tmp_path / "rules.yaml").write_text("rules: [{name: cart, kind: abandoned_cart, delay: 1h}]", encoding="utf-8")
 
     assert main(["topics", "table", "--json", "--topic-prefix", "t.", "--rules", "rules.yaml"]) == 0
 

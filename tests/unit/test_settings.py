@@ -126,5 +126,23 @@ def test_secrets_are_masked_wherever_settings_are_shown() -> None:
     assert "hidden" not in str(caught.value)
 
 
+@pytest.mark.parametrize("password", ["se/cret", "se#cret", "se?cret", "se@cret", "/secret", "a:b/c@d", "[secret"])
+def test_no_part_of_a_password_is_shown_whatever_it_holds(password: str) -> None:
+    url = f"clickhouse://omni:{password}@db:9000/omni"
+
+    assert mask_url(url) == "clickhouse://omni:***@db:9000/omni"
+    assert mask_url(f"omni:{password}@db:9000") == "omni:***@db:9000"
+
+
+@pytest.mark.parametrize("password", ["sec/ret", "sec#ret", "sec?ret", "se@c/ret"])
+def test_a_password_that_would_end_the_url_is_refused_with_how_to_write_it(password: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(environ={"PIPELINE_CLICKHOUSE_URL": f"clickhouse://omni:{password}@db:9000/omni"})
+
+    assert "write / as %2F" in str(caught.value)
+    assert "ret" not in str(caught.value)
+
+
 def test_a_url_without_secrets_is_shown_as_it_is() -> None:
     assert mask_url("http://registry:8081/path") == "http://registry:8081/path"
+    assert mask_url("clickhouse://default@db:9000/omni") == "clickhouse://default@db:9000/omni"

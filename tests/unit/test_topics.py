@@ -65,9 +65,9 @@ def test_state_and_feeds_are_compacted_and_never_deleted_by_age() -> None:
     }
 
 
-def test_envelopes_and_state_may_be_as_big_as_a_batch() -> None:
+def test_envelopes_state_and_what_was_refused_may_be_as_big_as_a_batch() -> None:
     for topic in topics(SETTINGS):
-        if topic.name.endswith((".inbox", "-changelog")):
+        if topic.name.endswith((".inbox", "-changelog", "deadletter")):
             assert topic.configs["max.message.bytes"] == "16777216", topic.name
 
 

@@ -20,6 +20,8 @@ CREATE TABLE IF NOT EXISTS events_log
     trigger_id String,
     items Nested (sku String, quantity Int64, unit_price_minor Int64, currency String, attributes String),
     items_total_minor Int64,
+    order_amount_minor Nullable(Int64),
+    order_currency @word,
     amount_minor Nullable(Int64),
     currency @word,
     device @word,

@@ -1,5 +1,5 @@
 -- What was refused: where it lay, why, and its original bytes (`unhex` gives them back). `tenant` is
--- empty where the record could not be read that far.
+-- empty where the record could not be read that far. One record may hold many entries: `detail` tells them apart.
 CREATE TABLE IF NOT EXISTS dead_letters_log
 (
     tenant @word,
@@ -15,7 +15,7 @@ CREATE TABLE IF NOT EXISTS dead_letters_log
     position Int64
 )
 ENGINE = ReplacingMergeTree
-ORDER BY (topic, partition, offset)
+ORDER BY (topic, partition, offset, detail)
 @durable;
 
 CREATE VIEW IF NOT EXISTS dead_letters AS

@@ -59,6 +59,8 @@ def test_memory_is_the_last_resort_and_says_what_would_change_that(machine: dict
     assert (bus.kind, bus.bootstrap) == ("memory", None)
     for remedy in ("default-jre-headless", "install maven", "start Docker", "KAFKA_BOOTSTRAP=host:port"):
         assert remedy in bus.sentence
+        assert remedy in bus.lacking
+    assert bus.lacking.startswith("There is no Kafka to be had: no Java")
 
 
 def test_opening_a_named_or_memory_bus_starts_nothing(machine: dict[str, str | None], tmp_path: Path) -> None:

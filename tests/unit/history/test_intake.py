@@ -8,7 +8,7 @@ import pytest
 from pipeline.domain.messages import Complements
 from pipeline.domain.records import DeadLetter
 from pipeline.history.intake import Intake
-from pipeline.history.rows import Kind
+from pipeline.history.rows import Kind, refused_here
 from pipeline.settings import load_settings
 from pipeline.streaming.envelope import Entry, Envelope, UnknownVersion, encode
 from pipeline.wire.records import encode_record
@@ -82,19 +82,49 @@ def test_b21_an_event_that_cannot_be_read_is_a_dead_letter_and_its_neighbours_ar
     assert "entry 11 of channel.web/3" in rows[1].record.detail
 
 
+@pytest.mark.parametrize("value", [b"\x01\xff nonsense", b'{"event_id": "e-1"}', b""])
 @pytest.mark.parametrize("topic", ["shop.customer.inbox", "shop.decisions", "shop.triggers.x", "shop.deadletter"])
-def test_b21_bytes_that_are_no_record_are_a_dead_letter_with_their_place_and_themselves(topic: str) -> None:
-    (row,) = INTAKE.rows_of(Message(topic, b"\x01\xff nonsense"))
+def test_b21_bytes_that_are_no_record_are_a_dead_letter_with_their_place_and_themselves(
+    topic: str, value: bytes
+) -> None:
+    (row,) = INTAKE.rows_of(Message(topic, value))
 
     assert row.kind is Kind.DEAD_LETTER
     assert isinstance(row.record, DeadLetter)
     assert (row.record.topic, row.record.partition, row.record.offset) == (topic, 2, 9)
-    assert (row.record.value, row.record.reason) == (b"\x01\xff nonsense", "undecodable")
+    assert (row.record.value, row.record.reason) == (value, "undecodable")
 
 
 def test_an_envelope_of_a_newer_version_stops_the_sink_instead_of_being_skipped() -> None:
     with pytest.raises(UnknownVersion):
         INTAKE.rows_of(Message("shop.customer.inbox", b"\x02whatever"))
+
+
+@pytest.mark.parametrize("topic", ["shop.decisions", "shop.triggers.x", "shop.identity.changes", "shop.deadletter"])
+def test_a_record_of_a_schema_yet_unknown_stops_the_sink_instead_of_becoming_a_dead_letter(topic: str) -> None:
+    with pytest.raises(UnknownVersion, match=rf"{topic}/2, offset 9: .* its schema is 0102030405060708"):
+        INTAKE.rows_of(Message(topic, b"\xc3\x01\x01\x02\x03\x04\x05\x06\x07\x08 and more"))
+
+
+def test_a_record_of_another_kind_is_a_dead_letter_as_its_schema_is_known() -> None:
+    (row,) = INTAKE.rows_of(Message("shop.decisions", encode_record(TRIGGER)))
+
+    assert row.kind is Kind.DEAD_LETTER
+
+
+def test_every_row_knows_the_record_it_was_read_from_and_when_the_broker_took_it() -> None:
+    (event,) = INTAKE.rows_of(Message("shop.customer.inbox", envelope(arrived("e-1"))))
+    (decision,) = INTAKE.rows_of(Message("shop.decisions", encode_record(DECISION)))
+
+    assert event.origin == ("shop.customer.inbox", 2, 9, 1_795_514_400_000)
+    assert decision.origin == ("shop.decisions", 2, 9, 1_795_514_400_000)
+
+
+def test_what_history_refuses_itself_is_told_from_what_was_refused_before() -> None:
+    read = INTAKE.rows_of(Message("shop.deadletter", encode_record(LETTER)))
+    refused = INTAKE.rows_of(Message("shop.deadletter", b"no letter"))
+
+    assert refused_here(read + refused) == [refused[0].record]
 
 
 def test_a_tombstone_is_no_row() -> None:

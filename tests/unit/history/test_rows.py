@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from pipeline.domain.events import Item
 from pipeline.history.rows import TABLES, Kind, Row, precedence, total_minor
 from tests.history_rows import ONE_OF_EACH, TEN_O_CLOCK, event_row
@@ -67,6 +69,27 @@ def test_the_original_of_a_dead_letter_is_kept_byte_by_byte() -> None:
 def test_a_line_without_a_price_counts_nothing_and_no_sum_leaves_64_bits() -> None:
     assert total_minor((Item("a", 3), Item("b", 2, 250))) == 500
     assert total_minor((Item("a", 2**40, 2**40),)) == 2**63 - 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "worth"),
+    [
+        ({"amount_minor": 9_999, "currency": "EUR"}, (9_999, "EUR")),  # as told, with shipping and less a voucher
+        ({}, (10_499, "EUR")),  # else the sum of its lines
+        ({"items": ()}, (0, "XXX")),
+        ({"items": (Item("a", 2**40, 2**40),)}, (2**63 - 1, "XXX")),
+        ({"event_type": "order_refunded"}, (10_499, "EUR")),
+        ({"event_type": "order_refunded", "items": ()}, (None, "")),  # the whole order, whatever it was
+        ({"event_type": "order_cancelled"}, (None, "")),
+        ({"event_type": "cart_updated", "amount_minor": 9_999}, (None, "")),
+    ],
+)
+def test_an_order_is_worth_what_its_customer_is_said_to_have_spent(
+    fields: dict[str, Any], worth: tuple[int | None, str]
+) -> None:
+    row = filled(event_row(**fields))
+
+    assert (row["order_amount_minor"], row["order_currency"]) == worth
 
 
 def test_b20_the_event_received_first_takes_precedence_and_the_same_one_in_any_order_of_writing() -> None:

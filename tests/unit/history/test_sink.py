@@ -4,15 +4,17 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
+import pytest
 from kafka import TopicPartition
 from kafka.errors import KafkaConnectionError
+from prometheus_client import REGISTRY
 
 from pipeline.history.engine import HistoryUnavailable
-from pipeline.history.intake import Intake
 from pipeline.history.rows import Row
 from pipeline.history.sink import FULL_ROWS, Sink
 from pipeline.history.writer import HistoryWriter
 from pipeline.settings import load_settings
+from pipeline.streaming.ingest import FuseBlown
 from pipeline.wire.records import encode_record
 from tests.history_rows import DECISION
 
@@ -21,7 +23,7 @@ PLACE = TopicPartition("decisions", 0)
 
 class Message(NamedTuple):
     offset: int
-    value: bytes = encode_record(DECISION)
+    value: bytes | None = encode_record(DECISION)
     topic: str = "decisions"
     partition: int = 0
     timestamp: int = 0
@@ -40,6 +42,8 @@ class Story:
         self.broker_errors = 0
         self.commit_errors = 0
         self.mine = {PLACE}
+        self.end = 0
+        self.unstorable = 0
         self.on_poll: Callable[[], None] = lambda: None
         self._polls = list(polls)
         self._pace = seconds_per_poll
@@ -61,6 +65,9 @@ class Story:
     def assignment(self) -> set[TopicPartition]:
         return self.mine
 
+    def highwater(self, _place: TopicPartition) -> int:
+        return self.end
+
     def pause(self, *_places: TopicPartition) -> None:
         self.paused = True
 
@@ -74,19 +81,20 @@ class Story:
             raise KafkaConnectionError("refused")
         self.log.append(f"commit {offsets[PLACE].offset}")
 
-    def write(self, rows: Sequence[Row]) -> None:
+    def write(self, rows: Sequence[Row]) -> int:
         if self.refusals:
             self.refusals -= 1
             self.log.append("away")
             raise HistoryUnavailable("away")
         self.log.append(f"write {len(rows)} at {self.now:.2f}")
+        return self.unstorable
 
     def close(self, autocommit: bool = False) -> None:
         self.log.append("close")
 
     def run(self) -> list[str]:
-        intake = Intake(load_settings(environ={}))
-        Sink(cast(Any, self), intake, lambda: cast(HistoryWriter, self), clock=lambda: self.now).run(self.stop)
+        settings = load_settings(environ={}, fuse_min_records=100)
+        Sink(cast(Any, self), settings, lambda: cast(HistoryWriter, self), clock=lambda: self.now).run(self.stop)
         return self.log
 
 
@@ -156,3 +164,47 @@ def test_b39_an_offset_that_could_not_be_committed_is_committed_a_second_later_w
     story.commit_errors = 1
 
     assert story.run() == ["write 1 at 100.25", "not committed", "commit 1"]
+
+
+def test_messages_without_rows_are_committed_once_a_second_and_not_at_each_poll() -> None:
+    tombstones = [[Message(offset, value=None)] for offset in range(9)]
+
+    assert Story(*tombstones).run() == ["commit 1", "commit 5", "commit 9"]
+
+
+def test_far_too_much_that_cannot_be_read_stops_history_before_it_is_committed() -> None:
+    story = Story([Message(offset, value=b"rubbish") for offset in range(100)])
+
+    with pytest.raises(FuseBlown, match=r"decisions/0: 100 of the last 100 .* The log has the reasons"):
+        story.run()
+    assert story.log == []
+
+
+def test_far_too_much_that_cannot_be_stored_stops_history_before_it_is_committed() -> None:
+    story = Story([Message(offset) for offset in range(100)])
+    story.unstorable = 60
+
+    with pytest.raises(FuseBlown, match="the database: 60 of the last 100"):
+        story.run()
+    assert story.log == ["write 100 at 100.25"]
+
+
+def test_what_is_refused_and_what_is_left_to_do_can_be_seen_from_outside() -> None:
+    before = REGISTRY.get_sample_value("omni_history_refused_total", {"reason": "undecodable"}) or 0
+    story = Story([Message(0), Message(1, value=b"rubbish")])
+    story.end = 12
+
+    story.run()
+
+    assert REGISTRY.get_sample_value("omni_history_refused_total", {"reason": "undecodable"}) == before + 1
+    assert REGISTRY.get_sample_value("omni_history_lag_records", {"topic": "decisions"}) == 10
+
+
+def test_while_rows_cannot_be_stored_the_delay_grows() -> None:
+    story = Story([Message(0)])
+    story.refusals = 1000
+    story.on_poll = lambda: story.stop.set() if story.now > 120 else None
+
+    story.run()
+
+    assert (REGISTRY.get_sample_value("omni_history_delay_seconds") or 0) > 1_000_000  # the message is of 1970
