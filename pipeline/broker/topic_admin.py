@@ -101,6 +101,16 @@ def differences(bootstrap: str, topics: Sequence[Topic]) -> list[Difference]:
     return found
 
 
+def topic_ids(bootstrap: str, names: Sequence[str]) -> dict[str, str]:
+    """Return the id that each topic was given when it was made, once the broker knows them all. Raises `BrokerError`.
+
+    A topic that is deleted and made anew gets another one. Empty from brokers before 2.8.
+    """
+    with connected(bootstrap) as client:
+        client.wait_for_topics(list(names), timeout_ms=VISIBLE_WITHIN_MS)
+        return {topic["name"]: str(topic.get("topic_id", "")) for topic in client.describe_topics(list(names))}
+
+
 def broker_facts(bootstrap: str) -> dict[str, object]:
     """Return `{"cluster_id", "brokers", "version", "topics"}` of what answers. Raises `BrokerError`."""
     with connected(bootstrap) as client:
