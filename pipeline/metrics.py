@@ -34,15 +34,20 @@ CLOCK_LAG_SECONDS = Gauge(
     "Seconds that the whole installation is behind the time of day (-1: unknown). Above 10, timers run on stream time.",
 )
 RECOVERED = Counter("omni_recovered_records", "Changelog records read back at assignment, by actor.", ["actor"])
-RECOVERY_SECONDS = Gauge("omni_recovery_seconds", "Seconds that the last assignment took until events flowed again.")
+RECOVERY_SECONDS = Gauge(
+    "omni_recovery_seconds", "Seconds from the last revocation (at first: from the start) until events flowed again."
+)
 COUNTS = Counter(
     "omni_counted",
     "What the actors count, by what and why: dead_letters by reason, duplicates, event_conflicts, repeats_dropped "
-    "(messages repeated by a crash, dropped unseen), blocked identifiers, refusals, evictions, decisions by reason.",
+    "(messages repeated by a crash, dropped unseen), offsets_skipped by channel topic (transaction markers; if many, "
+    "records that retention removed before they were handled), blocked identifiers, refusals, evictions, decisions "
+    "by reason.",
     ["what", "reason"],
 )
 END_TO_END_SECONDS = Histogram(
     "omni_event_seconds",
-    "Seconds from the broker's append of an event to the durability of what it changed at its customer.",
+    "Seconds from the broker's append of an event to the durability of what it changed at its customer, for the event "
+    "of each unit that waited longest.",
     buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300),
 )

@@ -36,6 +36,7 @@ def run_worker(settings: Settings, rules: Rules) -> int:
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.set_threshold(*GC_THRESHOLDS)
     app = create_app(settings, default_actors(settings, rules), _slot(settings.data_dir / "workers"))
+    app.lease.watch()
     worker: Any = app.Worker(
         loglevel=settings.log_level.upper(),
         logging_config=None,
