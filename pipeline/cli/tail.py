@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 
 import msgspec
 
@@ -39,9 +40,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
     _check(args)
     feed = FEEDS[args.what]
-    decode = feed.decoder(settings)
+    decode, wanted = feed.decoder(settings), partial(feed.topics, settings)
     with exits():
-        for record in follow(settings, feed.topics, from_start=args.from_start, until_end=args.until_end):
+        for record in follow(settings, wanted, from_start=args.from_start, until_end=args.until_end):
             if record.value is None:
                 continue
             try:
