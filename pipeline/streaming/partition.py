@@ -145,8 +145,8 @@ class ActorPartition(Generic[S, M]):
 
     def leave(self) -> Unit | None:
         """Return the unit that leaves nothing for the next owner to deliver again, None if there is nothing."""
-        if not self._outbox:
-            return None
+        if not self._outbox or not self._taken_over:
+            return None  # what a crash left is only delivered by a takeover
         self._outbox = []
         return Unit(changes={OUTBOX: self._stamp})
 

@@ -216,6 +216,21 @@ def test_a_partition_left_in_order_has_nothing_for_the_next_owner_to_deliver_aga
     assert (taken.outputs, engine.leave()) == ([], None)
 
 
+def test_a_partition_left_before_it_was_taken_over_keeps_what_is_still_to_be_delivered() -> None:
+    table = Table()
+    engine = _engine(table)
+    _apply(engine, _record(0, "identity/0", (10, "a", Add(5, tell_at_ms=60_000))))
+    woken = engine.tick(60_000)
+    assert woken is not None
+    engine.durable(woken, 1)  # the worker dies before it delivers
+
+    assert _recovered(table).leave() is None
+
+    taken = _recovered(table).takeover()
+    assert taken is not None
+    assert taken.outputs == woken.outputs
+
+
 def test_nothing_fires_before_its_time_and_nothing_twice() -> None:
     engine = _engine(Table())
     _apply(engine, _record(0, "identity/0", (10, "a", Add(5, tell_at_ms=60_000))))
