@@ -124,10 +124,8 @@ class IngestPartition:
             for count in event.counts:
                 counts[count] += 1
             message = event.message
-            # Only a control event says that nothing of its instant will follow.
-            passed_ms = event.occurred_at_ms if message is None else event.occurred_at_ms - 1
-            if passed_ms > newest:
-                newest = passed_ms
+            if event.occurred_at_ms > newest:  # only a control event says that nothing of its instant will follow
+                newest = event.occurred_at_ms if message is None else event.occurred_at_ms - 1
             if message is None:
                 continue
             entry = Entry(position(record.offset), event.key, event.at_ms, message)

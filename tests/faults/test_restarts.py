@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from urllib.request import urlopen
 
 import pytest
 
@@ -35,6 +36,23 @@ def test_a_planned_restart_sends_nothing_twice(install: Install) -> None:
     assert again.stop() == 0
 
     assert len(installation.triggers()) == 40
+
+
+def test_the_metrics_tell_how_much_was_read_back_and_how_long_events_stood_still(install: Install) -> None:
+    installation = install(carts("1h"))
+    worker = installation.start()
+    installation.flowing(worker)
+    installation.publish(cart(f"u-{number}") for number in range(40))
+    installation.settle(until_ms=0)
+    assert worker.stop() == 0
+
+    again = installation.start()
+    installation.flowing(again)
+    with urlopen(f"http://127.0.0.1:{again.port}/metrics", timeout=10) as answer:
+        values = dict(line.rsplit(" ", 1) for line in answer.read().decode().splitlines() if line[0] != "#")
+
+    assert float(values['omni_recovered_records_total{actor="customer"}']) >= 40
+    assert 0 < float(values["omni_recovery_seconds"]) < 60
 
 
 def made_anew(installation: Installation) -> None:
