@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, ClassVar, TypeAlias, cast
 
 import faust
@@ -41,6 +42,9 @@ FETCH_MAX_WAIT_MS = 100
 
 HELD_BACK_WAIT_SECONDS = 0.02
 """How long a fetch waits while a partition is left out of it for want of room: about as long as a unit takes."""
+
+COMMIT_SECONDS = 3.0
+"""How long a commit may hold up a revocation or the end of the worker; it takes milliseconds."""
 
 UNREAD_WAIT_SECONDS = 0.005
 """How long the client waits, before it fetches again, for records it holds to be taken. With its own 100 ms one
@@ -236,9 +240,18 @@ class BatchConsumer(KafkaConsumer):
         return done
 
     async def commit_now(self) -> None:
-        """Commit what is durable by now. `commit` does nothing while another commit, begun earlier, is under way."""
-        await self.maybe_wait_for_commit_to_finish()
-        await self.force_commit()
+        """Commit what is durable by now. `commit` does nothing while another commit, begun earlier, is under way.
+
+        What is not committed is only repeated. So it gives up where nobody may answer: after a crash the thread that
+        commits has ended, or is about to.
+        """
+        if self.crashed:
+            return
+        if self._commit_fut is not None:
+            await asyncio.wait([self._commit_fut], timeout=COMMIT_SECONDS)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(COMMIT_SECONDS):
+                await self.force_commit()
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Finish and commit while the partitions are still ours, then let Faust give them up."""
@@ -254,8 +267,7 @@ class BatchConsumer(KafkaConsumer):
         self.stop_flow()
         if self.on_revoking is not None:
             await self.on_revoking()
-        await self.commit_now()
-        await super().on_stop()
+        await self.commit_now()  # all that Faust would do here, but for waiting for ever
 
     # --- what the stock consumer would look at --------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from faust.types import TP
 
+from pipeline.streaming import transport
 from pipeline.streaming.stock import StockConsumer
 from pipeline.streaming.transport import FETCH_WAIT_SECONDS, HELD_BACK_WAIT_SECONDS, BatchConsumer
 
@@ -20,6 +21,7 @@ def test_the_commit_before_a_revocation_waits_for_one_under_way_and_then_says_wh
     async def story() -> list[str]:
         told: list[str] = []
         consumer: Any = BatchConsumer.__new__(BatchConsumer)
+        consumer._crashed = asyncio.Event()
         consumer._commit_fut = asyncio.get_running_loop().create_future()
 
         async def force_commit() -> None:
@@ -34,6 +36,33 @@ def test_the_commit_before_a_revocation_waits_for_one_under_way_and_then_says_wh
         return told
 
     assert asyncio.run(story()) == ["the other is done", "committed"]
+
+
+@pytest.mark.parametrize("crashed", [True, False])
+def test_a_commit_that_nobody_answers_holds_up_neither_a_revocation_nor_the_end_of_a_worker(
+    crashed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "COMMIT_SECONDS", 0.01)
+
+    async def story() -> int:
+        asked = 0
+        never: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        consumer: Any = BatchConsumer.__new__(BatchConsumer)
+        consumer._crashed = asyncio.Event()
+        consumer._commit_fut = never
+        if crashed:
+            consumer._crashed.set()
+
+        async def force_commit() -> bool:
+            nonlocal asked
+            asked += 1
+            return await asyncio.shield(never)
+
+        consumer.force_commit = force_commit
+        await asyncio.wait_for(consumer.commit_now(), 5)
+        return asked
+
+    assert asyncio.run(story()) == (0 if crashed else 1)
 
 
 @pytest.mark.parametrize(
