@@ -267,7 +267,7 @@ class BatchConsumer(KafkaConsumer):
         self.stop_flow()
         if self.on_revoking is not None:
             await self.on_revoking()
-        await self.commit_now()  # all that Faust would do here, but for waiting for ever
+        await self.commit_now()  # Faust's own would wait for ever if the thread has ended
 
     # --- what the stock consumer would look at --------------------------------------------------------------------
 
