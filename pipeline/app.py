@@ -28,10 +28,12 @@ from pipeline.streaming.delivery import MAX_BATCH_BYTES, Delivery
 from pipeline.streaming.ingest import Fuse, IngestPartition
 from pipeline.streaming.lane import Engine
 from pipeline.streaming.lanes import Lanes
+from pipeline.streaming.lease import Lease
 from pipeline.streaming.partition import ActorPartition
 from pipeline.streaming.progress import Progress
+from pipeline.streaming.stock import StockTransport
 from pipeline.streaming.table import ActorTable, ActorTables
-from pipeline.streaming.transport import BatchSchema, BatchTransport, StockTransport
+from pipeline.streaming.transport import BatchSchema, BatchTransport
 from pipeline.streaming.units import Output, Record, Unit
 from pipeline.topics import BIG_MESSAGE_BYTES, channel_topic, inbox_topic
 from pipeline.web.pages import add_pages
@@ -82,6 +84,7 @@ class OmniApp(faust.App):
         """Remember our settings beside Faust's."""
         self.omni = settings
         self.lanes: Lanes | None = None
+        self.lease = Lease(settings.session_timeout_ms / 1000 * LEASE_SHARE)
         super().__init__(*args, **kwargs)
 
     def _new_transport(self) -> TransportT:
@@ -100,7 +103,7 @@ class OmniApp(faust.App):
         if self.lanes is not None and not self.should_stop:
             await self.lanes.stop()
             if self._consumer is not None:
-                await self._consumer.commit()
+                await self._consumer.commit_now()  # type: ignore[attr-defined]
         await super().stop()
 
 
@@ -140,7 +143,7 @@ def create_app(settings: Settings, actors: Sequence[Actor[Any, Any]], folder: Pa
         lambda lane, unit, seconds: _measure(names[lane.place.topic], unit, seconds, settings),
         lambda error: _fail(app, error),
         settings.tick_ms / 1000,
-        settings.session_timeout_ms / 1000 * LEASE_SHARE,
+        app.lease,
         not event_clock,
     )
     app.lanes = lanes
@@ -153,10 +156,6 @@ def create_app(settings: Settings, actors: Sequence[Actor[Any, Any]], folder: Pa
     @app.task  # type: ignore[untyped-decorator]
     async def clock() -> None:
         await progress.run()
-
-    @app.task  # type: ignore[untyped-decorator]
-    async def lease() -> None:
-        await lanes.watch()
 
     return app
 
@@ -230,7 +229,7 @@ def _measure(actor: str, unit: Unit, seconds: float, settings: Settings) -> None
     metrics.CHANGES.labels(actor).inc(len(unit.changes))
     metrics.UNIT_SECONDS.labels(actor).observe(seconds)
     if actor == "customer" and unit.handled and settings.clock == "wall":
-        metrics.END_TO_END_SECONDS.observe(max(0.0, time.time() - unit.at_ms / 1000))
+        metrics.END_TO_END_SECONDS.observe(max(0.0, time.time() - unit.earliest_ms / 1000))
     for (what, reason), number in unit.counts.items():
         metrics.count(what, reason, number, settings.channels)
 

@@ -49,12 +49,15 @@ HISTORY_DELAY_SECONDS = Gauge(
     "How long ago the broker took the oldest row in hand that is not stored yet. Above a few: the database is slow.",
 )
 RECOVERED = Counter("omni_recovered_records", "Changelog records read back at assignment, by actor.", ["actor"])
-RECOVERY_SECONDS = Gauge("omni_recovery_seconds", "Seconds that the last assignment took until events flowed again.")
+RECOVERY_SECONDS = Gauge(
+    "omni_recovery_seconds", "Seconds from the last revocation (at first: from the start) until events flowed again."
+)
 COUNTS = Counter(
     "omni_counted",
     "What the actors count, by what and why: dead_letters by reason, duplicates, event_conflicts, repeats_dropped "
-    "(messages repeated by a crash, dropped unseen), blocked identifiers, refusals, evictions, decisions by reason, "
-    "unknown_event_types by channel (kept, but nothing follows from them: misspelt?).",
+    "(messages repeated by a crash, dropped unseen), offsets_skipped by channel topic (transaction markers; if many, "
+    "records that retention removed before they were handled), blocked identifiers, refusals, evictions, decisions "
+    "by reason, unknown_event_types by channel (kept, but nothing follows from them: misspelt?).",
     ["what", "reason"],
 )
 BY_CHANNEL = frozenset(
@@ -63,7 +66,8 @@ BY_CHANNEL = frozenset(
 """What is counted under an event's channel, which is any word of a producer: one not configured counts as `other`."""
 END_TO_END_SECONDS = Histogram(
     "omni_event_seconds",
-    "Seconds from the broker's append of an event to the durability of what it changed at its customer.",
+    "Seconds from the broker's append of an event to the durability of what it changed at its customer, for the event "
+    "of each unit that waited longest.",
     buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300),
 )
 

@@ -38,6 +38,7 @@ def run_worker(settings: Settings, rules: Rules) -> int:
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.set_threshold(*GC_THRESHOLDS)
     app = create_app(settings, actors, folder)
+    app.lease.watch()
     worker: Any = app.Worker(
         loglevel=settings.log_level.upper(),
         logging_config=None,

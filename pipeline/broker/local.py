@@ -102,6 +102,13 @@ class LocalKafka:
                     write_state(self.directory, msgspec.structs.replace(state, pid=pid))
                 if self._answers(state):
                     return BrokerStatus(state.bootstrap, pid, KAFKA_VERSION)
+                if not self._launched:
+                    if running_pid(self.directory) is None:
+                        continue  # it ended meanwhile
+                    raise BrokerError(
+                        f"The broker of {self.directory} runs (process {pid}) but did not answer in "
+                        f"{START_TIMEOUT_SECONDS:.0f} s. Stop it: omni kafka stop"
+                    )
                 if self._end(signal.SIGKILL):
                     raise BrokerError(f"Kafka did not answer in {START_TIMEOUT_SECONDS:.0f} s. See {self.log}")
                 if "Address already in use" not in self._last_words():
@@ -195,8 +202,14 @@ class LocalKafka:
                 START_TIMEOUT_SECONDS,
             )
         except BaseException:  # Ctrl-C while it starts must not leave a process behind
-            self._end(signal.SIGKILL)
+            if self._launched:
+                self._end(signal.SIGKILL)
             raise
+
+    @property
+    def _launched(self) -> bool:
+        """Whether the broker was started here, not found running."""
+        return self._guard is not None or self._child is not None
 
     def _alive(self) -> bool:
         process = self._guard or self._child  # asked first: just after its start a process has no command line yet

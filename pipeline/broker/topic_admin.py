@@ -17,7 +17,7 @@ VISIBLE_WITHIN_MS: Final = 30_000
 
 
 class Difference(Struct, frozen=True):
-    """One way in which a topic on the broker is not as declared: `what` is topic, partitions, or a config's name."""
+    """One way in which a topic is not as declared: `what` is topic, partitions, replication, or a config's name."""
 
     topic: str
     what: str
@@ -92,6 +92,9 @@ def differences(bootstrap: str, topics: Sequence[Topic]) -> list[Difference]:
         partitions = len(described[topic.name]["partitions"])
         if partitions != topic.partitions:
             found.append(Difference(topic.name, "partitions", str(topic.partitions), str(partitions)))
+        replication = min((len(each["replica_nodes"]) for each in described[topic.name]["partitions"]), default=0)
+        if replication != topic.replication:
+            found.append(Difference(topic.name, "replication", str(topic.replication), str(replication)))
         values = {name: str(entry["value"]) for name, entry in configs[topic.name].items()}
         found += [
             Difference(topic.name, name, expected, values.get(name, "unknown to this broker"))
@@ -99,6 +102,16 @@ def differences(bootstrap: str, topics: Sequence[Topic]) -> list[Difference]:
             if values.get(name) != expected
         ]
     return found
+
+
+def topic_ids(bootstrap: str, names: Sequence[str]) -> dict[str, str]:
+    """Return the id that each topic was given when it was made, once the broker knows them all. Raises `BrokerError`.
+
+    A topic that is deleted and made anew gets another one. Empty from brokers before 2.8.
+    """
+    with connected(bootstrap) as client:
+        client.wait_for_topics(list(names), timeout_ms=VISIBLE_WITHIN_MS)
+        return {topic["name"]: str(topic.get("topic_id", "")) for topic in client.describe_topics(list(names))}
 
 
 def broker_facts(bootstrap: str) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 
 import msgspec
 
@@ -39,8 +40,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
     _check(args)
     feed = FEEDS[args.what]
-    decode = feed.decoder(settings)
-    for record in follow(settings, feed.topics, from_start=args.from_start, until_end=args.until_end):
+    decode, wanted = feed.decoder(settings), partial(feed.topics, settings)
+    for record in follow(settings, wanted, from_start=args.from_start, until_end=args.until_end):
         if record.value is None:
             continue
         try:

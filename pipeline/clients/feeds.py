@@ -13,7 +13,7 @@ from pipeline.domain.errors import InvalidEvent
 from pipeline.domain.event_types import CONTROL_TYPES
 from pipeline.domain.records import DeadLetter, Decision, IdentityChange, Trigger
 from pipeline.settings import Settings
-from pipeline.topics import DEADLETTER, DECISIONS, IDENTITY_CHANGES
+from pipeline.topics import DEADLETTER, DECISIONS, IDENTITY_CHANGES, changelog_topic, prefixed
 from pipeline.wire.channel_event import Decoder
 from pipeline.wire.json_event import to_object
 from pipeline.wire.records import Kind, UnreadableRecord, decode_record, to_json
@@ -24,9 +24,9 @@ Decode: TypeAlias = Callable[[bytes], Json | None]
 
 
 class Feed(Struct, frozen=True):
-    """One word of `omni tail`: which topics (named without prefix), and a decoder made from the settings."""
+    """One word of `omni tail`: which topics (named without prefix) of an installation, and a decoder for it."""
 
-    topics: Callable[[str], bool]
+    topics: Callable[[Settings, str], bool]
     decoder: Callable[[Settings], Decode]
 
 
@@ -55,11 +55,15 @@ def _customers(_: Settings) -> Decode:
     return decode
 
 
+def _is_customers(settings: Settings, topic: str) -> bool:
+    return prefixed(settings, topic) == changelog_topic(settings, "customer")  # other installations have their own
+
+
 FEEDS: Final[dict[str, Feed]] = {
-    "triggers": Feed(lambda topic: topic.startswith("triggers."), _records(Trigger)),
-    "decisions": Feed(lambda topic: topic == DECISIONS, _records(Decision)),
-    "events": Feed(lambda topic: topic.startswith("channel."), _events),
-    "identity": Feed(lambda topic: topic == IDENTITY_CHANGES, _records(IdentityChange)),
-    "customers": Feed(lambda topic: topic.endswith("-customer-changelog"), _customers),
-    "deadletter": Feed(lambda topic: topic == DEADLETTER, _records(DeadLetter)),
+    "triggers": Feed(lambda _, topic: topic.startswith("triggers."), _records(Trigger)),
+    "decisions": Feed(lambda _, topic: topic == DECISIONS, _records(Decision)),
+    "events": Feed(lambda _, topic: topic.startswith("channel."), _events),
+    "identity": Feed(lambda _, topic: topic == IDENTITY_CHANGES, _records(IdentityChange)),
+    "customers": Feed(_is_customers, _customers),
+    "deadletter": Feed(lambda _, topic: topic == DEADLETTER, _records(DeadLetter)),
 }

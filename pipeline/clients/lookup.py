@@ -19,7 +19,8 @@ from pipeline.domain.messages import Arrived, CustomerMessage, customer_key, ide
 from pipeline.domain.records import Decision
 from pipeline.settings import Settings
 from pipeline.streaming.envelope import EnvelopeDecoder, NoEnvelope
-from pipeline.streaming.partition import shard, state_bytes
+from pipeline.streaming.partition import shard
+from pipeline.streaming.values import state_bytes
 from pipeline.topics import DECISIONS, changelog_topic, inbox_topic, prefixed
 from pipeline.wire.records import UnreadableRecord, decode_record
 

@@ -18,7 +18,7 @@ from pipeline.domain.customer_state import CustomerState
 from pipeline.domain.records import DeadLetter, Decision, IdentityChange, Trigger
 from pipeline.history.intake import Intake
 from pipeline.settings import Settings
-from pipeline.streaming.partition import META, state_bytes, wake_time
+from pipeline.streaming.values import META, state_bytes, wake_time
 from pipeline.topics import (
     ACTORS,
     DEADLETTER,

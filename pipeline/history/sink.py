@@ -82,7 +82,7 @@ class Sink:
         self._consumer = consumer
         self._intake = Intake(settings)
         self._fuses: defaultdict[TopicPartition | None, Fuse] = defaultdict(  # None: of what the database refuses
-            lambda: Fuse(settings.fuse_invalid_ratio, settings.fuse_min_records, "The log has the reasons")
+            lambda: Fuse(settings.fuse_invalid_ratio, settings.fuse_min_records)
         )
         self._open_writer = open_writer
         self._clock = clock
@@ -133,7 +133,8 @@ class Sink:
             for letter in refused:
                 self._complain(f"{place.topic}/{place.partition}, offset {letter.offset} is refused: {letter.detail}")
                 metrics.HISTORY_REFUSED.labels(letter.reason).inc()
-            self._fuses[place].note(len(rows), len(refused), f"{place.topic}/{place.partition}")
+            example = refused[0].detail if refused else ""
+            self._fuses[place].note(len(rows), len(refused), f"{place.topic}/{place.partition}", example)
             self._rows += rows
             self._bytes += sum(len(message.value or b"") for message in messages)
             self._next[place] = self._taken[place] = messages[-1].offset + 1
@@ -197,7 +198,7 @@ class Sink:
             if isinstance(error, QueryRefused):  # a migration that fails now may work once an operator has helped
                 raise HistoryUnavailable(str(error)) from error
             raise
-        self._fuses[None].note(len(self._rows), refused, "the database")
+        self._fuses[None].note(len(self._rows), refused, "the database", "The log has the reasons")
         self.stored += len(self._rows)
         self._rows, self._bytes = [], 0
         self._written_at = self._clock()

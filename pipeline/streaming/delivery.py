@@ -38,7 +38,7 @@ class Delivery:
     def __init__(self, producer: AIOKafkaProducer, timeout_seconds: float) -> None:
         """Use `producer` (started) for everything; give up on a batch after `timeout_seconds`."""
         self._producer = producer
-        self._timeout = timeout_seconds
+        self._timeout_seconds = timeout_seconds
         self._partition = DefaultPartitioner()
         self._partitions: dict[str, list[int]] = {}
         self._queues: dict[tuple[str, int], _Queue] = {}
@@ -63,7 +63,7 @@ class Delivery:
         else:
             await asyncio.gather(*sent)
 
-    async def changelog(self, topic: str, partition: int, changes: Mapping[bytes, bytes | None]) -> int:
+    async def changelog(self, topic: str, partition: int, changes: Mapping[bytes, bytes]) -> int:
         """Append `changes` as one atomic batch; return the offset of its last record."""
         builder = self._producer.create_batch()
         append = builder.append
@@ -87,10 +87,12 @@ class Delivery:
         """Send one record batch; return its metadata once all replicas have it. Raises `NotDelivered`."""
         builder.close()
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(self._timeout_seconds):
                 return await (await self._producer.send_batch(builder, topic, partition=partition))
         except TimeoutError as error:
-            raise NotDelivered(f"{topic}/{partition}: not taken by the broker within {self._timeout} s") from error
+            raise NotDelivered(
+                f"{topic}/{partition}: not taken by the broker within {self._timeout_seconds} s"
+            ) from error
         except KafkaError as error:
             raise NotDelivered(f"{topic}/{partition}: {error!r}") from error
 
@@ -125,19 +127,19 @@ class _Queue:
 
     async def _send_group(self, group: list[tuple[Sequence[Output], asyncio.Future[None]]]) -> None:
         emitted_at = str(int(time.time() * 1000)).encode()
-        builder, size = self._delivery.new_batch(), 0
+        builder = self._delivery.new_batch()
         filled: list[asyncio.Future[None]] = []
         for records, done in group:
             for record in records:
-                length = len(record.value)
-                if size and size + length > SHARED_BATCH_BYTES:
+                headers = [*record.headers, (EMITTED_AT, emitted_at)] if record.headers else []
+                length = len(record.value) + len(record.key or b"")
+                length += sum(len(name) + len(value) for name, value in headers)
+                if builder.record_count() and builder.size() + length > SHARED_BATCH_BYTES:
                     await self._delivery.send(*self._place, builder)
                     _resolve(filled)
-                    builder, size, filled = self._delivery.new_batch(), 0, []
-                headers = [*record.headers, (EMITTED_AT, emitted_at)] if record.headers else []
+                    builder, filled = self._delivery.new_batch(), []
                 if builder.append(timestamp=None, key=record.key, value=record.value, headers=headers) is None:
                     raise NotDelivered(f"{self._place}: a record of {length} bytes fits no batch")
-                size += length
             filled.append(done)
         await self._delivery.send(*self._place, builder)
         _resolve(filled)

@@ -8,6 +8,7 @@ earliest and latest record of the batch that caused the envelope.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -25,6 +26,8 @@ EFFECT_BITS = 10
 """At most 1,024 messages caused by one message."""
 MAX_ENTRIES = 1 << INDEX_BITS
 MAX_EFFECTS = 1 << EFFECT_BITS
+MAX_BYTES = 1024 * 1024
+"""Larger ones are split: many large events that compress well come in one fetch, and a topic takes up to 16 MiB."""
 
 M = TypeVar("M")
 
@@ -66,6 +69,18 @@ _encoder = msgspec.msgpack.Encoder()
 def encode(envelope: Envelope[Any]) -> bytes:
     """Encode with the leading version byte. `MAX_ENTRIES` is the caller's to keep."""
     return VERSION + _encoder.encode(envelope)
+
+
+def pack(source: str, first_ms: int, last_ms: int, entries: list[Entry[Any]]) -> Iterator[bytes]:
+    """Encode entries as envelopes of at most `MAX_ENTRIES`, and of at most `MAX_BYTES` unless one entry has more."""
+    if len(entries) <= MAX_ENTRIES:
+        value = encode(Envelope(source, first_ms, last_ms, entries))
+        if len(value) <= MAX_BYTES or len(entries) == 1:
+            yield value
+            return
+    half = len(entries) // 2
+    yield from pack(source, first_ms, last_ms, entries[:half])
+    yield from pack(source, first_ms, last_ms, entries[half:])
 
 
 class EnvelopeDecoder(Generic[M]):

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
 from pipeline.streaming.batch import Batch
-from pipeline.streaming.delivery import Delivery
+from pipeline.streaming.delivery import Delivery, NotDelivered
+from pipeline.streaming.lease import Lease, Replaced
 from pipeline.streaming.units import Record, Unit
+
+log = logging.getLogger(__name__)
 
 MAX_PENDING_BYTES = 256 * 1024
 """What a lane holds before its partition is no longer fetched: a thousand events, so that work never waits. Counted in
 bytes because a record of an inbox may be one message or thousands."""
 RECORD_BYTES = 64
 """What a record takes besides its value."""
+MARKERS = 2
+"""Offsets without a record that are nothing to tell of: a producer's transactions end with a marker each."""
 
 
 class RecordsMissing(RuntimeError):
     """Records of an internal topic were skipped between two batches: going on would lose them silently."""
-
-
-class Replaced(RuntimeError):
-    """Another worker has taken this partition while we still worked on it. It repeats what we had not finished."""
 
 
 class Engine(Protocol):
@@ -44,6 +46,9 @@ class Engine(Protocol):
 
     def takeover(self) -> Unit | None:
         """Return the unit that makes the partition ours, None if nothing is to be done."""
+
+    def leave(self) -> Unit | None:
+        """Return the last unit before the partition goes, None if nothing is to be done."""
 
     def durable(self, unit: Unit, offset: int) -> None:
         """Note that `unit` is durable."""
@@ -68,14 +73,11 @@ class Lane:
         engine: Engine,
         delivery: Delivery,
         clock: Callable[[], int | None],
-        lease: Callable[[], None],
+        lease: Lease,
         on_unit: Callable[[Lane, Unit, float], None],
         tick_seconds: float,
     ) -> None:
-        """Drive `engine`. `on_unit` is told of each durable unit and its seconds; `clock` gives the time in ms.
-
-        `lease` raises `Replaced` when the partition may be another worker's by now.
-        """
+        """Drive `engine`. `on_unit` is told of each durable unit and its seconds; `clock` gives the time in ms."""
         self.place = place
         self.engine = engine
         self.next_offset = 0
@@ -89,10 +91,13 @@ class Lane:
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         self._ticked_at = 0.0
-        self._changelog_end: int | None = None
         self._work = asyncio.Lock()
-        #: Bytes of the records handed over and not yet durable.
-        self.pending = 0
+        #: Offset of the last record that this lane knows of in its changelog.
+        self.changelog_end: int | None = None
+        #: Whether work on a unit was cut short: the engine may be ahead of what is durable.
+        self.failed = False
+        #: Size of the records handed over and not yet durable.
+        self.pending_bytes = 0
 
     def start(self, next_offset: int, changelog_end: int | None, on_failure: Callable[[BaseException], None]) -> None:
         """Begin at `next_offset`; the changelog was recovered up to `changelog_end` (last offset).
@@ -100,7 +105,7 @@ class Lane:
         `on_failure` is called once if the lane dies; nothing later is acknowledged.
         """
         self.next_offset = next_offset
-        self._changelog_end = changelog_end
+        self.changelog_end = changelog_end
         self._task = asyncio.create_task(self._run(), name=f"lane {self.name}")
 
         def ended(task: asyncio.Task[None]) -> None:
@@ -117,19 +122,13 @@ class Lane:
     @property
     def has_room(self) -> bool:
         """Whether another batch may be fetched for it."""
-        return self.pending < MAX_PENDING_BYTES
+        return self.pending_bytes < MAX_PENDING_BYTES
 
     def submit(self, batch: Batch) -> None:
         """Queue a batch, to be handled together with what waits already: one unit, one round trip."""
-        self.pending += _size(batch.records)
+        self.pending_bytes += _size(batch.records)
         self._waiting += batch.records
         self._called.set()
-
-    @property
-    def failed(self) -> bool:
-        """Whether the lane died of an error: its engine may be ahead of what is durable."""
-        task = self._task
-        return task is not None and task.done() and not task.cancelled() and task.exception() is not None
 
     async def stop(self) -> None:
         """Finish the unit under way, drop the rest, end."""
@@ -140,17 +139,36 @@ class Lane:
         async with self._work:  # the stock transport brings its records past the queue
             pass
 
+    @asynccontextmanager
+    async def _working(self) -> AsyncIterator[None]:
+        async with self._work:
+            try:
+                yield
+            except BaseException:
+                self.failed = True
+                raise
+
     async def _run(self) -> None:
-        taken = self.engine.takeover()
-        if taken is not None:
-            await self._make_durable(taken, time.monotonic())
+        async with self._working():
+            if not self._stopping and (taken := self.engine.takeover()) is not None:
+                await self._make_durable(taken, time.monotonic())
         while not self._stopping:
             records = await self._next()
             if records:
                 await self.process(records)
-                self.pending -= _size(records)
+                self.pending_bytes -= _size(records)
             if not self._stopping and time.monotonic() - self._ticked_at >= self._tick_seconds:
                 await self.tick()
+        await self._leave()
+
+    async def _leave(self) -> None:
+        """Tidy up for the next owner. Without it that owner delivers the clock's last unit again, as after a crash."""
+        try:
+            async with self._working():
+                if not self.failed and (unit := self.engine.leave()) is not None:
+                    await self._make_durable(unit, time.monotonic())
+        except (NotDelivered, Replaced) as error:
+            log.warning("%s: what the clock caused last may be delivered again: %s", self.name, error)
 
     async def _next(self) -> Sequence[Record]:
         """Return all that waits, nothing when it is time for a tick."""
@@ -164,17 +182,29 @@ class Lane:
 
     async def process(self, records: Sequence[Record]) -> None:
         """Apply records from where this lane stands; make each unit durable before the next."""
-        async with self._work:
+        async with self._working():
             await self._process(records)
 
     async def _process(self, records: Sequence[Record]) -> None:
         first = records[0].offset
-        if first > self.next_offset and self.place.gapless:
-            raise RecordsMissing(f"{self.name}: records {self.next_offset} to {first - 1} were skipped")
+        skipped = max(0, first - self.next_offset)
+        if skipped and self.place.gapless:
+            raise RecordsMissing(
+                f"{self.name}: records {self.next_offset} to {first - 1} are gone, unhandled: the topic's retention is "
+                "shorter than the workers were away, or somebody deleted them. What they said is lost. To go on "
+                f"without them, stop all workers and set their group's offset of {self.name} to {first} "
+                f"(kafka-consumer-groups.sh --reset-offsets --topic {self.place.topic}:{self.place.partition} "
+                f"--to-offset {first} --execute)"
+            )
+        if skipped > MARKERS:
+            log.warning("%s: records %d to %d are gone, unhandled", self.name, self.next_offset, first - 1)
         if first < self.next_offset:
             records = [record for record in records if record.offset >= self.next_offset]
         began = time.monotonic()
         for unit in self.engine.apply(records):
+            if skipped:
+                unit.counts["offsets_skipped", self.place.topic] += skipped
+                skipped = 0
             await self._make_durable(unit, began)
             began = time.monotonic()
             if self._stopping:
@@ -186,9 +216,9 @@ class Lane:
         clock = self._clock()
         if clock is None:
             return
-        async with self._work:
+        async with self._working():
             began = time.monotonic()
-            while not self._stopping and (unit := self.engine.tick(clock)) is not None:
+            while not self._stopping and not self.failed and (unit := self.engine.tick(clock)) is not None:
                 await self._make_durable(unit, began)
                 began = time.monotonic()
 
@@ -197,7 +227,7 @@ class Lane:
             await self._delivery.outputs(unit.outputs)
         offset = -1
         if unit.changes and self.place.changelog is not None:
-            self._lease()
+            self._lease.check()
             offset = await self._delivery.changelog(self.place.changelog, self.place.partition, unit.changes)
             self._check_nobody_else_wrote(offset, len(unit.changes))
         if unit.outputs and unit.write_ahead:
@@ -208,7 +238,7 @@ class Lane:
         self._on_unit(self, unit, time.monotonic() - began)
 
     def _check_nobody_else_wrote(self, last_offset: int, records: int) -> None:
-        before, self._changelog_end = self._changelog_end, last_offset
+        before, self.changelog_end = self.changelog_end, last_offset
         if before is not None and last_offset - records != before:
             raise Replaced(
                 f"{self.place.changelog}/{self.place.partition}: {last_offset - records - before} records after offset "

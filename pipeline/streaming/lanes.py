@@ -10,9 +10,11 @@ from typing import Any, Protocol
 
 from faust.types import TP
 
+from pipeline import metrics
 from pipeline.streaming.batch import Batch
 from pipeline.streaming.delivery import Delivery
-from pipeline.streaming.lane import Engine, Lane, Place, Replaced
+from pipeline.streaming.lane import Engine, Lane, Place
+from pipeline.streaming.lease import Lease
 from pipeline.streaming.table import ActorTable
 from pipeline.streaming.units import Record, Unit
 
@@ -33,8 +35,8 @@ class Stage(Protocol):
 class Lanes:
     """Starts a lane for each assigned partition and stops it before the partition goes.
 
-    `consumer` is the batch consumer, or None on the stock transport, where Faust acknowledges for itself and each
-    record is awaited.
+    On the batch transport lanes are given batches (`submit`); on the stock transport Faust acknowledges for itself and
+    each record is awaited (`run_one`).
     """
 
     def __init__(
@@ -45,40 +47,38 @@ class Lanes:
         on_unit: Callable[[Lane, Unit, float], None],
         on_failure: Callable[[BaseException], None],
         tick_seconds: float,
-        lease_seconds: float,
+        lease: Lease,
         wall_clock: bool,
     ) -> None:
-        """Serve `stages`; `delivery` is asked for when the first lane starts, after the producer has.
-
-        `lease_seconds` is how long this process may have stood still and still own what it owned.
-        """
+        """Serve `stages`; `delivery` is asked for when the first lane starts, after the producer has."""
         self._stages = {topic: stage for stage in stages for topic in stage.topics}
         self._new_delivery = delivery
         self._clock = clock
         self._on_unit = on_unit
         self._on_failure = on_failure
         self._tick_seconds = tick_seconds
-        self._lease_seconds = lease_seconds
+        self._lease = lease
         self._wall_clock = wall_clock
-        self._alive_at = time.monotonic()
         self._lanes: dict[TP, Lane] = {}
+        #: Lanes stopped since partitions last flowed: their engines serve again if their partitions come back.
         self._stopped: dict[TP, Lane] = {}
-        self._kept: dict[TP, tuple[Engine, int | None]] = {}
+        self._stops = 0
+        self._stopped_at = time.monotonic()
         self._delivery: Delivery | None = None
         self._consumer: Any = None
-        self._highwater: Callable[[TP], int | None] = lambda _tp: None
+        self._in_batches = False
         self._epoch = 0
         self._flowing = asyncio.Event()
 
     def attach(self, consumer: Any) -> None:
         """Let the batch consumer tell of revocation and flow, and ask for room."""
-        self._consumer = consumer
         self.attach_stock(consumer)
         consumer.has_room = self._has_room
+        self._in_batches = True
 
     def attach_stock(self, consumer: Any) -> None:
         """Let a consumer that acknowledges for itself tell of revocation and flow, and say how far the sources are."""
-        self._highwater = consumer.highwater
+        self._consumer = consumer
         consumer.on_revoking = self.stop
         consumer.on_flowing = self.flow
         consumer.on_committing = self._watermarks
@@ -89,7 +89,7 @@ class Lanes:
 
     def lag(self, lane: Lane) -> int:
         """Return how many records of the lane's partition are not durable yet (0 where that is not known)."""
-        highwater = self._consumer and self._highwater(TP(lane.place.topic, lane.place.partition))
+        highwater = self._consumer and self._consumer.highwater(TP(lane.place.topic, lane.place.partition))
         return max(0, highwater - lane.next_offset) if highwater is not None else 0
 
     def _has_room(self, tp: TP) -> bool:
@@ -106,8 +106,8 @@ class Lanes:
         found = {tp: watermark for tp, watermark in stopped.items() if watermark is not None}
         for tp, lane in self._lanes.items():
             watermark = lane.engine.watermark
-            if self._wall_clock and self._stages[tp.topic].table is None and not lane.pending:
-                highwater = self._highwater(tp)
+            if self._wall_clock and self._stages[tp.topic].table is None and not lane.pending_bytes:
+                highwater = self._consumer.highwater(tp)
                 if highwater is not None and lane.next_offset >= highwater:
                     watermark = now
             if watermark is not None:
@@ -123,7 +123,8 @@ class Lanes:
     async def run_one(self, topic: str, partition: int, record: Record) -> None:
         """Stock transport: handle one record to the end, before Faust acknowledges it.
 
-        While the group settles it waits: returning would acknowledge what nobody has handled.
+        While the group settles it waits, and after a failure for ever: returning would acknowledge what nobody has
+        handled.
         """
         while True:
             await self._flowing.wait()
@@ -131,78 +132,83 @@ class Lanes:
             if lane is None:
                 return  # another worker's now
             lane.next_offset = record.offset
-            await lane.process([record])
+            try:
+                await lane.process([record])
+            except Exception as error:  # noqa: BLE001 - Faust would log it and acknowledge the record
+                self._on_failure(error)
+                await asyncio.Future()
             if lane.next_offset > record.offset:
                 return
 
-    async def flow(self, started_at: Mapping[TP, int]) -> None:
-        """Start a lane per assigned partition; its table is recovered, reading begins at `started_at`."""
+    async def flow(self, started_at: Mapping[TP, int], watermarks: Mapping[TP, int]) -> None:
+        """Start a lane per assigned partition; its table is recovered, reading begins at `started_at`.
+
+        `watermarks` are those of the last commits. A revocation meanwhile ends this: what was started is stopped.
+        """
         if self._delivery is None:
             self._delivery = self._new_delivery()
+        stops = self._stops + 1
         await self.stop()
-        self._stopped.clear()
-        self._alive_at = began = time.monotonic()  # the group has just given us these: joining it may have taken long
+        self._lease.renew()
+        began = time.monotonic()
         owned: dict[ActorTable, set[int]] = {}
-        for tp, offset in started_at.items():
-            stage = self._stages.get(tp.topic)
-            if stage is None:
-                continue
-            if stage.table is not None:
-                owned.setdefault(stage.table, set()).add(tp.partition)
-            lane = self._new_lane(tp, stage)
-            lane.start(offset, self._reached(stage, tp.partition), self._on_failure)
-            self._lanes[tp] = lane
-            if self._consumer is not None:
-                self._consumer.durable[tp] = offset
-            await asyncio.sleep(0)
-        self._kept.clear()
+        try:
+            for tp, offset in started_at.items():
+                if self._stops != stops:
+                    return
+                stage = self._stages.get(tp.topic)
+                if stage is None:
+                    continue
+                if stage.table is not None:
+                    owned.setdefault(stage.table, set()).add(tp.partition)
+                self._start(tp, stage, offset, watermarks.get(tp))
+                await asyncio.sleep(0)
+            if self._stops != stops:
+                return
+        except asyncio.CancelledError:
+            await self.stop()
+            raise
+        self._stopped.clear()
         for stage in self._stages.values():
             if stage.table is not None:
                 stage.table.partitions_of.keep_only(owned.get(stage.table, set()))
-        if self._consumer is not None:
+        if self._in_batches:
             self._epoch = self._consumer.epoch
         self._flowing.set()
-        log.info("%d partitions flow, %.2f s to set up", len(self._lanes), time.monotonic() - began)
+        now = time.monotonic()
+        metrics.RECOVERY_SECONDS.set(now - self._stopped_at)
+        log.info("%d partitions flow, %.2f s to set up", len(self._lanes), now - began)
 
-    def _new_lane(self, tp: TP, stage: Stage) -> Lane:
-        changelog = stage.table.changelog_topic.get_topic_name() if stage.table is not None else None
-        engine, reached = self._kept.get(tp, (None, None))
-        if engine is None or reached != self._reached(stage, tp.partition):
+    def _start(self, tp: TP, stage: Stage, offset: int, watermark: int | None) -> None:
+        reached = stage.table.partitions_of.partition(tp.partition).offset if stage.table is not None else None
+        before = self._stopped.get(tp)
+        if before is not None and not before.failed and before.changelog_end == reached:
+            engine = before.engine
+        else:
             engine = stage.engine(tp.topic, tp.partition)
-        place = Place(tp.topic, tp.partition, changelog, stage.gapless and self._consumer is not None)
+        if watermark is not None:
+            engine.watermark = max(watermark, engine.watermark or 0)
+        changelog = stage.table.changelog_topic.get_topic_name() if stage.table is not None else None
+        place = Place(tp.topic, tp.partition, changelog, stage.gapless and self._in_batches)
         assert self._delivery is not None
-        return Lane(place, engine, self._delivery, self._clock, self._check_lease, self._noted, self._tick_seconds)
-
-    async def watch(self) -> None:
-        """Keep the lease: run for as long as the lanes do."""
-        while True:
-            self._alive_at = time.monotonic()
-            await asyncio.sleep(self._lease_seconds / 10)
-
-    def _check_lease(self) -> None:
-        stood_still = time.monotonic() - self._alive_at
-        if stood_still > self._lease_seconds:
-            raise Replaced(f"this process stood still for {stood_still:.1f} s; its partitions may be another's by now")
-
-    @staticmethod
-    def _reached(stage: Stage, partition: int) -> int | None:
-        return stage.table.partitions_of.partition(partition).offset if stage.table is not None else None
+        lane = Lane(place, engine, self._delivery, self._clock, self._lease, self._noted, self._tick_seconds)
+        lane.start(offset, reached, self._on_failure)
+        self._lanes[tp] = lane
+        if self._consumer is not None:
+            self._consumer.on_durable(tp, offset)
 
     def _noted(self, lane: Lane, unit: Unit, seconds: float) -> None:
-        consumer = self._consumer
-        if consumer is not None and unit.next_offset is not None:
-            consumer.durable[TP(lane.place.topic, lane.place.partition)] = unit.next_offset
-            consumer.room_made.set()
+        if self._consumer is not None and unit.next_offset is not None:
+            self._consumer.on_durable(TP(lane.place.topic, lane.place.partition), unit.next_offset)
         self._on_unit(lane, unit, seconds)
 
     async def stop(self) -> None:
-        """Stop every lane after the unit under way; keep the engines in case their partitions come back."""
-        lanes, self._lanes = self._lanes, {}
-        self._stopped |= lanes
+        """Stop every lane after the unit under way, also those that another call has begun to stop."""
+        self._stops += 1
+        self._stopped |= self._lanes
+        self._lanes = {}
         self._epoch = -1
-        self._flowing.clear()
-        await asyncio.gather(*(lane.stop() for lane in lanes.values()))
-        for tp, lane in lanes.items():
-            stage = self._stages[tp.topic]
-            if not lane.failed:
-                self._kept[tp] = (lane.engine, self._reached(stage, tp.partition))
+        if self._flowing.is_set():
+            self._flowing.clear()
+            self._stopped_at = time.monotonic()
+        await asyncio.gather(*(lane.stop() for lane in self._stopped.values()))

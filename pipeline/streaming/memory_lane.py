@@ -10,8 +10,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from random import Random
 
 from pipeline.streaming.lane import Engine
-from pipeline.streaming.partition import META
 from pipeline.streaming.units import Output, Record, Unit
+from pipeline.streaming.values import META, is_absent
 
 
 class MemoryLog:
@@ -63,16 +63,16 @@ class Changelog:
         """Return the keys that hold an actor's state."""
         return [key.decode() for key in self._values if not key.startswith(META)]
 
-    def append(self, changes: Mapping[bytes, bytes | None]) -> None:
+    def append(self, changes: Mapping[bytes, bytes]) -> None:
         """Take the changes of a unit, all or (by a crash before) none."""
         values = self._values
         for key, value in changes.items():
-            if value is None:
+            if is_absent(value):
                 values.pop(key, None)
             else:
                 values[key] = value
 
-    def write(self, changes: Mapping[bytes, bytes | None], offset: int) -> None:
+    def write(self, changes: Mapping[bytes, bytes], offset: int) -> None:
         """Nothing: what the engine tells its table is here already, by `append`."""
 
 

@@ -5,7 +5,8 @@ channel topic that another worker reads. So the clock follows the broker's own r
 
 1. Every commit of a channel partition carries its watermark as metadata: the time up to which its source is
    handled. On a wall clock that is now, when the partition is caught up, else the append time of its last record; on
-   an event clock it is the greatest event time handled.
+   an event clock it lies just before the greatest event time handled (another event of that instant may follow), or
+   is what a control event said.
 2. The least watermark of all channel partitions is a candidate. What those events caused lies before the end of
    the next inbox as seen after reading the watermarks; once the inbox is committed to there, the same holds one inbox
    further on.

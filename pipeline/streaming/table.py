@@ -7,23 +7,35 @@ never left, or that is on disk, reads only what it misses.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import faust
+import msgspec
 from faust.stores.base import Store as FaustStore
 from faust.tables.manager import TableManager
 from faust.types import TP, EventT
 from rocksdict import AccessType, Options, Rdict, WriteBatch
 from yarl import URL
 
+from pipeline import metrics
+from pipeline.broker.topic_admin import topic_ids
 from pipeline.streaming.batch import Batch
-from pipeline.streaming.partition import EPOCH_BYTES
+from pipeline.streaming.values import EPOCH, EPOCH_BYTES, META, is_absent
 
-OFFSET = b"\x00offset"
-"""Where a store on disk keeps the changelog offset it has reached. Never in the changelog itself."""
+log = logging.getLogger(__name__)
+
+OFFSET = META + b"offset"
+"""Where a store on disk keeps the changelog offset it has reached. This and the next two are never in a changelog."""
+OVERWRITTEN = META + b"overwritten"
+"""Where it keeps the keys whose last changelog record it has ignored."""
+TOPIC_ID = META + b"topic"
+"""Where it keeps which changelog it follows: a topic that is made anew has the same name and another id."""
+_LOCAL = frozenset({OFFSET, OVERWRITTEN, TOPIC_ID})
 
 
 class MemoryPartition:
@@ -33,11 +45,11 @@ class MemoryPartition:
         """Start empty."""
         self.offset: int | None = None
         self._data: dict[bytes, bytes] = {}
-        self.overwritten_keys: set[bytes] = set()
+        self._overwritten: set[bytes] = set()
 
     def overwritten(self) -> Collection[bytes]:
         """Return the keys whose last changelog record was ignored."""
-        return self.overwritten_keys
+        return self._overwritten
 
     def get(self, key: bytes) -> bytes | None:
         """Return the value of `key`, None if absent."""
@@ -47,14 +59,17 @@ class MemoryPartition:
         """Return every key with its value."""
         return iter(self._data.items())
 
-    def write(self, changes: Mapping[bytes, bytes | None], offset: int) -> None:
-        """Apply changes; None removes."""
+    def write(self, changes: Mapping[bytes, bytes], offset: int, ignored: Collection[bytes] = ()) -> None:
+        """Apply changes; `ignored` are keys whose last record, up to `offset`, was not applied."""
         data = self._data
         for key, value in changes.items():
-            if value is None:
+            if is_absent(value):
                 data.pop(key, None)
             else:
                 data[key] = value
+        if self._overwritten:
+            self._overwritten -= changes.keys()
+        self._overwritten.update(ignored)
         self.offset = offset
 
     def close(self) -> None:
@@ -62,39 +77,52 @@ class MemoryPartition:
 
 
 def recover(store: MemoryPartition | DiskPartition, records: Iterable[tuple[bytes, bytes | None]], last: int) -> None:
-    """Apply changelog records that end at offset `last`. A value of an epoch below that of the value held is ignored.
+    """Apply changelog records that end at offset `last`, but for those of a worker that had been replaced.
 
-    Such a value was appended by a worker that had been replaced: see `pipeline/streaming/partition.py`.
+    Those stand behind the record with which a new owner raised the epoch, and have a lower one. A null record removes:
+    no worker writes one, so it is an operator's.
     """
-    changes: dict[bytes, bytes | None] = {}
+    changes: dict[bytes, bytes] = {}
+    ignored: set[bytes] = set()
+    epoch = (store.get(EPOCH) or b"")[:EPOCH_BYTES]
     for key, value in records:
-        held = changes[key] if key in changes else store.get(key)
-        if held is not None and value is not None and value[:EPOCH_BYTES] < held[:EPOCH_BYTES]:
-            store.overwritten_keys.add(key)
-        else:
-            changes[key] = value
-            store.overwritten_keys.discard(key)
-    store.write(changes, last)
+        if value is None:
+            value = epoch
+        elif value[:EPOCH_BYTES] < epoch:
+            ignored.add(key)
+            continue
+        elif key == EPOCH:
+            epoch = value[:EPOCH_BYTES]
+        changes[key] = value
+        if ignored:
+            ignored.discard(key)
+    store.write(changes, last, ignored)
 
 
 class DiskPartition:
     """A partition in RocksDB: survives the worker, so that recovery reads only the changelog's tail."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or create the database in folder `path`."""
+    def __init__(self, path: Path, topic_id: str = "") -> None:
+        """Open or create the database in folder `path`; a new one follows the changelog of `topic_id`."""
         path.mkdir(parents=True, exist_ok=True)
         options = Options(raw_mode=True)
         options.create_if_missing(True)
         options.set_write_buffer_size(16 * 1024 * 1024)
         options.set_max_write_buffer_number(2)
         self._db = Rdict(str(path), options, access_type=AccessType.read_write())
-        self.overwritten_keys: set[bytes] = set()
         reached = self._db.get(OFFSET)
         self.offset: int | None = None if reached is None else int.from_bytes(reached, "big")
+        self._overwritten: set[bytes] = set(
+            msgspec.msgpack.decode(self._db.get(OVERWRITTEN) or b"\x90", type=list[bytes])
+        )
+        if reached is None:
+            self._db[TOPIC_ID] = topic_id.encode()
+        #: Which changelog it follows; empty where that was not noted.
+        self.topic_id = (self._db.get(TOPIC_ID) or b"").decode()
 
     def overwritten(self) -> Collection[bytes]:
         """Return the keys whose last changelog record was ignored."""
-        return self.overwritten_keys
+        return self._overwritten
 
     def get(self, key: bytes) -> bytes | None:
         """Return the value of `key`, None if absent."""
@@ -104,16 +132,19 @@ class DiskPartition:
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """Return every key with its value."""
         found: Iterator[tuple[Any, Any]] = iter(self._db.items())
-        return ((key, value) for key, value in found if key != OFFSET)
+        return ((key, value) for key, value in found if key not in _LOCAL)
 
-    def write(self, changes: Mapping[bytes, bytes | None], offset: int) -> None:
-        """Apply changes and the offset they end at as one atomic write; None removes."""
+    def write(self, changes: Mapping[bytes, bytes], offset: int, ignored: Collection[bytes] = ()) -> None:
+        """Apply changes, the offset they end at and what was `ignored` up to there as one atomic write."""
         batch = WriteBatch(raw_mode=True)
         for key, value in changes.items():
-            if value is None:
+            if is_absent(value):
                 batch.delete(key)
             else:
                 batch.put(key, value)
+        if self._overwritten or ignored:
+            self._overwritten = (self._overwritten - changes.keys()).union(ignored)
+            batch.put(OVERWRITTEN, msgspec.msgpack.encode(sorted(self._overwritten)))
         batch.put(OFFSET, offset.to_bytes(8, "big"))
         self._db.write(batch)
         self.offset = offset
@@ -131,13 +162,27 @@ class Partitions(FaustStore[bytes, bytes]):
         super().__init__(*args, **kwargs)
         self._folder = folder
         self._open: dict[int, MemoryPartition | DiskPartition] = {}
+        #: Which topic the changelog is now; known before the first partition is opened.
+        self.topic_id = ""
 
     def partition(self, number: int) -> MemoryPartition | DiskPartition:
         """Return the store of one partition, opened at first use."""
         store = self._open.get(number)
         if store is None:
-            store = DiskPartition(self._folder / str(number)) if self._folder else MemoryPartition()
+            store = self._on_disk(self._folder / str(number)) if self._folder else MemoryPartition()
             self._open[number] = store
+        return store
+
+    def _on_disk(self, path: Path) -> DiskPartition:
+        """Open what is kept; begin anew where it does not fit the changelog, whose offsets would mean other records."""
+        store = DiskPartition(path, self.topic_id)
+        if store.topic_id != self.topic_id:
+            log.warning(
+                "%s follows another changelog (topic id %s, now %s): removed", path, store.topic_id, self.topic_id
+            )
+            store.close()
+            shutil.rmtree(path)
+            store = DiskPartition(path, self.topic_id)
         return store
 
     def persisted_offset(self, tp: TP) -> int | None:
@@ -148,14 +193,6 @@ class Partitions(FaustStore[bytes, bytes]):
         """Let go of every partition not in `numbers`: somebody else's now."""
         for number in set(self._open) - set(numbers):
             self._open.pop(number).close()
-
-    def forget(self, number: int) -> None:
-        """Remove what is kept of a partition: it does not fit its changelog."""
-        store = self._open.pop(number, None)
-        if store is not None:
-            store.close()
-        if self._folder:
-            shutil.rmtree(self._folder / str(number), ignore_errors=True)
 
     async def on_stop(self) -> None:
         """Close every partition."""
@@ -201,13 +238,11 @@ class ActorTable(faust.Table[bytes, bytes]):
 
     def __init__(self, *args: Any, folder: Path | None = None, **kwargs: Any) -> None:
         """Declare the table; `folder` is where its partitions are kept on disk, None for memory."""
-        self._folder = folder
-        #: Changelog records applied by recovery since the worker started.
-        self.recovered = 0
+        self.folder = folder
         super().__init__(*args, key_type=bytes, value_type=bytes, **kwargs)
 
     def _new_store(self) -> Partitions:
-        return Partitions(URL("memory://"), self.app, self, table_name=self.name, folder=self._folder, loop=self.loop)
+        return Partitions(URL("memory://"), self.app, self, table_name=self.name, folder=self.folder, loop=self.loop)
 
     @property
     def partitions_of(self) -> Partitions:
@@ -224,7 +259,7 @@ class ActorTable(faust.Table[bytes, bytes]):
             records: Sequence[Any] = value.records if isinstance(value, Batch) else [message]
             store = self.partitions_of.partition(message.partition)
             recover(store, ((record.key, record.value) for record in records), message.offset)
-            self.recovered += len(records)
+            metrics.RECOVERED.labels(self.name).inc(len(records))
         except Exception as error:
             await self.app.crash(error)
             raise
@@ -239,5 +274,16 @@ class ActorTables(TableManager):
     async def on_start(self) -> None:
         """Start tables and recovery at once."""
         if not self.should_stop:
+            await self._learn_topic_ids()
             await self._update_channels()
             await self.recovery.start()
+
+    async def _learn_topic_ids(self) -> None:
+        """Tell tables on disk which topics their changelogs are, before any of their partitions is opened."""
+        on_disk = {table.changelog_topic.get_topic_name(): table for table in self.values() if table.folder}
+        for table in on_disk.values():
+            await table.changelog_topic.maybe_declare()
+        if on_disk:
+            bootstrap = ",".join(f"{url.host}:{url.port}" for url in self.app.conf.broker_consumer)
+            for name, topic_id in (await asyncio.to_thread(topic_ids, bootstrap, list(on_disk))).items():
+                on_disk[name].partitions_of.topic_id = topic_id

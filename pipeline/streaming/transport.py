@@ -17,7 +17,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, ClassVar, cast
+from contextlib import suppress
+from typing import Any, ClassVar, TypeAlias, cast
 
 import faust
 from aiokafka import AIOKafkaConsumer
@@ -39,6 +40,12 @@ FETCH_MAX_WAIT_MS = 100
 """How long the broker holds a fetch that finds nothing. Every other request on the connection waits behind it; Faust's
 1,500 ms make each seek and commit of a quiet worker that slow."""
 
+HELD_BACK_WAIT_SECONDS = 0.02
+"""How long a fetch waits while a partition is left out of it for want of room: about as long as a unit takes."""
+
+COMMIT_SECONDS = 3.0
+"""How long a commit may hold up a revocation or the end of the worker; it takes milliseconds."""
+
 UNREAD_WAIT_SECONDS = 0.005
 """How long the client waits, before it fetches again, for records it holds to be taken. With its own 100 ms one
 partition without room held up all others, and each step of the path took 100 ms."""
@@ -46,6 +53,9 @@ partition without room held up all others, and each step of the path took 100 ms
 FETCH_PAUSE_SECONDS = 0.002
 """Rest between two fetches: what arrives meanwhile shares a fetch, a unit and a round trip. With none, a worker at
 1,000 events/s asks so often that it and the broker are slower for it."""
+
+
+OnFlowing: TypeAlias = Callable[[Mapping[TP, int], Mapping[TP, int]], Awaitable[None]]
 
 
 class BatchSchema(faust.Schema[Any, Any]):
@@ -73,6 +83,12 @@ class BatchConsumerThread(AIOKafkaConsumerThread):
         await super().on_start()
         self._ensure_consumer()._fetcher._prefetch_backoff = UNREAD_WAIT_SECONDS
 
+    async def commits(self) -> dict[TP, OffsetAndMetadata]:
+        """Return what the group has committed of the partitions we were assigned."""
+        wanted = [ensure_aiokafka_TP(tp) for tp in self.assignment()]
+        found = await self.call_thread(self._ensure_consumer()._coordinator.fetch_committed_offsets, wanted)
+        return {TP(*tp): said for tp, said in found.items()}
+
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         watermarks: dict[TP, int] = self.consumer.watermarks  # type: ignore[attr-defined]
         assignment = self.assignment()
@@ -91,6 +107,11 @@ class BatchConsumerThread(AIOKafkaConsumerThread):
             self.log.warning("Commit failed, will be tried again: %r", error)
             return False
         return True
+
+
+def said_watermarks(commits: Mapping[TP, OffsetAndMetadata]) -> dict[TP, int]:
+    """Return the watermarks that were said with commits."""
+    return {tp: int(said.metadata) for tp, said in commits.items() if said.metadata}
 
 
 class BatchConsumer(KafkaConsumer):
@@ -117,11 +138,13 @@ class BatchConsumer(KafkaConsumer):
         self.room_made = asyncio.Event()
         #: Set by the lanes: stop work on partitions about to be revoked, started work done.
         self.on_revoking: Callable[[], Awaitable[None]] | None = None
-        #: Set by the lanes: partitions are recovered, sought and about to flow.
-        self.on_flowing: Callable[[Mapping[TP, int]], Awaitable[None]] | None = None
+        #: Set by the lanes: partitions are recovered, sought and about to flow; from where, and their watermarks.
+        self.on_flowing: OnFlowing | None = None
         #: Set by the lanes: the watermarks to say with the next commit.
         self.on_committing: Callable[[], dict[TP, int]] = dict
         super().__init__(*args, **kwargs)
+
+    _thread: BatchConsumerThread
 
     def _new_consumer_thread(self) -> BatchConsumerThread:
         return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -138,14 +161,16 @@ class BatchConsumer(KafkaConsumer):
             if not self.flow_active:
                 await self.wait(self.can_resume_flow.wait())
                 continue
-            wanted = {tp for tp in self._get_active_partitions() if self.has_room(tp)}
+            active = self._get_active_partitions()
+            wanted = {tp for tp in active if self.has_room(tp)}
             if not wanted:
                 self.room_made.clear()
                 await self.wait(self.room_made.wait(), timeout=FETCH_WAIT_SECONDS)
                 continue
             async with self._delivering:
                 epoch = self.epoch
-                records = await self._thread.getmany(wanted, FETCH_WAIT_SECONDS)
+                wait_seconds = FETCH_WAIT_SECONDS if len(wanted) == len(active) else HELD_BACK_WAIT_SECONDS
+                records = await self._thread.getmany(wanted, wait_seconds)
                 for tp, fetched in records.items():
                     if self.epoch != epoch or not self.flow_active:
                         break
@@ -176,25 +201,29 @@ class BatchConsumer(KafkaConsumer):
     async def perform_seek(self) -> None:
         """Go to what is committed, or to the earliest record where nothing is."""
         async with self._delivering:
-            committed = await self._thread.seek_to_committed()
-            start = {TP(*tp): offset for tp, offset in committed.items() if offset is not None and offset >= 0}
+            commits = await self._thread.commits()
+            start = {tp: said.offset for tp, said in commits.items()}
             fresh = {tp for tp in self.assignment() if tp not in start and not self._is_changelog_tp(tp)}
             if fresh:
                 earliest = await self._thread.earliest_offsets(*map(ensure_aiokafka_TP, fresh))
-                earliest = {TP(*tp): offset for tp, offset in earliest.items()}
-                await self._thread.seek_wait(earliest)
-                start.update(earliest)
+                start.update({TP(*tp): offset for tp, offset in earliest.items()})
+            await self._thread.seek_wait(start)
             self.started_at = {tp: offset for tp, offset in start.items() if not self._is_changelog_tp(tp)}
             # As if said already: an older watermark stays until there is a newer one.
             self._committed = {tp: (offset, None) for tp, offset in self.started_at.items()}
             self.durable.clear()
             if self.on_flowing is not None:
-                await self.on_flowing(self.started_at)
+                await self.on_flowing(self.started_at, said_watermarks(commits))
 
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
         """Seek, with no fetch under way."""
         async with self._delivering:
             await super().seek_wait(partitions)
+
+    def on_durable(self, tp: TP, next_offset: int) -> None:
+        """Note that everything before `next_offset` is durable: it may be committed, and there may be room again."""
+        self.durable[tp] = next_offset
+        self.room_made.set()
 
     # --- committing ---------------------------------------------------------------------------------------------
 
@@ -210,12 +239,26 @@ class BatchConsumer(KafkaConsumer):
             self._committed.update({tp: said[tp] for tp in offsets})
         return done
 
+    async def commit_now(self) -> None:
+        """Commit what is durable by now. `commit` does nothing while another commit, begun earlier, is under way.
+
+        What is not committed is only repeated. So it gives up where nobody may answer: after a crash the thread that
+        commits has ended, or is about to.
+        """
+        if self.crashed:
+            return
+        if self._commit_fut is not None:
+            await asyncio.wait([self._commit_fut], timeout=COMMIT_SECONDS)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(COMMIT_SECONDS):
+                await self.force_commit()
+
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Finish and commit while the partitions are still ours, then let Faust give them up."""
         self.stop_flow()
         if self.on_revoking is not None:
             await self.on_revoking()
-        await self.commit()
+        await self.commit_now()
         self.durable.clear()
         await super().on_partitions_revoked(revoked)
 
@@ -224,7 +267,7 @@ class BatchConsumer(KafkaConsumer):
         self.stop_flow()
         if self.on_revoking is not None:
             await self.on_revoking()
-        await super().on_stop()
+        await self.commit_now()  # Faust's own would wait for ever if the thread has ended
 
     # --- what the stock consumer would look at --------------------------------------------------------------------
 
@@ -238,69 +281,11 @@ class BatchConsumer(KafkaConsumer):
         """Nothing: the stock detector compares monotonic with wall time; lag is on `/metrics`."""
 
 
-class StockConsumer(KafkaConsumer):
-    """Faust's own consumer, an event at a time, but for what its commits say: how far the sources have come."""
-
-    #: What is said with each commit: how far the time of this partition's source has come (ms).
-    watermarks: dict[TP, int]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Start with nothing said; the rest is Faust's."""
-        self.watermarks = {}
-        self._said: dict[TP, int] = {}
-        #: Where each partition stood when it was given to us. Faust knows nothing to commit before the first record.
-        self.started_at: dict[TP, int] = {}
-        #: Set by the lanes, as on the batch consumer.
-        self.on_revoking: Callable[[], Awaitable[None]] | None = None
-        self.on_flowing: Callable[[Mapping[TP, int]], Awaitable[None]] | None = None
-        self.on_committing: Callable[[], dict[TP, int]] = dict
-        super().__init__(*args, **kwargs)
-
-    def _new_consumer_thread(self) -> BatchConsumerThread:
-        return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
-
-    async def perform_seek(self) -> None:
-        """Seek as Faust does, and remember where to."""
-        await super().perform_seek()
-        self.started_at = {
-            tp: self._committed_offset[tp] or 0 for tp in self.assignment() if not self._is_changelog_tp(tp)
-        }
-        if self.on_flowing is not None:
-            await self.on_flowing(self.started_at)
-
-    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        """Finish, and forget where partitions stood that may go to somebody else."""
-        if self.on_revoking is not None:
-            await self.on_revoking()
-        self.started_at = {}
-        self._said = {}
-        await super().on_partitions_revoked(revoked)
-
-    async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
-        """Commit as Faust does; then say the watermarks that moved while no record came."""
-        self.watermarks = self.on_committing()
-        done: bool = await super().force_commit(topics, start_new_transaction)
-        moved = {
-            tp: self._committed_offset[tp] or self.started_at[tp]
-            for tp, watermark in self.watermarks.items()
-            if tp in self.started_at and self._said.get(tp) != watermark
-        }
-        if moved and await self._thread.commit(moved):
-            self._said.update({tp: self.watermarks[tp] for tp in moved})
-        return done
-
-
 class OnceProducer(KafkaProducer):
     """Producer whose retries append once: so a record between two of ours in a changelog is always somebody else's."""
 
     def _settings_extra(self) -> Mapping[str, Any]:
         return {**super()._settings_extra(), "acks": "all", "enable_idempotence": True}
-
-
-class StockTransport(KafkaTransport):
-    """Faust's transport with the stock consumer."""
-
-    Consumer: ClassVar[type[Any]] = StockConsumer
 
 
 class BatchTransport(KafkaTransport):

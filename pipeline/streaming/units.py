@@ -35,20 +35,20 @@ class Output(NamedTuple):
 class Unit:
     """The smallest step that is durable as a whole.
 
-    `changes` (table key → bytes, None removes) go to the changelog as one atomic record batch. `outputs` are
+    `changes` (table key → bytes as in `values.py`) go to the changelog as one atomic record batch. `outputs` are
     delivered before the changelog, so that a crash in between repeats them from the log – except for a unit that
     the clock caused (`write_ahead`): the log cannot repeat that, so its outputs stand in the changelog first.
     `next_offset` is what may be committed once the unit is durable, None if nothing new may be. `handled` counts
-    messages, `at_ms` is the logical time of the last of them.
+    messages, `earliest_ms` is the earliest logical time among them (0: none).
     """
 
     outputs: list[Output] = field(default_factory=list)
-    changes: dict[bytes, bytes | None] = field(default_factory=dict)
+    changes: dict[bytes, bytes] = field(default_factory=dict)
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     next_offset: int | None = None
     write_ahead: bool = False
     handled: int = 0
-    at_ms: int = 0
+    earliest_ms: int = 0
 
 
 class Store(Protocol):
@@ -61,10 +61,10 @@ class Store(Protocol):
         """Return every key with its value (used once, after recovery)."""
 
     def overwritten(self) -> Collection[bytes]:
-        """Return the keys whose last changelog record is a replaced worker's, not the value held here."""
+        """Return the keys whose last changelog record is a replaced worker's, not what is held (or absent) here."""
 
-    def write(self, changes: Mapping[bytes, bytes | None], offset: int) -> None:
-        """Apply a durable unit's changes, which end at `offset` of the changelog; None removes."""
+    def write(self, changes: Mapping[bytes, bytes], offset: int) -> None:
+        """Apply a durable unit's changes, which end at `offset` of the changelog. See `values.py` for removals."""
 
 
 class Topology(Protocol):

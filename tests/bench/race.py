@@ -9,7 +9,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from pipeline.streaming.partition import state_bytes
+from pipeline.streaming.values import state_bytes
 from tests.bench.dataset import Sample, Spec, stream
 from tests.bench.gate import Facts, Names, differences, fold
 from tests.bench.installation import Installation, StateOf

@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from pipeline.domain.customer_state import CustomerState
 from pipeline.domain.records import Trigger
-from pipeline.streaming.partition import META, state_bytes, wake_time
+from pipeline.streaming.values import META, state_bytes, wake_time
 from pipeline.wire.records import decode_record
 
 READ_SECONDS = 20.0

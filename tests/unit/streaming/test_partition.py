@@ -10,8 +10,11 @@ from msgspec import Raw, Struct
 from pipeline.domain.messages import AskComplements, Effect, Publish, Send
 from pipeline.streaming import envelope, partition
 from pipeline.streaming.envelope import Entry, Envelope
-from pipeline.streaming.partition import EPOCH, EPOCH_BYTES, ActorPartition, TooManyEffects, shard, state_bytes
+from pipeline.streaming.partition import ActorPartition, shard
+from pipeline.streaming.step import TooManyEffects
+from pipeline.streaming.table import MemoryPartition, recover
 from pipeline.streaming.units import Output, Record, Unit
+from pipeline.streaming.values import EPOCH, EPOCH_BYTES, is_absent, state_bytes
 
 
 class Tally(Struct, frozen=True, array_like=True):
@@ -85,9 +88,9 @@ class Table:
     def overwritten(self) -> Collection[bytes]:
         return self.overwritten_keys
 
-    def write(self, changes: Mapping[bytes, bytes | None], offset: int) -> None:
+    def write(self, changes: Mapping[bytes, bytes], offset: int) -> None:
         for key, value in changes.items():
-            if value is None:
+            if is_absent(value):
                 self.data.pop(key, None)
             else:
                 self.data[key] = value
@@ -196,6 +199,38 @@ def test_the_unit_after_a_tick_empties_the_outbox() -> None:
     assert taken.outputs == []
 
 
+def test_a_partition_left_in_order_has_nothing_for_the_next_owner_to_deliver_again() -> None:
+    table = Table()
+    engine = _engine(table)
+    _apply(engine, _record(0, "identity/0", (10, "a", Add(5, tell_at_ms=60_000))))
+    woken = engine.tick(60_000)
+    assert woken is not None
+    engine.durable(woken, 1)  # and delivered
+
+    left = engine.leave()
+    assert left is not None
+    engine.durable(left, 2)
+
+    taken = _recovered(table).takeover()
+    assert taken is not None
+    assert (taken.outputs, engine.leave()) == ([], None)
+
+
+def test_a_partition_left_before_it_was_taken_over_keeps_what_is_still_to_be_delivered() -> None:
+    table = Table()
+    engine = _engine(table)
+    _apply(engine, _record(0, "identity/0", (10, "a", Add(5, tell_at_ms=60_000))))
+    woken = engine.tick(60_000)
+    assert woken is not None
+    engine.durable(woken, 1)  # the worker dies before it delivers
+
+    assert _recovered(table).leave() is None
+
+    taken = _recovered(table).takeover()
+    assert taken is not None
+    assert taken.outputs == woken.outputs
+
+
 def test_nothing_fires_before_its_time_and_nothing_twice() -> None:
     engine = _engine(Table())
     _apply(engine, _record(0, "identity/0", (10, "a", Add(5, tell_at_ms=60_000))))
@@ -246,14 +281,14 @@ def test_a_long_envelope_is_split_into_bounded_units_and_a_crash_between_them_lo
     assert sum(state.total for n in range(50) if (state := engine.state(f"k{n}"))) == 4_000
 
 
-def test_a_removed_key_leaves_a_tombstone_and_no_timer() -> None:
+def test_a_removed_key_leaves_a_value_that_says_so_and_no_timer() -> None:
     table = Table()
     engine = _engine(table)
     _apply(engine, _record(0, "identity/0", (1, "a", Add(5, tell_at_ms=60_000))))
 
     units = _apply(engine, _record(1, "identity/0", (2, "a", Add(0))))
 
-    assert units[0].changes[b"a"] is None
+    assert is_absent(units[0].changes[b"a"])
     assert (engine.keys, engine.timers, engine.state("a")) == (0, 0, None)
 
 
@@ -346,6 +381,99 @@ def test_what_a_replaced_worker_overwrote_is_written_again_at_takeover() -> None
     taken = _recovered(table).takeover()
 
     assert taken is not None
-    rewritten = taken.changes[b"a"]
-    assert rewritten is not None
-    assert state_bytes(rewritten) == state_bytes(table.data[b"a"])
+    assert state_bytes(taken.changes[b"a"]) == state_bytes(table.data[b"a"])
+
+
+class Log:
+    """A changelog partition and those who write to it; whoever recovers reads it from its start."""
+
+    def __init__(self) -> None:
+        self.records: list[tuple[bytes, bytes | None]] = []
+
+    def owner(self) -> tuple[MemoryPartition, ActorPartition[Tally, Add]]:
+        """Recover, and take over."""
+        store = MemoryPartition()
+        recover(store, self.records, len(self.records) - 1)
+        engine = ActorPartition(Tallies(), 3, store, Everywhere())
+        taken = engine.takeover()
+        assert taken is not None
+        self.append(engine, taken)
+        return store, engine
+
+    def append(self, engine: ActorPartition[Tally, Add], unit: Unit) -> None:
+        """Make a unit durable."""
+        self.records += unit.changes.items()
+        engine.durable(unit, len(self.records) - 1)
+
+    def apply(self, engine: ActorPartition[Tally, Add], record: Record) -> None:
+        """Handle a record."""
+        for unit in engine.apply([record]):
+            self.append(engine, unit)
+
+
+def test_of_a_replaced_workers_unit_nothing_is_kept_not_even_keys_the_new_owner_has_not_written() -> None:
+    log = Log()
+    _, zombie = log.owner()
+    log.apply(zombie, _record(0, "identity/0", (1, "b", Add(1)), (2, "c", Add(1))))
+    _, owner = log.owner()
+    log.apply(owner, _record(1, "identity/0", (3, "a", Add(10))))
+    late = _record(1, "identity/0", (3, "a", Add(10)), (4, "c", Add(0)), (5, "b", Add(10)), (6, "d", Add(10)))
+    log.apply(zombie, late)
+
+    _, again = log.owner()
+    log.apply(again, late)
+
+    assert [again.state(key) for key in "abcd"] == [Tally(10), Tally(11), None, Tally(10)]
+
+
+def test_what_a_replaced_worker_wrote_is_written_over_at_takeover_also_where_there_was_nothing() -> None:
+    log = Log()
+    _, zombie = log.owner()
+    log.apply(zombie, _record(0, "identity/0", (1, "c", Add(1))))
+    log.owner()
+    log.apply(zombie, _record(1, "identity/0", (4, "c", Add(0)), (6, "d", Add(10))))
+    log.owner()
+
+    latest = dict(log.records)  # what compaction leaves: each key's last record, whichever epochs stood before it
+
+    assert state_bytes(latest[b"c"] or b"") is not None
+    assert is_absent(latest[b"d"] or b"")
+
+
+def test_a_unit_with_large_outputs_is_cut_before_it_holds_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(partition, "MAX_UNIT_BYTES", 30_000)
+    adds = [(n, "a", Add(1, ask=1)) for n in range(100)]
+    fat = envelope.encode(
+        Envelope("identity/0", 1_000, 1_000, [Entry(n, "a" * 1_000, 5_000, add) for n, _, add in adds])
+    )
+
+    units = _apply(_engine(Table()), Record(0, 1_000, None, fat))
+
+    assert [unit.handled for unit in units] == [30, 30, 30, 10]
+
+
+def test_a_unit_tells_the_earliest_time_among_its_messages() -> None:
+    entries = [Entry(1, "a", 5_000, Add(1)), Entry(2, "a", 4_000, Add(1)), Entry(3, "a", 6_000, Add(1))]
+    record = Record(0, 1_000, None, envelope.encode(Envelope("identity/0", 1_000, 1_000, entries)))
+
+    (unit,) = _apply(_engine(Table()), record)
+
+    assert unit.earliest_ms == 4_000
+
+
+def test_entries_of_many_bytes_go_in_several_envelopes_in_order() -> None:
+    entries = [Entry(n, "a", 2, bytes(60_000)) for n in range(300)]
+
+    packed = list(envelope.pack("s", 0, 0, entries))
+
+    assert max(map(len, packed)) <= envelope.MAX_BYTES
+    decode = envelope.EnvelopeDecoder[bytes](bytes).decode
+    assert [entry.position for value in packed for entry in decode(value).entries] == list(range(300))
+
+
+def test_an_envelope_holds_no_more_entries_than_a_position_can_number() -> None:
+    packed = list(envelope.pack("s", 0, 0, [Entry(n, "a", 2, b"") for n in range(envelope.MAX_ENTRIES + 1)]))
+
+    decode = envelope.EnvelopeDecoder[bytes](bytes).decode
+    assert sum(len(decode(value).entries) for value in packed) == envelope.MAX_ENTRIES + 1
+    assert len(packed) == 2
