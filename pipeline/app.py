@@ -162,8 +162,8 @@ def create_app(settings: Settings, actors: Sequence[Actor[Any, Any]], folder: Pa
 
 def default_actors(settings: Settings, rules: Rules) -> list[Actor[Any, Any]]:
     """Build the actors of the product under `rules` and the configured identity rules."""
-    identity = IdentityActor(load_identity(settings.identity_file))
-    return [identity, CustomerActor(rules, settings.clock), ProductActor(settings.clock)]
+    identity = load_identity(settings.identity_file)
+    return [IdentityActor(identity), CustomerActor(rules, settings.clock, identity), ProductActor(settings.clock)]
 
 
 def _faust_app(settings: Settings, folder: Path) -> OmniApp:

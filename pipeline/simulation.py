@@ -19,6 +19,7 @@ from pipeline.agents.topology import InstallationTopology
 from pipeline.domain.actor import Actor
 from pipeline.domain.customer import CustomerActor
 from pipeline.domain.customer_json import Json, customer_json
+from pipeline.domain.event_types import OPERATOR_EVENTS
 from pipeline.domain.events import ChannelEvent
 from pipeline.domain.identity import IdentityActor
 from pipeline.domain.identity_config import IdentityConfig
@@ -90,7 +91,7 @@ class Simulation:
         settings = settings.replace("simulation", partitions=conditions.partitions)
         actors: Sequence[Actor[Any, Any]] = (
             IdentityActor(identity),
-            CustomerActor(rules, clock="event"),
+            CustomerActor(rules, "event", identity),
             ProductActor(clock="event"),
         )
         self._reader = ChannelReader(cast(Decoder, _Decoded()), identity, event_clock=True)
@@ -109,6 +110,7 @@ class Simulation:
         self._lines: dict[str, list[bytes]] = {}
         #: Events handed over, repeats included; events after the end, which were not played.
         self.handed_over = 0
+        self._of_operators = 0
         self.left_out = 0
 
     def read(self, event: ChannelEvent) -> Ingested:
@@ -146,6 +148,7 @@ class Simulation:
 
     def _round(self, events: list[Ingested], newest_ms: int) -> None:
         self.handed_over += sum(event.message is not None for event in events)
+        self._of_operators += sum(what == OPERATOR_EVENTS for event in events for what, _ in event.counts)
         self._lines.clear()
         self.bus.put(events)
         self.bus.advance(newest_ms)
@@ -184,6 +187,10 @@ class Simulation:
         found = [record for record, _ in self._records.values() if isinstance(record, Decision)]
         return sorted(found, key=lambda decision: (decision.decided_at_ms, decision.decision_id))
 
+    def merges(self) -> int:
+        """Return how many customers became part of another, undone ones included."""
+        return sum(change.change == "merged" for change in self.identity_changes())
+
     def identity_changes(self) -> list[IdentityChange]:
         """Return every change of the identity graph, in the order of time."""
         found = [record for record, _ in self._records.values() if isinstance(record, IdentityChange)]
@@ -199,7 +206,8 @@ class Simulation:
 
     def _lines_of(self, actor: str, as_json: Callable[[Any], dict[str, Json]]) -> list[bytes]:
         if actor not in self._lines:
-            self._lines[actor] = sorted(_canonical(as_json(state)) for _, state in self.bus.states(actor))
+            states = (state for _, state in self.bus.states(actor) if not getattr(state, "is_pointer", False))
+            self._lines[actor] = sorted(_canonical(as_json(state)) for state in states)
         return self._lines[actor]
 
     def distinct_events(self) -> int:
@@ -208,7 +216,7 @@ class Simulation:
 
     def duplicates(self) -> int:
         """Return how many events came again under an id already counted, with the same content."""
-        return self.handed_over - self.distinct_events() - self._conflicts()
+        return self.handed_over - self._of_operators - self.distinct_events() - self._conflicts()
 
     def counted(self) -> Counter[str]:
         """Return what was counted on the way, reasons added up."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from msgspec import Raw
 
-from pipeline.domain.event_types import CONTROL_TYPES, EVENT_TYPES
+from pipeline.domain.errors import InvalidEvent, InvalidReason
+from pipeline.domain.event_types import CONTROL_TYPES, EVENT_TYPES, IDENTIFIER_BLOCKED, MERGE_UNDONE, OPERATOR_EVENTS
+from pipeline.domain.events import ChannelEvent
+from pipeline.domain.identity import ALONE
 from pipeline.domain.identity_config import IdentityConfig
-from pipeline.domain.messages import Observed, identity_key
+from pipeline.domain.messages import Block, Identifier, Observed, identity_key
 from pipeline.streaming.ingest import Ingested
 from pipeline.streaming.units import Record
 from pipeline.wire.channel_event import Decoder
@@ -29,6 +32,8 @@ class ChannelReader:
         if event.event_type in CONTROL_TYPES:
             return Ingested("", event.occurred_at_ms, None, event.occurred_at_ms)
         received_at_ms = event.occurred_at_ms if self._event_clock else record.timestamp_ms
+        if event.event_type == IDENTIFIER_BLOCKED:
+            return _block(event, identifiers[0], received_at_ms)
         packed, digest = encoded(event)
         message = Observed(
             event.tenant,
@@ -42,5 +47,15 @@ class ChannelReader:
         counts = tuple(("identifiers_blocked", why) for _, why in normalised.blocked) if normalised.blocked else ()
         if event.event_type not in EVENT_TYPES:
             counts = (*counts, ("unknown_event_types", event.channel))
+        elif event.event_type == MERGE_UNDONE:
+            counts = (*counts, (OPERATOR_EVENTS, MERGE_UNDONE))
         key = identity_key(event.tenant, identifiers[0])
         return Ingested(key, received_at_ms, message, event.occurred_at_ms, counts)
+
+
+def _block(event: ChannelEvent, identifier: Identifier, received_at_ms: int) -> Ingested:
+    if identifier[0] == ALONE:
+        raise InvalidEvent(InvalidReason.BAD_VALUE, "identifiers: none that could link, so there is nothing to block")
+    block = Block(event.tenant, identifier, event.event_id, event.occurred_at_ms)
+    counts = ((OPERATOR_EVENTS, IDENTIFIER_BLOCKED),)
+    return Ingested(identity_key(event.tenant, identifier), received_at_ms, block, event.occurred_at_ms, counts)

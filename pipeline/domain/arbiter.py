@@ -113,9 +113,10 @@ def _refusal(rule: Rule, proposal: Proposal, customer: Draft, clock_ms: int | No
 def _reach(rule: Rule, customer: Draft) -> tuple[str | None, str | None]:
     """Return the first channel of the rule with an address, and the address seen last."""
     for channel in rule.channels:
-        values = customer.identifiers.get(ADDRESS_KIND[channel])
-        if values:
-            return channel, values[-1]
+        links = customer.identifiers.get(ADDRESS_KIND[channel], {})
+        seen = [(link.last_at_ms, value) for value, link in links.items() if link.linked]
+        if seen:
+            return channel, max(seen)[1]
     return None, None
 
 

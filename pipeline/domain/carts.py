@@ -43,9 +43,10 @@ class Line(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Cart(Struct, frozen=True, array_like=True, gc=False):
-    """One cart. `contents_at_ms`: when it was last told whole; `closed_at_ms`: latest order that bought it.
+    """One cart. `contents_at_ms`: when it was last told whole; `closed_at_ms`: latest order that named it.
 
     `amount_minor` is what `cart_updated` said the cart is worth, for producers that tell no lines or no prices.
+    `part` is the former customer it was begun by, "" for the customer's own.
     """
 
     changed_at_ms: int = 0
@@ -54,6 +55,7 @@ class Cart(Struct, frozen=True, array_like=True, gc=False):
     lines: dict[str, Line] = {}
     amount_minor: int | None = None
     currency: str | None = None
+    part: str = ""
 
     @property
     def is_open(self) -> bool:
@@ -85,8 +87,7 @@ def changed(cart: Cart, items: Iterable[Item], sign: int, at_ms: int) -> tuple[C
             lines[item.sku] = replace(old, quantity=quantity, changed_at_ms=changed_at_ms)
     kept = _bounded(lines)
     changed_at_ms = max(cart.changed_at_ms, at_ms)
-    after = Cart(changed_at_ms, cart.contents_at_ms, cart.closed_at_ms, kept, None, cart.currency)
-    return after, len(lines) - len(kept)
+    return replace(cart, changed_at_ms=changed_at_ms, lines=kept, amount_minor=None), len(lines) - len(kept)
 
 
 def replaced(
@@ -124,17 +125,18 @@ def touched(cart: Cart, at_ms: int) -> Cart:
     return replace(cart, changed_at_ms=max(cart.changed_at_ms, at_ms))
 
 
-def closed(cart: Cart, at_ms: int) -> Cart:
-    """Take out what the order at that time bought; what changed after it stays."""
-    if at_ms <= cart.closed_at_ms:
-        return cart
-    keeps_amount = cart.contents_at_ms > at_ms
+def bought(cart: Cart, at_ms: int) -> Cart:
+    """Take out what an order at that time bought; what changed after it stays."""
     return replace(
         cart,
         lines={sku: line for sku, line in cart.lines.items() if line.changed_at_ms > at_ms},
-        closed_at_ms=at_ms,
-        amount_minor=cart.amount_minor if keeps_amount else None,
+        amount_minor=cart.amount_minor if cart.contents_at_ms > at_ms else None,
     )
+
+
+def closed(cart: Cart, at_ms: int) -> Cart:
+    """Close a cart that an order at that time named."""
+    return cart if at_ms <= cart.closed_at_ms else replace(bought(cart, at_ms), closed_at_ms=at_ms)
 
 
 def totals(items: Iterable[Item]) -> dict[str, int] | None:

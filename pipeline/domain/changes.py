@@ -128,7 +128,7 @@ def _close(draft: Draft, cart_id: str | None, at_ms: int) -> tuple[str, ...]:
     bought: list[str] = []
     for closing_id in closing:
         before = draft.carts.get(closing_id, Cart())
-        after = carts.closed(before, at_ms)
+        after = carts.bought(before, at_ms) if cart_id is None else carts.closed(before, at_ms)
         draft.put_cart(closing_id, after)
         if before.is_open and not after.is_open:
             bought.append(closing_id)

@@ -9,7 +9,11 @@ from msgspec.structs import replace
 from pipeline.domain.arbiter import dropped, revoked, settle
 from pipeline.domain.changes import APPLY
 from pipeline.domain.customer_json import customer_json
-from pipeline.domain.customer_state import TIMERS_KEPT, CustomerState, Draft
+from pipeline.domain.customer_state import TIMERS_KEPT, CustomerState, Draft, arrival_order
+from pipeline.domain.event_types import MERGE_UNDONE
+from pipeline.domain.identity_config import IdentityConfig
+from pipeline.domain.linking import Linking, founded, restored
+from pipeline.domain.merging import credit, part_of
 from pipeline.domain.messages import (
     Arrived,
     AskComplements,
@@ -17,7 +21,9 @@ from pipeline.domain.messages import (
     Count,
     CustomerMessage,
     Effect,
+    Handover,
     Publish,
+    Restore,
     Send,
     product_key,
 )
@@ -50,8 +56,8 @@ class CustomerActor:
     >>> from pipeline.domain.events import ChannelEvent, Item
     >>> from pipeline.domain.triggers.abandoned_cart import Config
     >>> actor = CustomerActor(Rules("1", [Rule("reminder", "abandoned_cart", Config(delay_ms=3_600_000))]))
-    >>> event = ChannelEvent("e-1", "product_added", "web", 1_000, {}, items=(Item("A"),))
-    >>> arrived = Arrived("default", "customer-1", (), received_at_ms=1_000, digest=1, event=event)
+    >>> event = ChannelEvent("e-1", "product_added", "web", 1_000, {"cookie": "c-9"}, items=(Item("A"),))
+    >>> arrived = Arrived("default", "customer-1", (("cookie", "c-9"),), received_at_ms=1_000, digest=1, event=event)
     >>> state, effects = actor.handle(None, arrived, now_ms=1_000)
     >>> effects, actor.wakes_at(state)
     ([], 3601000)
@@ -64,15 +70,18 @@ class CustomerActor:
     state_type = CustomerState
     message_type: object = CustomerMessage
 
-    def __init__(self, rules: Rules, clock: Clock = "wall") -> None:
-        """Bind the actor to the rules in force and to the kind of clock."""
+    def __init__(self, rules: Rules, clock: Clock = "wall", identity: IdentityConfig | None = None) -> None:
+        """Bind the actor to the rules in force, those of identity included, and to the kind of clock."""
         self._rules = rules
+        self._linking = Linking(identity or IdentityConfig())
         self._event_clock = clock == "event"
 
     def handle(
         self, state: CustomerState | None, message: CustomerMessage, now_ms: int
     ) -> tuple[CustomerState | None, Sequence[Effect]]:
         """Apply one message. `now_ms` is the logical time of the event it goes back to."""
+        if state is not None and state.graph is not None and state.graph.merged_into:
+            return self._linking.forwarded(state, message)
         if isinstance(message, Complements):
             if state is None:
                 return None, (Count("answers_dropped", "unknown_customer"),)
@@ -82,19 +91,44 @@ class CustomerActor:
                 _ask(message.then, draft, message.event_id, message.asked_at_ms, message.channel)
             fired = draft.fired is not state.fired  # else the answer changed nothing
             return draft.state() if fired else state, _counted(draft)
+        if not isinstance(message, Arrived):
+            return self._linked(state, message)
         if state is None:
-            state = CustomerState(message.tenant, message.customer_id)
+            state = founded(message)
         if not self._event_clock:
             draft = Draft(state)
             self._arrived(draft, message, message.received_at_ms)
             return draft.state(), _counted(draft)
-        early, ahead = put(state.early, message, _order)
+        early, ahead = put(state.early, message, arrival_order)
         state = replace(state, early=early)
         if ahead is None:
             return state, ()
         draft = Draft(state)
         draft.effects.append(Count("applied_ahead_of_clock", self.name))
         self._arrived(draft, ahead, ahead.event.occurred_at_ms)
+        return draft.state(), _counted(draft)
+
+    def _linked(
+        self, state: CustomerState | None, message: CustomerMessage
+    ) -> tuple[CustomerState | None, Sequence[Effect]]:
+        """Carry out a message about the identity graph; a merge may end what a rule was waiting for (B15)."""
+        if state is None:
+            if isinstance(message, Restore):
+                return restored(message), ()
+            return None, self._linking.unknown(message)
+        draft = Draft(state)
+        pointer = self._linking.take(draft, message)
+        if pointer is not None:
+            return pointer, draft.effects
+        if isinstance(message, Handover):
+            merge = message.merge
+            for timer in draft.timers:
+                logic = self._rules.logic.get(timer.rule)
+                reason = None if logic is None else logic.on_merge(timer, draft)
+                if reason is not None:
+                    draft.timers = tuple(other for other in draft.timers if other is not timer)
+                    drop = Drop(timer.subject, timer.generation, merge.occurred_at_ms, merge.event_id, reason)
+                    draft.effects.append(dropped(self._rules, timer.rule, drop, draft))
         return draft.state(), _counted(draft)
 
     def wake(self, state: CustomerState, clock_ms: int) -> tuple[CustomerState | None, Sequence[Effect]]:
@@ -128,6 +162,11 @@ class CustomerActor:
 
     def _arrived(self, draft: Draft, message: Arrived, received_at_ms: int) -> None:
         event = message.event
+        if draft.graph is not None:
+            elsewhere = self._linking.elsewhere(draft, message)
+            if elsewhere:
+                draft.effects.extend(elsewhere)
+                return
         key = event_key(event.event_id)
         known = remembered_digest(draft.recent, key)
         if known is not None:
@@ -135,18 +174,26 @@ class CustomerActor:
             draft.effects.append(Count(counter, event.channel))
             return
         draft.recent = remember(draft.recent, key, message.digest)
+        if event.event_type == MERGE_UNDONE:
+            self._linking.undo(draft, message)
+            return
         at_ms = event.occurred_at_ms
         just_happened = received_at_ms - BEHIND_MS <= at_ms <= received_at_ms + AHEAD_MS
         if not just_happened:
             draft.effects.append(Count("events_out_of_time", event.channel))
             at_ms = min(at_ms, received_at_ms)
+        before = part_of(draft) if draft.graph is not None and draft.graph.parts else None
+        if before is not None and message.part != draft.customer_id:
+            draft.part = message.part
         draft.see(event.channel, at_ms, received_at_ms)
-        draft.identify(message.identifiers)
+        self._linking.link(draft, message, at_ms)
         apply = APPLY.get(event.event_type)
         if apply is not None:
             change = apply(draft, event, at_ms, None if just_happened else received_at_ms)
             if change is not None:
                 self._consult(draft, change, just_happened)
+        if before is not None:
+            credit(draft, before, message.part, event.channel, at_ms, event.order_id or event.event_id)
 
     def _consult(self, draft: Draft, change: Change, just_happened: bool) -> None:
         """Show a change to the rules that want to see it, and carry out what they answer."""
@@ -236,11 +283,6 @@ class CustomerActor:
             else:
                 proposals.append((rule, outcome))
         draft.effects.extend(settle(self._rules, proposals, draft, None if self._event_clock else now_ms))
-
-
-def _order(message: Arrived) -> tuple[int, str, int]:
-    """By time; ties by content, so that the order of arrival does not matter."""
-    return message.event.occurred_at_ms, message.event.event_id, message.digest
 
 
 def _ask(skus: tuple[str, ...], draft: Draft, event_id: str, at_ms: int, channel: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from pipeline.domain.carts import Cart
-from pipeline.domain.customer_state import CustomerState
+from pipeline.domain.customer_state import CustomerState, former
 from pipeline.domain.events import Item
 from pipeline.domain.orders import Order
 from pipeline.domain.time import rfc3339
@@ -17,7 +17,7 @@ Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | float | boo
 def customer_json(state: CustomerState) -> dict[str, Json]:
     """Return the customer as an object with sorted keys: equal states are equal bytes. Times as RFC 3339 in UTC."""
     return {
-        "carts": [_cart(cart_id, cart) for cart_id, cart in sorted(state.carts.items())],
+        "carts": [_cart(cart_id, cart, state.closed_at_ms) for cart_id, cart in sorted(state.carts.items())],
         "channels": {
             channel: {"events": seen.events, "last_seen_at": rfc3339(seen.last_at_ms)}
             for channel, seen in sorted(state.channels.items())
@@ -26,10 +26,15 @@ def customer_json(state: CustomerState) -> dict[str, Json]:
         "customer_id": state.customer_id,
         "events": state.events,
         "first_seen_at": _time(state.first_seen_at_ms),
-        "identifiers": {kind: sorted(values) for kind, values in sorted(state.identifiers.items())},
+        "identifiers": {
+            kind: sorted(value for value, link in links.items() if link.linked)
+            for kind, links in sorted(state.identifiers.items())
+            if any(link.linked for link in links.values())
+        },
         "last_orders": [_order(order_id, order) for order_id, order in sorted(state.orders.items())],
         "last_received_at": _time(state.last_received_at_ms),
         "last_seen_at": _time(state.last_seen_at_ms),
+        "merged_from": sorted(former(state)),
         "orders": state.orders_counted,
         "owned": sorted(state.owned),
         "spend_minor": dict(sorted(state.spend_minor.items())),
@@ -45,12 +50,14 @@ def customer_json(state: CustomerState) -> dict[str, Json]:
     }
 
 
-def _cart(cart_id: str, cart: Cart) -> dict[str, Json]:
+def _cart(cart_id: str, cart: Cart, closed_at_ms: int) -> dict[str, Json]:
+    """`closed_at_ms` is the latest order that named no cart: it closed this one, unless that was changed since."""
+    closed_at_ms = cart.closed_at_ms or (closed_at_ms if cart.changed_at_ms <= closed_at_ms else 0)
     return {
         "amount_minor": cart.amount_minor,
         "cart_id": cart_id,
         "changed_at": _time(cart.changed_at_ms or None),
-        "closed_at": _time(cart.closed_at_ms or None),
+        "closed_at": _time(closed_at_ms or None),
         "currency": cart.currency,
         "items": [_item(item) for item in cart.items()],
         "open": cart.is_open,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.domain.carts import Cart
+from pipeline.domain.identity_graph import Graph, Link, Seen
 from pipeline.domain.messages import Arrived, Count, Effect
 from pipeline.domain.money import added
 from pipeline.domain.orders import ORDERS_KEPT, Order
@@ -14,12 +16,6 @@ from pipeline.domain.waiting import Waiting
 
 CARTS_KEPT = 20
 """Carts per customer, bought ones included (they tell a late change from a new cart). See `Draft.put_cart`."""
-
-IDENTIFIERS_PER_KIND = 5
-"""Values per identifier kind, latest seen last: where to reach the customer, not the identity graph itself."""
-
-KINDS_KEPT = 16
-"""Identifier kinds per customer: the nine known ones and room for a shop's own."""
 
 CHANNELS_KEPT = 24
 """Channels seen per customer: the fifteen known ones and room for a shop's own. A new one beyond is not listed."""
@@ -43,13 +39,6 @@ FIRED_KEPT_MS = 7 * DAY_MS
 """How long before a newer trigger one is remembered: a purchase is seldom told a week late (see `BEHIND_MS`)."""
 
 
-class Seen(Struct, frozen=True, array_like=True, gc=False):
-    """How often and when last a channel saw the customer."""
-
-    events: int
-    last_at_ms: int
-
-
 class CustomerState(Struct, frozen=True, array_like=True, gc=False):
     """One customer, as stored. Never changed in place: see `Draft`.
 
@@ -60,7 +49,8 @@ class CustomerState(Struct, frozen=True, array_like=True, gc=False):
 
     tenant: str
     customer_id: str
-    identifiers: dict[str, tuple[str, ...]] = {}
+    founder: str = ""
+    identifiers: dict[str, dict[str, Link]] = {}
     channels: dict[str, Seen] = {}
     events: int = 0
     first_seen_at_ms: int | None = None
@@ -77,6 +67,12 @@ class CustomerState(Struct, frozen=True, array_like=True, gc=False):
     fired: tuple[Fired, ...] = ()
     recent: bytes = b""
     early: Waiting[Arrived] = ()
+    graph: Graph | None = None
+
+    @property
+    def is_pointer(self) -> bool:
+        """Whether this customer has become part of another, and only says of which."""
+        return self.graph is not None and bool(self.graph.merged_into)
 
 
 class Draft:
@@ -86,11 +82,12 @@ class Draft:
     `effects` is what the changes cause, in their order; each entry dropped or refused for lack of room is among them.
     """
 
-    __slots__ = (*CustomerState.__struct_fields__, "effects")
+    __slots__ = (*CustomerState.__struct_fields__, "effects", "part")
 
     tenant: str
     customer_id: str
-    identifiers: dict[str, tuple[str, ...]]
+    founder: str
+    identifiers: dict[str, dict[str, Link]]
     channels: dict[str, Seen]
     events: int
     first_seen_at_ms: int | None
@@ -107,12 +104,15 @@ class Draft:
     fired: tuple[Fired, ...]
     recent: bytes
     early: Waiting[Arrived]
+    graph: Graph | None
+    part: str
     effects: list[Effect]
 
     def __init__(self, state: CustomerState) -> None:
         """Begin with what is known."""
         self.tenant = state.tenant
         self.customer_id = state.customer_id
+        self.founder = state.founder
         self.identifiers = state.identifiers
         self.channels = state.channels
         self.events = state.events
@@ -130,6 +130,8 @@ class Draft:
         self.fired = state.fired
         self.recent = state.recent
         self.early = state.early
+        self.graph = state.graph
+        self.part = ""
         self.effects = []
 
     def state(self) -> CustomerState:
@@ -137,6 +139,7 @@ class Draft:
         return CustomerState(
             self.tenant,
             self.customer_id,
+            self.founder,
             self.identifiers,
             self.channels,
             self.events,
@@ -154,6 +157,7 @@ class Draft:
             self.fired,
             self.recent,
             self.early,
+            self.graph,
         )
 
     def evicted(self, collection: str) -> None:
@@ -178,29 +182,14 @@ class Draft:
         else:
             self.evicted("channels")
 
-    def identify(self, identifiers: tuple[tuple[str, str], ...]) -> None:
-        """Note identifiers; the latest seen of a kind is the last of its values."""
-        full = False
-        for kind, value in identifiers:
-            values = self.identifiers.get(kind)
-            if values is None:
-                if len(self.identifiers) >= KINDS_KEPT:
-                    full = True
-                    continue
-                self.identifiers = {**self.identifiers, kind: (value,)}
-            elif values[-1] != value:
-                kept = (*(known for known in values if known != value), value)
-                full = full or len(kept) > IDENTIFIERS_PER_KIND
-                self.identifiers = {**self.identifiers, kind: kept[-IDENTIFIERS_PER_KIND:]}
-        if full:
-            self.evicted("identifiers")
-
     def put_cart(self, cart_id: str, cart: Cart) -> None:
         """Keep a cart. Beyond the bound the one changed or bought longest ago goes, one with nothing in it first."""
+        if self.part and cart_id not in self.carts:
+            cart = replace(cart, part=self.part)
         kept = {**self.carts, cart_id: cart}
         if len(kept) > CARTS_KEPT:
             others = (entry for entry in kept.items() if entry[0] != cart_id)
-            del kept[min(others, key=_cart_age)[0]]
+            del kept[min(others, key=cart_age)[0]]
             self.evicted("carts")
         self.carts = kept
 
@@ -218,6 +207,8 @@ class Draft:
                 self.spend_minor = {**self.spend_minor, order.currency: sum_minor}
             else:
                 self.evicted("spend_minor")
+        if self.part and before is None:
+            order = replace(order, part=self.part)
         kept = {**self.orders, order_id: order}
         if len(kept) > ORDERS_KEPT:
             others = (entry for entry in kept.items() if entry[0] != order_id)
@@ -262,7 +253,7 @@ class Draft:
         self.owned = owned
 
 
-def _cart_age(entry: tuple[str, Cart]) -> tuple[bool, int, str]:
+def cart_age(entry: tuple[str, Cart]) -> tuple[bool, int, str]:
     """Order carts by what may go first: one with nothing in it, then the one changed or bought longest ago."""
     cart_id, cart = entry
     return cart.is_open, max(cart.changed_at_ms, cart.closed_at_ms), cart_id
@@ -272,3 +263,14 @@ def _order_age(entry: tuple[str, Order]) -> tuple[bool, int, str]:
     """Order orders by what may go first: one never heard of but for its end, then the oldest."""
     order_id, order = entry
     return order.amount_minor is not None, order.at_ms, order_id
+
+
+def arrival_order(message: Arrived) -> tuple[int, str, int]:
+    """By time; ties by content, so that the order of arrival does not matter."""
+    return message.event.occurred_at_ms, message.event.event_id, message.digest
+
+
+def former(customer: CustomerState | Draft) -> set[str]:
+    """Return the ids of the customers this one was merged from."""
+    graph = customer.graph
+    return set() if graph is None else (graph.parts.keys() | graph.settled.keys()) - {customer.customer_id}

@@ -30,6 +30,8 @@ class Changes(StrEnum):
     """Which products are bought together."""
     CLOCK = "clock"
     """The event clock of its partition, and no customer."""
+    IDENTITY = "identity"
+    """Which identifiers belong together."""
 
 
 class EventType(Struct, frozen=True):
@@ -45,6 +47,12 @@ END_OF_STREAM: Final = "end_of_stream"
 """Control event: nothing older than its time will come on this partition any more."""
 STREAM_TIME: Final = "stream_time"
 """Control event: the stream has come as far as its time."""
+MERGE_UNDONE: Final = "merge_undone"
+"""An operator's event about a customer: it goes the way of the customer's own, and is not counted as one."""
+IDENTIFIER_BLOCKED: Final = "identifier_blocked"
+"""An operator's event about an identifier; it reaches no customer."""
+OPERATOR_EVENTS: Final = "operator_events"
+"""Counter of both, by type: no customer counts them among its events."""
 
 _SEEN, _CART = Changes.LAST_SEEN, Changes.CART
 
@@ -66,6 +74,19 @@ _EFFECTIVE = (
         "orders",
         "money went back, for an order or part of it; the sign of the amount does not matter",
         (_SEEN, Changes.ORDERS),
+    ),
+    EventType(
+        MERGE_UNDONE,
+        "operators",
+        "two customers are not one: takes back the merge `properties.merge_id`, else the latest that brought the "
+        "identifier in",
+        (Changes.IDENTITY,),
+    ),
+    EventType(
+        IDENTIFIER_BLOCKED,
+        "operators",
+        "its strongest identifier identifies nobody: it links nothing from now on",
+        (Changes.IDENTITY,),
     ),
     EventType(END_OF_STREAM, "control", "nothing older will come on this partition", (Changes.CLOCK,)),
     EventType(STREAM_TIME, "control", "the stream has come this far", (Changes.CLOCK,)),

@@ -38,9 +38,10 @@ _ZEROS = re.compile(r"[0\-\s]*")
 class IdentityConfig(Struct, frozen=True):
     """The identity rules in force.
 
-    `limits` is identifiers of a kind per customer and `default_limit` that of all other kinds, `customers_per_value`
-    the customers one value may be seen on, `merge_cap` the merges of one customer; None means no limit. These act
-    when two customers merge. `mapping_cap` bounds the identifiers one identifier may claim for its customer.
+    `limits` is identifiers of a kind per customer and `default_limit` that of all other kinds, `mapping_cap` those of
+    all kinds together: both hold when an identifier is claimed and when two customers would become one. `merge_cap` is
+    the merges that may make one customer, `customers_per_value` the customers one value may be seen on before it stops
+    linking. None means no limit.
     `blocked_values` are lower case. `default_country` (ISO 3166) is meant to complete phone numbers without a country
     code; nothing reads it yet.
     """
@@ -65,6 +66,14 @@ class IdentityConfig(Struct, frozen=True):
         if len(ranked) < len(identifiers):
             ranked += sorted(pair for pair in identifiers.items() if pair[0] not in order)
         return tuple(ranked)
+
+    def rank(self, kind: str) -> int:
+        """Return how strong a kind is, 0 the strongest; kinds not in `order` share the last rank."""
+        return self.order.index(kind) if kind in self.order else len(self.order)
+
+    def limit_of(self, kind: str) -> int | None:
+        """Return how many identifiers of `kind` a customer may have, None for any number."""
+        return self.limits.get(kind, self.default_limit)
 
     def blocked_reason(self, value: str) -> str | None:
         """Return why `value` must not link anybody, or None if it may.

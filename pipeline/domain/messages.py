@@ -36,17 +36,67 @@ class Observed(Struct, frozen=True, array_like=True, tag="o", gc=False):
     event: Raw
 
 
+class Standing(Struct, frozen=True, array_like=True, gc=False):
+    """What one customer must know of another to decide whether they are one.
+
+    `founder` is the kind of the identifier that founded it, `counts` its identifiers by kind, `merges` how many it has
+    gone through, `apart` the ids of customers a person has parted it from.
+    """
+
+    customer_id: str
+    founder: str
+    counts: dict[str, int] = {}
+    merges: int = 0
+    apart: tuple[str, ...] = ()
+
+
 class Claim(Struct, frozen=True, array_like=True, tag="c", gc=False):
-    """At the shard of `identifier`: `customer_id` claims it, because of `event_id` that carried both."""
+    """At the shard of `identifier`: a customer saw it on `event_id` beside its own and claims it, for its `part`."""
 
     tenant: str
     identifier: Identifier
-    customer_id: str
+    claimant: Standing
+    part: str
     event_id: str
     occurred_at_ms: int
 
 
-IdentityMessage: TypeAlias = Observed | Claim
+class Assign(Struct, frozen=True, array_like=True, tag="a", gc=False):
+    """At the shard of `identifier`: what belonged to one of `before` belongs to `after`; nothing if it does no longer.
+
+    `before` are all the ids of one customer, the present one first: word of its merges may come late or in any order.
+    `part` None leaves the part as it is (a merge, or its undoing); else it begins anew there (a login). `only` is the
+    part it must be of, where a merge is undone: a device may have gone to a new part since.
+    """
+
+    tenant: str
+    identifier: Identifier
+    before: tuple[str, ...]
+    after: str
+    event_id: str
+    occurred_at_ms: int
+    part: str | None = None
+    only: str = ""
+
+
+class InVain(Struct, frozen=True, array_like=True, tag="v", gc=False):
+    """At the shard of `identifier`: `claimant` claimed it and was refused by its owner."""
+
+    tenant: str
+    identifier: Identifier
+    claimant: str
+
+
+class Block(Struct, frozen=True, array_like=True, tag="k", gc=False):
+    """At the shard of `identifier`: an operator says that it identifies nobody. It links nothing from now on."""
+
+    tenant: str
+    identifier: Identifier
+    event_id: str
+    occurred_at_ms: int
+
+
+IdentityMessage: TypeAlias = Observed | Claim | Assign | InVain | Block
 
 
 # --- customer.inbox ---------------------------------------------------------------------------------------------
@@ -56,7 +106,9 @@ class Arrived(Struct, frozen=True, array_like=True, tag="e", gc=False):
     """An event that has found its customer.
 
     `received_at_ms` is when the broker took it (its append time), `digest` the CRC-32 of its content: the same
-    event id with another digest is a different event under a used name.
+    event id with another digest is a different event under a used name. `part` is the customer to which the event
+    belonged before any merge, and belongs again should that be undone. `hops` is how often it was sent on to another
+    part, because its device had gone with that one's login: of its copies the one sent on most often holds.
     """
 
     tenant: str
@@ -65,6 +117,8 @@ class Arrived(Struct, frozen=True, array_like=True, tag="e", gc=False):
     received_at_ms: int
     digest: int
     event: ChannelEvent
+    part: str = ""
+    hops: int = 0
 
 
 class ArrivedRaw(Struct, frozen=True, array_like=True, tag="e", gc=False):
@@ -76,6 +130,100 @@ class ArrivedRaw(Struct, frozen=True, array_like=True, tag="e", gc=False):
     received_at_ms: int
     digest: int
     event: Raw
+    part: str = ""
+
+
+class Granted(Struct, frozen=True, array_like=True, tag="g", gc=False):
+    """`identifier` is the customer's now, as it claimed on `event_id`.
+
+    `forwarded` tells that it was meant for one that has become part of the customer: the identifier must hear of that.
+    """
+
+    tenant: str
+    customer_id: str
+    identifier: Identifier
+    event_id: str
+    occurred_at_ms: int
+    forwarded: bool = False
+
+
+class Refused(Struct, frozen=True, array_like=True, tag="r", gc=False):
+    """`identifier`, claimed on `event_id`, stays with `owner`. The refusal has been published."""
+
+    tenant: str
+    customer_id: str
+    identifier: Identifier
+    event_id: str
+    occurred_at_ms: int
+
+
+class Meet(Struct, frozen=True, array_like=True, tag="m", gc=False):
+    """Another customer and this one were seen on one event: `identifier` is of one of them, `claimant` the other.
+
+    Whoever is junior decides, with the facts the senior sent along, and joins it.
+    """
+
+    tenant: str
+    customer_id: str
+    other: Standing
+    identifier: Identifier
+    claimant: str
+    part: str
+    event_id: str
+    occurred_at_ms: int
+
+
+class Release(Struct, frozen=True, array_like=True, tag="l", gc=False):
+    """A device of this customer was used by `claimant`, whom it cannot be: let it go with its latest login."""
+
+    tenant: str
+    customer_id: str
+    identifier: Identifier
+    claimant: str
+    part: str
+    event_id: str
+    occurred_at_ms: int
+
+
+class Handover(Struct, frozen=True, array_like=True, tag="h", gc=False):
+    """The whole `state` (an encoded `CustomerState`) of a junior customer, which from now on points here."""
+
+    tenant: str
+    customer_id: str
+    merge: Merge
+    state: Raw
+
+
+class Restore(Struct, frozen=True, array_like=True, tag="s", gc=False):
+    """A merge was undone: this customer lives again, with `state` (an encoded `CustomerState`)."""
+
+    tenant: str
+    customer_id: str
+    state: Raw
+
+
+class GoOn(Struct, frozen=True, array_like=True, tag="n", gc=False):
+    """A customer's word to itself: tell the next identifiers whose they are."""
+
+    tenant: str
+    customer_id: str
+    event_id: str
+    occurred_at_ms: int
+
+
+class Merge(Struct, frozen=True, array_like=True, gc=False):
+    """`loser` became part of `winner` because `event_id` carried `identifier`, of one of them, and one of the other.
+
+    `founder` is the kind of the identifier that founded the loser.
+    """
+
+    merge_id: str
+    loser: str
+    winner: str
+    founder: str
+    identifier: Identifier
+    event_id: str
+    occurred_at_ms: int
 
 
 class Complement(Struct, frozen=True, array_like=True, gc=False):
@@ -99,7 +247,7 @@ class Complements(Struct, frozen=True, array_like=True, tag="x", gc=False):
     then: tuple[str, ...] = ()
 
 
-CustomerMessage: TypeAlias = Arrived | Complements
+CustomerMessage: TypeAlias = Arrived | Complements | Granted | Refused | Meet | Release | Handover | Restore | GoOn
 
 
 # --- product.inbox ----------------------------------------------------------------------------------------------
@@ -132,7 +280,7 @@ class AskComplements(Struct, frozen=True, array_like=True, tag="a", gc=False):
 
 ProductMessage: TypeAlias = BoughtTogether | AskComplements
 
-Message: TypeAlias = Observed | Claim | Arrived | ArrivedRaw | Complements | BoughtTogether | AskComplements
+Message: TypeAlias = IdentityMessage | CustomerMessage | ArrivedRaw | ProductMessage
 
 
 # --- effects ----------------------------------------------------------------------------------------------------

@@ -24,7 +24,8 @@ class Order(Struct, frozen=True, array_like=True, gc=False):
     """One order. `amount_minor` is None until it is completed; `skus` are distinct and sorted.
 
     `refunded_minor` adds up the refunds told with an amount, `refunded_whole` tells that one was of the whole order.
-    `received_at_ms` is kept where the producer's time could not be believed (B23).
+    `received_at_ms` is kept where the producer's time could not be believed (B23). `part` is the former customer that
+    ordered, "" for the customer's own.
     """
 
     at_ms: int
@@ -35,6 +36,7 @@ class Order(Struct, frozen=True, array_like=True, gc=False):
     cancelled: bool = False
     received_at_ms: int | None = None
     refunded_whole: bool = False
+    part: str = ""
 
     @property
     def given_back_minor(self) -> int:

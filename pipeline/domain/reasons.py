@@ -37,9 +37,21 @@ class DropReason(StrEnum):
 
 
 class IdentityReason(StrEnum):
-    """Why an identifier has its customer, or was refused another."""
+    """Why an identifier has its customer or was refused, and why a merge was made, undone or refused."""
 
     FIRST_SEEN = "first_seen"
     SEEN_TOGETHER = "seen_together"
-    OWNED_BY_OTHER = "owned_by_other"
-    MAPPING_CAP = "mapping_cap"  # its anchor has claimed as many identifiers as one may
+    LATEST_LOGIN = "latest_login"  # a device goes with whoever used it last
+    OPERATOR = "operator"
+
+    KIND_LIMIT = "kind_limit"  # the customer would have more identifiers of a kind than allowed
+    MAPPING_CAP = "mapping_cap"  # … more identifiers than allowed
+    MERGE_CAP = "merge_cap"  # … more merges than allowed
+    CUSTOMERS_PER_VALUE = "customers_per_value"  # too many customers have claimed this value in vain
+    BLOCKED = "blocked"  # an operator blocked this value
+    KEPT_APART = "kept_apart"  # an operator undid a merge of these two
+    EARLIER_LOGIN = "earlier_login"  # the device has been used by its owner since
+    UNKNOWN_IDENTIFIER = "unknown_identifier"
+    UNKNOWN_CUSTOMER = "unknown_customer"
+    UNKNOWN_MERGE = "unknown_merge"
+    TOO_OLD = "too_old"  # what is needed to undo the merge is no longer kept

@@ -35,3 +35,8 @@ def remember(recent: bytes, key: bytes, digest: int) -> bytes:
     """Return `recent` with one more event, the oldest dropped beyond `RECENT_KEPT`."""
     entry = key + (digest & 0xFFFFFFFF).to_bytes(4, "big")
     return recent[-(RECENT_KEPT - 1) * _ENTRY :] + entry
+
+
+def united(newer: bytes, older: bytes) -> bytes:
+    """Return the events of two customers that became one, the first's as the newer ones, within `RECENT_KEPT`."""
+    return (older + newer)[-RECENT_KEPT * _ENTRY :]

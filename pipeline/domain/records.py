@@ -67,20 +67,27 @@ class Decision(Struct, frozen=True):
 
 
 class IdentityChange(Struct, frozen=True):
-    """The identity graph changed, or refused to: `change` is created, attached or refused.
+    """The identity graph changed, or refused to, because of the identifier (`kind`, `value`) on event `caused_by`.
 
+    `customer_id` is whom it concerns: the one created, the new owner, the winner of a merge, the one refused.
+    `other_customer_id` is the one it had to do with: the former owner, the loser of a merge, the owner who kept it.
+    `parts` (merged, unmerged) are the customers of old that now belong to `customer_id`, or again to the other, and
+    how often each of them has changed hands: of two records about a part the one with the greater number holds.
     `reason` is from a closed list (`domain/reasons.py`).
     """
 
     change_id: str
     tenant: str
-    change: Literal["created", "attached", "refused"]
+    change: Literal["created", "attached", "moved", "merged", "unmerged", "refused", "blocked"]
     customer_id: str
     kind: str
     value: str
     reason: str
     caused_by: str
     occurred_at_ms: int
+    other_customer_id: str = ""
+    merge_id: str = ""
+    parts: dict[str, int] = {}
 
 
 class DeadLetter(Struct, frozen=True):

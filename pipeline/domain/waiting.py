@@ -50,3 +50,11 @@ def without_first(waiting: Waiting[M]) -> Waiting[M]:
     """Return what waits without its earliest message, `waiting[0][0]`."""
     block = waiting[0][1:]
     return (block, *waiting[1:]) if block else waiting[1:]
+
+
+def united(one: Waiting[M], other: Waiting[M], order: Callable[[M], tuple[object, ...]]) -> Waiting[M]:
+    """Return what waits for two keys that have become one, however much that is."""
+    if not one or not other:
+        return one or other
+    both = sorted((message for block in (*one, *other) for message in block), key=order)
+    return tuple(tuple(both[start : start + BLOCK // 2]) for start in range(0, len(both), BLOCK // 2))

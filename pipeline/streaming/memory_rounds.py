@@ -4,8 +4,8 @@ All of a round is handed over, then everything settles, then the clock moves to 
 Rounds are a function of the stream alone, and no interleaving inside one can change what comes of it:
 
 - An event that goes back in time begins a round, so that it arrives late, as it would have.
-- An identifier seen beside different anchors begins a round. On Kafka, who owns an identifier that turns up in two
-  places in the same moment is decided by which record is handled first; here, by the order of the stream.
+- An identifier seen beside different anchors at the same instant begins a round. On Kafka, whose a device is that two
+  people log in on at once is decided by which record is handled first; here, by the order of the stream.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ def rounds(stream: Iterable[Ingested], longest: int = ROUND_EVENTS) -> Iterator[
     anchors: dict[str, dict[Identifier, Identifier]] = {}
     for event in stream:
         at_ms = event.occurred_at_ms
+        if at_ms > newest_ms:
+            anchors = {}
         cut = at_ms < newest_ms or (len(current) >= longest and at_ms > newest_ms)
         if cut or not _agrees(event, anchors):
             if current:
@@ -40,7 +42,7 @@ def rounds(stream: Iterable[Ingested], longest: int = ROUND_EVENTS) -> Iterator[
 
 
 def _agrees(event: Ingested, anchors: dict[str, dict[Identifier, Identifier]]) -> bool:
-    """Note the event's identifiers under its anchor; False if one of them stands under another."""
+    """Note the identifiers of this instant under their anchor; False if one of them stands under another."""
     message = event.message
     if not isinstance(message, Observed):
         return True

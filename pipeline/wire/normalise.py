@@ -17,12 +17,11 @@ from msgspec.msgpack import Encoder
 
 from pipeline.domain.errors import InvalidEvent, InvalidReason
 from pipeline.domain.events import ChannelEvent, Item
+from pipeline.domain.identity import ALONE
 from pipeline.domain.identity_config import IdentityConfig
 from pipeline.domain.messages import Identifier
 
 DEFAULT_TENANT = "default"
-ALONE = "event"
-"""Kind of the identifier that stands in where an event has none: its own id, so a customer of its own."""
 
 MAX_ID_CHARACTERS = 256
 """Of an id or a SKU: a UUID has 36, and there are shops whose ids are URLs."""

@@ -93,13 +93,14 @@ class CustomerTable:
         return self
 
     def states(self) -> list[CustomerState]:
-        """Return every customer."""
+        """Return every customer, without those that have become part of another."""
         decode = msgspec.msgpack.Decoder(CustomerState).decode
-        return [decode(body) for value in self._values.values() if (body := state_bytes(value)) is not None]
+        states = [decode(body) for value in self._values.values() if (body := state_bytes(value)) is not None]
+        return [state for state in states if not state.is_pointer]
 
     def by_account(self, tenant: str = "default") -> dict[str, CustomerState]:
         """Return the customers of a tenant by their account."""
-        return {s.identifiers["account"][-1]: s for s in self.states() if s.tenant == tenant}
+        return {next(iter(s.identifiers["account"])): s for s in self.states() if s.tenant == tenant}
 
     def waiting(self, until_ms: int | None = None) -> int:
         """Return how many customers wait for a time (at or before `until_ms`)."""

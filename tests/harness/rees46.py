@@ -9,8 +9,9 @@ import pytest
 
 from pipeline.settings import PROJECT_DIR
 
-SAMPLE = PROJECT_DIR.parent / "shared" / "data" / "rees46" / "events_dev.csv"
+DATA = PROJECT_DIR.parent / "shared" / "data"
 """Beside the project, not part of it: the data is other people's."""
+SAMPLE = DATA / "rees46" / "events_dev.csv"
 
 END_MS = 1_569_898_200_000
 """2019-10-01T02:50:00Z, when all is over."""
@@ -23,7 +24,7 @@ ABANDONED = {5: 22, 10: 14, 20: 6}
 def sample(path: Path = SAMPLE) -> Path:
     """Return the sample. Where it is absent, the test is skipped, saying so; where CI runs, it fails."""
     if not path.is_file():
-        missing = f"the REES46 sample is not at {path}"
+        missing = f"the sample data is not at {path}"
         if os.environ.get("CI"):
             pytest.fail(missing, pytrace=False)
         pytest.skip(missing)

@@ -29,15 +29,16 @@ def test_an_event_that_goes_back_in_time_begins_a_round() -> None:
     assert sizes(ingested(5, account="u-1"), ingested(4, account="u-2"), ingested(6, account="u-1")) == [1, 2]
 
 
-def test_an_identifier_beside_another_anchor_begins_a_round() -> None:
-    alone, login = ingested(1, cookie="c-1"), ingested(2, account="u-1", cookie="c-1")
+def test_an_identifier_beside_another_anchor_at_the_same_instant_begins_a_round() -> None:
+    one, other = ingested(1, account="u-1", cookie="c-1"), ingested(1, account="u-2", cookie="c-1")
 
-    assert sizes(alone, login) == [1, 1]
-    assert sizes(login, ingested(3, account="u-1", cookie="c-1"), ingested(4, account="u-2", cookie="c-1")) == [2, 1]
+    assert sizes(one, other) == [1, 1]
+    assert sizes(one, ingested(2, account="u-2", cookie="c-1")) == [2]
+    assert sizes(one, ingested(1, account="u-1", cookie="c-1"), ingested(1, account="u-2")) == [3]
 
 
 def test_equal_identifiers_of_two_tenants_do_not_cut() -> None:
-    assert sizes(ingested(1, tenant="north", cookie="c-1"), ingested(2, "south", account="u-1", cookie="c-1")) == [2]
+    assert sizes(ingested(1, tenant="north", cookie="c-1"), ingested(1, "south", account="u-1", cookie="c-1")) == [2]
 
 
 def test_a_long_round_ends_where_the_time_moves_on() -> None:

@@ -148,6 +148,20 @@ def test_b19_the_same_event_again_at_once_and_a_day_later_counts_once(simulate: 
     assert (run.summary["events"], run.summary["duplicates"]) == (2, 2)
 
 
+def test_a_merge_is_counted_and_an_operators_event_is_no_duplicate(simulate: Simulate) -> None:
+    seen = {"event_type": "page_viewed", "channel": "web"}
+    visit = {**seen, "event_id": "e-1", "occurred_at": clock(0), "identifiers": {"cookie": "a1"}}
+    login = {**seen, "event_id": "e-2", "occurred_at": clock(1), "identifiers": {"cookie": "a1", "account": "u-1"}}
+    undone = {**visit, "event_id": "op-1", "event_type": "merge_undone", "occurred_at": clock(2)}
+
+    run = simulate([visit, login, undone])
+
+    assert (run.summary["events"], run.summary["merges"], run.summary["duplicates"]) == (2, 1, 0)
+    assert run.summary["customers"] == 2
+    changes = [change["change"] for change in run.lines("identity_changes")]
+    assert (changes.count("merged"), changes.count("unmerged")) == (1, 1)
+
+
 def test_b20_the_same_event_id_with_another_payload_is_flagged_and_replaces_nothing(simulate: Simulate) -> None:
     run = simulate([cart(0, "A", event_id="e-1"), cart(0, "B", event_id="e-1")], "--until", clock(600))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from msgspec import Meta
@@ -56,6 +56,16 @@ class AbandonedCart(kind.Kind):
                 steps.append(Revoke(fired, f"{_name(fired.about)} was bought before the reminder was due"))
         return steps
 
+    def on_merge(self, timer: Timer, customer: CustomerView) -> DropReason | None:
+        """Stop waiting for a cart that turns out to be bought or emptied on the other side."""
+        cart = customer.carts.get(timer.subject)
+        if cart is None:
+            return DropReason.CART_FORGOTTEN
+        if not cart.is_open:
+            bought_at_ms = max(cart.closed_at_ms, customer.closed_at_ms)
+            return DropReason.BOUGHT if bought_at_ms >= cart.changed_at_ms else DropReason.CART_EMPTIED
+        return DropReason.BOUGHT if _all_bought(cart, customer.owned) else None
+
     def on_time(self, timer: Timer, customer: CustomerView) -> Proposal | Drop:
         """Propose the reminder with what is in the cart now."""
         cart = customer.carts.get(timer.subject)
@@ -83,6 +93,12 @@ class AbandonedCart(kind.Kind):
             context=context,
             reason=f"{_name(timer.subject)}{contents}{price}, untouched for {idle}",
         )
+
+
+def _all_bought(cart: Cart, owned: Mapping[str, int]) -> bool:
+    """Whether each line was bought, in whatever channel, after it was put into the cart."""
+    lines = [(sku, line.changed_at_ms) for sku, line in cart.lines.items() if line.quantity > 0]
+    return bool(lines) and all(owned.get(sku, -1) >= changed_at_ms for sku, changed_at_ms in lines)
 
 
 def _name(cart_id: str) -> str:

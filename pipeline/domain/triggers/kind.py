@@ -144,6 +144,10 @@ class CustomerView(Protocol):
         """Carts by id."""
 
     @property
+    def closed_at_ms(self) -> int:
+        """When the latest order that named no cart bought them all; 0 for never."""
+
+    @property
     def owned(self) -> Mapping[str, int]:
         """When each SKU the customer keeps was bought."""
 
@@ -173,6 +177,10 @@ class Kind:
     def on_time(self, timer: Timer, customer: CustomerView) -> Proposal | Drop:
         """Answer a timer that has come due. A kind without timers meets one when a rule's kind was changed."""
         return Drop(timer.subject, timer.generation, timer.due_at_ms, timer.caused_by, DropReason.RULE_REMOVED)
+
+    def on_merge(self, timer: Timer, customer: CustomerView) -> DropReason | None:
+        """Say why a timer has nothing to wait for, now that another customer's state has joined; None if it has."""
+        return None
 
     def on_complements(self, answer: Complements, customer: CustomerView) -> Proposal | Drop | None:
         """Answer what a product said goes well with it."""

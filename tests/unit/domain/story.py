@@ -19,13 +19,16 @@ from msgspec.structs import replace
 from pipeline.domain.customer import CustomerActor, CustomerState
 from pipeline.domain.customer_json import Json, customer_json
 from pipeline.domain.events import ChannelEvent, Item
+from pipeline.domain.identity import ALONE
 from pipeline.domain.messages import (
     Arrived,
     AskComplements,
     BoughtTogether,
+    Claim,
     Complements,
     Count,
     Effect,
+    Granted,
     Publish,
     Send,
 )
@@ -145,10 +148,10 @@ class Story:
 
     def tell(self, told: ChannelEvent, received_ms: int) -> None:
         digest = crc32(msgspec.msgpack.encode(told))
-        identifiers = tuple(told.identifiers.items())
+        identifiers = tuple(told.identifiers.items()) or ((ALONE, told.event_id),)
         self.deliver(Arrived(told.tenant, "customer-1", identifiers, received_ms, digest, told), received_ms)
 
-    def deliver(self, message: Arrived | Complements, now_ms: int) -> None:
+    def deliver(self, message: Arrived | Complements | Granted, now_ms: int) -> None:
         state, effects = self.actor.handle(self.state, message, now_ms)
         self._keep(state, effects)
 
@@ -171,8 +174,14 @@ class Story:
         for effect in effects:
             if isinstance(effect, Publish) and isinstance(effect.record, Trigger):
                 assert effect.record.fired_at_ms <= self._now_ms, "fired early"
-            if isinstance(effect, Send) and isinstance(effect.message, BoughtTogether | AskComplements):
+            if not isinstance(effect, Send):
+                continue
+            if isinstance(effect.message, BoughtTogether | AskComplements):
                 self._ask(effect.key, effect.message)
+            elif isinstance(effect.message, Claim):  # nobody else is there to claim it
+                claim = effect.message
+                granted = Granted("default", "customer-1", claim.identifier, claim.event_id, claim.occurred_at_ms)
+                self.deliver(granted, self._now_ms)
 
     def _ask(self, key: str, message: BoughtTogether | AskComplements) -> None:
         product, answers = self.products.handle(self.product_states.get(key), message, self._now_ms)

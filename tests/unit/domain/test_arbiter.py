@@ -30,10 +30,11 @@ def test_the_first_channel_with_an_address_is_used() -> None:
 
 def test_of_several_addresses_the_one_seen_last_is_used() -> None:
     story = Story(abandoned_cart(channels=("email",)))
-    for address in ("a@example.com", "b@example.com", "a@example.com"):
-        story.at("10:00", event("identified", identifiers={"email": address}))
+    seen = {"10:00": "a@example.com", "10:01": "b@example.com", "10:02": "a@example.com"}
+    for clock, address in seen.items():
+        story.at(clock, event("identified", identifiers={"email": address}))
 
-    assert story.at("10:00", product_added("A")).at("11:00").triggers[0].address == "a@example.com"
+    assert story.at("10:03", product_added("A")).at("11:03").triggers[0].address == "a@example.com"
 
 
 def test_without_an_address_nothing_is_sent_and_the_reason_is_kept() -> None:

@@ -120,7 +120,7 @@ def test_old_data_is_played_as_it_happened_however_late_it_arrives() -> None:
 
 
 def arrived(event: ChannelEvent) -> Arrived:
-    return Arrived("default", "customer-1", (), event.occurred_at_ms, 1, event)
+    return Arrived("default", "customer-1", (("cookie", "c-9"),), event.occurred_at_ms, 1, event)
 
 
 def copied(waiting: int) -> tuple[int, int]:

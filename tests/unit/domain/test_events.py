@@ -111,13 +111,14 @@ def test_an_event_type_without_a_meaning_here_changes_last_seen_alone() -> None:
     }
 
 
-def test_identifiers_are_kept_by_kind_the_latest_five_of_each() -> None:
+def test_identifiers_are_claimed_up_to_the_limit_of_their_kind_and_the_event_counts_all_the_same() -> None:
     story = Story(*RULES)
     for number in range(7):
-        story.at("10:00", event("page_viewed", identifiers={"cookie": f"c-{number}", "account": "u-1"}))
+        story.at("10:00", event("page_viewed", identifiers={"account": "u-1", "cookie": f"c-{number}"}))
 
-    assert story.customer["identifiers"] == {"account": ["u-1"], "cookie": ["c-2", "c-3", "c-4", "c-5", "c-6"]}
-    assert story.counted("evictions") == ["identifiers", "identifiers"]
+    assert story.customer["identifiers"] == {"account": ["u-1"], "cookie": ["c-0", "c-1", "c-2", "c-3", "c-4"]}
+    assert story.customer["events"] == 7
+    assert story.counted("identity_refusals") == ["kind_limit", "kind_limit"]
 
 
 def test_the_oldest_event_id_is_forgotten_first_and_a_key_across_two_entries_is_not_found() -> None:

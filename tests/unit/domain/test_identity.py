@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import msgspec
 import pytest
@@ -12,19 +13,27 @@ from pipeline.domain.events import ChannelEvent
 from pipeline.domain.identity import IdentityActor, IdentityState, founded_by
 from pipeline.domain.identity_config import IdentityConfig
 from pipeline.domain.messages import (
-    ArrivedRaw,
+    Assign,
+    Block,
     Claim,
     Count,
     CustomerMessage,
     Effect,
+    Granted,
     Identifier,
+    IdentityMessage,
+    InVain,
+    Meet,
     Observed,
     Publish,
     Send,
+    Standing,
     customer_key,
     identity_key,
 )
 from pipeline.domain.records import IdentityChange
+
+Answer: TypeAlias = tuple[IdentityState, Sequence[Effect]]
 
 ACCOUNT: Identifier = ("account", "u-1")
 COOKIE: Identifier = ("cookie", "c-9")
@@ -37,7 +46,11 @@ def observed(*identifiers: Identifier, event_id: str = "e-1", tenant: str = "def
 
 
 def claim(identifier: Identifier, customer_id: str, event_id: str = "e-1") -> Claim:
-    return Claim("default", identifier, customer_id, event_id, NOON)
+    return Claim("default", identifier, Standing(customer_id, "account"), customer_id, event_id, NOON)
+
+
+def granted(identifier: Identifier, customer_id: str, event_id: str = "e-1") -> Granted:
+    return Granted("default", customer_id, identifier, event_id, NOON)
 
 
 def sent(effects: Sequence[Effect]) -> list[Send]:
@@ -50,14 +63,23 @@ def published(effects: Sequence[Effect]) -> list[IdentityChange]:
     ]
 
 
-actor = IdentityActor(IdentityConfig())
+class Shard(IdentityActor):
+    """The actor, for messages that leave a state."""
+
+    def handle(self, state: IdentityState | None, message: IdentityMessage, now_ms: int) -> Answer:
+        after, effects = super().handle(state, message, now_ms)
+        assert after is not None
+        return after, effects
+
+
+actor = Shard(IdentityConfig())
 
 
 def test_a_first_sight_of_an_anchor_founds_its_customer_and_forwards_the_event() -> None:
     state, effects = actor.handle(None, observed(ACCOUNT), NOON)
 
     customer_id = founded_by("default", ACCOUNT)
-    assert state == IdentityState(customer_id, NOON, "e-1")
+    assert state == IdentityState(customer_id, customer_id, NOON, "e-1")
     (forward,) = sent(effects)
     assert (forward.actor, forward.key) == ("customer", customer_key("default", customer_id))
     (change,) = published(effects)
@@ -79,39 +101,13 @@ def test_an_identifier_that_belongs_to_a_customer_forwards_to_that_customer() ->
     assert published(effects) == []
 
 
-def test_the_other_identifiers_of_an_event_are_claimed_at_their_own_shards_once_per_pair() -> None:
-    state, effects = actor.handle(None, observed(ACCOUNT, COOKIE), NOON)
-    (forward, claiming) = sent(effects)
-    assert isinstance(forward.message, ArrivedRaw)
-    assert claiming.actor == "identity"
-    assert claiming.key == identity_key("default", COOKIE)
-    assert claiming.message == claim(COOKIE, state.customer_id)
-
-    again, effects = actor.handle(state, observed(ACCOUNT, COOKIE, event_id="e-2"), NOON)
-
-    assert again is state
-    assert len(sent(effects)) == 1
-    assert published(effects) == []
-
-
-def test_a_new_identifier_beside_a_known_one_is_the_only_one_claimed() -> None:
-    device: Identifier = ("device", "d-4")
-    state, _ = actor.handle(None, observed(ACCOUNT, COOKIE), NOON)
-
-    state, effects = actor.handle(state, observed(ACCOUNT, device, COOKIE, event_id="e-2"), NOON)
-
-    claims = [send.message for send in sent(effects) if isinstance(send.message, Claim)]
-    assert claims == [claim(device, state.customer_id, "e-2")]
-    assert state.claimed == (COOKIE, device)
-
-
 def test_a_claim_takes_a_free_identifier() -> None:
     state, effects = actor.handle(None, claim(COOKIE, "customer-1"), NOON)
 
-    assert state == IdentityState("customer-1", NOON, "e-1")
+    assert state == IdentityState("customer-1", "customer-1", NOON, "e-1")
     (change,) = published(effects)
     assert (change.change, change.customer_id, change.kind, change.value) == ("attached", "customer-1", *COOKIE)
-    assert sent(effects) == []
+    assert [send.message for send in sent(effects)] == [granted(COOKIE, "customer-1")]
 
 
 def test_a_claim_of_the_same_customer_changes_nothing() -> None:
@@ -120,32 +116,63 @@ def test_a_claim_of_the_same_customer_changes_nothing() -> None:
     again, effects = actor.handle(state, claim(COOKIE, "customer-1", "e-2"), NOON)
 
     assert again is state
-    assert list(effects) == []
+    assert [send.message for send in sent(effects)] == [granted(COOKIE, "customer-1", "e-2")]
+    assert published(effects) == []
 
 
-def test_a_claim_on_the_identifier_of_another_customer_is_refused_published_and_counted() -> None:
+def test_a_claim_on_the_identifier_of_another_customer_lets_the_two_meet() -> None:
     state, _ = actor.handle(None, claim(COOKIE, "customer-1"), NOON)
 
     again, effects = actor.handle(state, claim(COOKIE, "customer-2", "e-2"), NOON)
 
     assert again is state
-    (change,) = published(effects)
-    assert (change.change, change.reason, change.customer_id) == ("refused", "owned_by_other", "customer-2")
-    assert Count("identity_refusals", "owned_by_other") in effects
+    (meet,) = sent(effects)
+    assert meet.key == customer_key("default", "customer-1")
+    assert isinstance(meet.message, Meet)
+    assert (meet.message.other.customer_id, meet.message.claimant) == ("customer-2", "customer-2")
 
 
-def test_claims_stop_at_the_mapping_cap_but_the_event_still_resolves() -> None:
-    capped = IdentityActor(IdentityConfig(mapping_cap=1))
-    state, _ = capped.handle(None, observed(ACCOUNT, COOKIE), NOON)
+def test_b9_a_value_claimed_in_vain_by_too_many_customers_stops_linking_and_its_owner_keeps_it() -> None:
+    phone: Identifier = ("phone", "+494000000")
+    state, _ = actor.handle(None, claim(phone, "customer-0"), NOON)
+    for number in range(1, 10):
+        state, _ = actor.handle(state, InVain("default", phone, f"customer-{number}"), NOON)
 
-    again, effects = capped.handle(state, observed(ACCOUNT, ("cookie", "c-10"), event_id="e-2"), NOON)
+    again, effects = actor.handle(state, claim(phone, "customer-10", "e-2"), NOON)
 
     assert again is state
-    (forward,) = sent(effects)
-    assert isinstance(forward.message, ArrivedRaw)
+    assert again.customer_id == "customer-0"
     (change,) = published(effects)
-    assert (change.change, change.reason, change.value) == ("refused", "mapping_cap", "c-10")
-    assert Count("identity_refusals", "mapping_cap") in effects
+    assert (change.change, change.reason) == ("refused", "customers_per_value")
+    assert (change.customer_id, change.other_customer_id) == ("customer-10", "customer-0")
+    assert Count("identity_refusals", "customers_per_value") in effects
+
+
+def test_a_blocked_identifier_links_nothing_and_its_events_go_by_the_next_one() -> None:
+    state, _ = actor.handle(None, observed(ACCOUNT), NOON)
+    state, blocked = actor.handle(state, Block("default", ACCOUNT, "op-1", NOON), NOON)
+    assert [change.change for change in published(blocked)] == ["blocked"]
+
+    _, refused = actor.handle(state, claim(ACCOUNT, "customer-2", "e-2"), NOON)
+    _, passed_on = actor.handle(state, observed(ACCOUNT, COOKIE, event_id="e-3"), NOON)
+    _, alone = actor.handle(state, observed(ACCOUNT, event_id="e-4"), NOON)
+
+    assert [change.reason for change in published(refused)] == ["blocked"]
+    assert [send.key for send in sent(passed_on)] == [identity_key("default", COOKIE)]
+    assert [send.key for send in sent(alone)] == [identity_key("default", ("event", "e-4"))]
+
+
+def test_an_identifier_changes_hands_only_from_the_owner_named_and_only_once() -> None:
+    state, _ = actor.handle(None, claim(COOKIE, "customer-1"), NOON)
+    login = Assign("default", COOKIE, ("customer-1",), "customer-2", "e-2", NOON, "customer-2")
+
+    moved, effects = actor.handle(state, login, NOON)
+    again, nothing = actor.handle(moved, login, NOON)
+
+    assert moved.customer_id == "customer-2"
+    assert [send.message for send in sent(effects)] == [granted(COOKIE, "customer-2", "e-2")]
+    assert [(change.change, change.other_customer_id) for change in published(effects)] == [("moved", "customer-1")]
+    assert (again.customer_id, list(nothing)) == ("customer-2", [])
 
 
 def test_b19_the_same_event_again_changes_nothing_and_forwards_the_same_message() -> None:
@@ -180,8 +207,8 @@ def test_what_identity_forwards_is_read_by_the_customer_as_the_event_it_was() ->
 
 @pytest.mark.parametrize("others", [0, 3, 1000])
 def test_the_state_survives_its_encoding(others: int) -> None:
-    claimed = tuple(sorted(("cookie", f"c-{number}") for number in range(others)))
-    state = IdentityState("customer-1", NOON, "e-1", claimed)
+    claimed = tuple(sorted(f"customer-{number}" for number in range(others)))
+    state = IdentityState("customer-1", "customer-1", NOON, "e-1", claimed)
 
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=IdentityState) == state
 

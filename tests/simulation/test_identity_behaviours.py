@@ -1,0 +1,295 @@
+"""B1–B9 and B15 on the in-memory bus: who becomes one customer, who does not, and what the others are told of it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from pipeline.domain.events import ChannelEvent, Item
+from pipeline.domain.identity import founded_by
+from pipeline.domain.identity_config import IdentityConfig
+from pipeline.domain.messages import Identifier
+from pipeline.domain.records import IdentityChange
+from pipeline.domain.rules import Rule, Rules
+from pipeline.domain.triggers import abandoned_cart
+from pipeline.settings import load_settings
+from pipeline.simulation import Conditions, Simulation
+
+TEN = 1_795_514_400_000
+"""2026-11-24T10:00:00Z."""
+MINUTE = 60_000
+
+REMINDER = Rules("1", [Rule("reminder", "abandoned_cart", abandoned_cart.Config(delay_ms=60 * MINUTE))])
+
+
+class Town:
+    """Events told by the minute after ten, in the order written; the clock moves with them."""
+
+    def __init__(self, config: IdentityConfig | None = None, partitions: int = 3, rules: Rules = REMINDER) -> None:
+        self.simulation = Simulation(
+            load_settings(environ={}), rules, config or IdentityConfig(), Conditions(partitions, seed=1)
+        )
+        self._told = 0
+
+    def at(self, minute: float, event_type: str = "page_viewed", **fields: Any) -> Town:
+        """Tell one event; what names no field of an event is an identifier."""
+        self._told += 1
+        known = {name: fields.pop(name) for name in list(fields) if name in ChannelEvent.__struct_fields__}
+        known.setdefault("event_id", f"e-{self._told}")
+        event = ChannelEvent(
+            event_type=event_type, channel="web", occurred_at_ms=TEN + int(minute * MINUTE), identifiers=fields, **known
+        )
+        self.simulation.play([self.simulation.read(event)])
+        return self
+
+    def until(self, minute: float) -> Town:
+        self.simulation.play([], until_ms=TEN + int(minute * MINUTE))
+        return self
+
+    @property
+    def customers(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.simulation.customer_lines()]
+
+    def of(self, **identifier: str) -> dict[str, Any]:
+        """The one customer that has an identifier."""
+        ((kind, value),) = identifier.items()
+        (found,) = [each for each in self.customers if value in each["identifiers"].get(kind, [])]
+        return found
+
+    def changes(self, *kinds: str) -> list[IdentityChange]:
+        return [change for change in self.simulation.identity_changes() if change.change in kinds]
+
+    @property
+    def triggers(self) -> list[tuple[str, str]]:
+        return [(trigger.status, trigger.customer_id) for trigger in self.simulation.triggers()]
+
+
+def customer(kind: str, value: str) -> str:
+    identifier: Identifier = (kind, value)
+    return founded_by("default", identifier)
+
+
+def test_b1_an_anonymous_visitor_who_logs_in_is_one_customer_with_all_that_was_seen() -> None:
+    town = Town().at(0, cookie="a1").at(1, cookie="a1").at(2, cookie="a1").at(3, cookie="a1", account="u1")
+
+    (one,) = town.customers
+    assert one["events"] == 4
+    assert one["customer_id"] == customer("account", "u1")
+    assert one["identifiers"] == {"account": ["u1"], "cookie": ["a1"]}
+    assert one["merged_from"] == [customer("cookie", "a1")]
+    (merged,) = town.changes("merged")
+    assert (merged.customer_id, merged.other_customer_id) == (one["customer_id"], customer("cookie", "a1"))
+    assert (merged.kind, merged.value, merged.caused_by) == ("cookie", "a1", "e-4")
+
+
+def test_b2_two_accounts_on_one_device_stay_apart_and_the_device_goes_with_the_latest_login() -> None:
+    town = Town().at(0, cookie="a1", account="u1").at(1, cookie="a1", account="u2").at(2, cookie="a1")
+
+    assert town.of(account="u1")["identifiers"] == {"account": ["u1"]}
+    assert town.of(account="u2")["identifiers"] == {"account": ["u2"], "cookie": ["a1"]}
+    assert (town.of(account="u1")["events"], town.of(account="u2")["events"]) == (1, 2)
+    (refused,) = town.changes("refused")
+    assert (refused.reason, refused.customer_id) == ("kind_limit", customer("account", "u2"))
+    assert refused.other_customer_id == customer("account", "u1")
+    (moved,) = town.changes("moved")
+    assert (moved.customer_id, moved.other_customer_id) == (customer("account", "u2"), customer("account", "u1"))
+
+
+def test_b2_a_device_goes_back_and_forth_with_each_login() -> None:
+    town = Town()
+    for minute, account in enumerate(("u1", "u2", "u1", "u2", "u1")):
+        town.at(minute, cookie="a1", account=account)
+
+    assert town.of(cookie="a1")["customer_id"] == customer("account", "u1")
+    assert len(town.changes("moved")) == 4
+
+
+def test_b2_a_login_told_late_does_not_take_the_device_back() -> None:
+    town = Town().at(0, cookie="a1", account="u1").at(5, cookie="a1", account="u1").at(2, cookie="a1", account="u2")
+
+    assert town.of(cookie="a1")["customer_id"] == customer("account", "u1")
+    assert [change.reason for change in town.changes("refused")] == ["kind_limit", "earlier_login"]
+
+
+@pytest.mark.parametrize("value", ["null", "NULL", " guest ", "0", "000-000", "[object Object]", "x" * 1_025])
+def test_b3_values_that_identify_nobody_never_link_and_the_event_is_kept(value: str) -> None:
+    town = Town().at(0, cookie=value, account="u1").at(1, cookie=value, account="u2")
+
+    assert len(town.customers) == 2
+    assert sum(each["events"] for each in town.customers) == 2
+    assert town.simulation.counted()["identifiers_blocked"] == 2
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2), (2, 0, 1)])
+def test_b4_the_same_links_told_five_times_in_any_order_are_one_customer_counted_once(order: tuple[int, ...]) -> None:
+    links = [{"cookie": "a1", "email": "m@example.com"}, {"cookie": "a1", "account": "u1"}, {"cookie": "a1"}]
+    town = Town()
+    for number in order * 5:
+        town.at(number, event_id=f"link-{number}", **links[number])
+
+    (one,) = town.customers
+    assert (one["events"], one["customer_id"]) == (3, customer("account", "u1"))
+
+
+@pytest.mark.parametrize("partitions", range(1, 9))
+def test_b5_links_that_arrive_at_once_on_different_partitions_give_one_customer(partitions: int) -> None:
+    town = Town(partitions=partitions)
+    chain = ["email", "phone", "device", "cookie"]
+    for kind in chain:
+        town.at(0, **{kind: "x1"})
+    events = [{chain[place]: "x1", chain[place + 1]: "x1"} for place in (2, 0, 1)]
+    read = [
+        town.simulation.read(ChannelEvent(f"link-{number}", "page_viewed", "web", TEN + MINUTE, identifiers))
+        for number, identifiers in enumerate(events)
+    ]
+    town.simulation.play(read)
+
+    (one,) = town.customers
+    assert one["customer_id"] == customer("email", "x1")
+    assert one["events"] == 7
+    assert len(one["merged_from"]) == 3
+
+
+def test_b6_at_the_merge_cap_nothing_is_merged_and_the_event_still_counts() -> None:
+    town = Town(IdentityConfig(merge_cap=1))
+    for number in range(3):
+        town.at(number, cookie=f"a{number}").at(number + 0.5, cookie=f"a{number}", account="u1")
+
+    assert town.of(account="u1")["merged_from"] == [customer("cookie", "a0")]
+    assert town.of(account="u1")["events"] == 4
+    assert [change.reason for change in town.changes("refused")] == ["merge_cap", "merge_cap"]
+
+
+def test_b9_a_phone_of_a_store_seen_with_two_hundred_accounts_stops_linking() -> None:
+    town = Town()
+    for number in range(200):
+        town.at(number / 10, account=f"u{number}", phone="+494000000")
+
+    assert len(town.customers) == 200
+    assert all(len(each["identifiers"]["account"]) == 1 for each in town.customers)
+    reasons = [change.reason for change in town.changes("refused")]
+    assert reasons == ["kind_limit"] * 9 + ["customers_per_value"] * 190
+
+
+def test_b15_a_cart_of_a_visitor_bought_elsewhere_is_not_reminded_of_once_the_two_are_known_to_be_one() -> None:
+    cart = {"cart_id": "c1", "items": (Item("A"),)}
+    town = Town().at(0, "product_added", cookie="a1", **cart)
+    town.at(10, "order_completed", account="u1", order_id="o-1", items=(Item("A"),))
+    town.at(20, cookie="a1", account="u1").until(200)
+
+    assert town.triggers == []
+    assert [d.reason for d in town.simulation.decisions()] == ["bought"]
+
+
+def test_a_cart_pending_at_a_merge_is_reminded_of_once_and_as_the_customer_it_belongs_to_now() -> None:
+    town = Town().at(0, "product_added", cookie="a1", cart_id="c1", items=(Item("A"),))
+    town.at(20, cookie="a1", account="u1").until(200)
+
+    assert town.triggers == [("fired", customer("account", "u1"))]
+
+
+def shopped_apart_and_merged() -> Town:
+    """A household: u1 by e-mail and cookie, somebody else by loyalty card; a shared phone joins them at minute 9."""
+    town = Town()
+    bought = {"currency": "EUR", "cart_id": "c0"}
+    town.at(0, "order_completed", email="m1@example.com", order_id="o-1", amount_minor=1_000, **bought)
+    town.at(1, "product_added", email="m1@example.com", phone="+49170", cart_id="c1", items=(Item("A"),))
+    town.at(2, "order_completed", loyalty="l1", order_id="o-2", amount_minor=500, **bought)
+    town.at(3, "product_added", loyalty="l1", cart_id="c2", items=(Item("B"),))
+    return town.at(9, loyalty="l1", phone="+49170")
+
+
+def test_b8_a_merge_taken_back_gives_each_side_what_is_its_own() -> None:
+    town = shopped_apart_and_merged()
+    merged = town.of(loyalty="l1")
+    assert (merged["spend_minor"], merged["orders"], merged["events"]) == ({"EUR": 1_500}, 2, 5)
+    later = {"order_id": "o-3", "amount_minor": 70, "currency": "EUR", "cart_id": "c3"}
+    town.at(10, "order_completed", email="m1@example.com", **later)
+    assert town.of(loyalty="l1")["spend_minor"] == {"EUR": 1_570}
+
+    town.at(11, "merge_undone", phone="+49170")
+
+    card, mail = town.of(loyalty="l1"), town.of(email="m1@example.com")
+    assert (card["spend_minor"], card["orders"], card["events"]) == ({"EUR": 500}, 1, 3)
+    assert (mail["spend_minor"], mail["orders"], mail["events"]) == ({"EUR": 1_070}, 2, 3)
+    assert [cart["cart_id"] for cart in card["carts"] if cart["open"]] == ["c2"]
+    assert [cart["cart_id"] for cart in mail["carts"] if cart["open"]] == ["c1"]
+    assert mail["identifiers"] == {"email": ["m1@example.com"], "phone": ["+49170"]}
+    assert card["merged_from"] == mail["merged_from"] == []
+    (undone,) = town.changes("unmerged")
+    assert (undone.customer_id, undone.other_customer_id) == (card["customer_id"], mail["customer_id"])
+
+
+def test_b8_after_it_was_taken_back_events_split_rightly_and_the_same_evidence_does_not_merge_again() -> None:
+    town = shopped_apart_and_merged().at(11, "merge_undone", phone="+49170")
+
+    town.at(12, email="m1@example.com").at(13, phone="+49170").at(14, loyalty="l1").at(15, loyalty="l1", phone="+49170")
+
+    assert town.of(email="m1@example.com")["events"] == 4
+    assert town.of(loyalty="l1")["events"] == 5
+    assert [change.reason for change in town.changes("refused")] == ["kept_apart"]
+    assert len(town.changes("merged")) == 1
+
+
+def test_b8_nothing_fires_twice_because_of_a_merge_taken_back() -> None:
+    town = shopped_apart_and_merged().at(70, cookie="other")
+    assert len(town.triggers) == 2  # both carts, at minutes 61 and 63
+
+    town.at(80, "merge_undone", phone="+49170").until(500)
+
+    assert len(town.triggers) == 2
+
+
+def test_a_merge_that_never_was_cannot_be_taken_back_and_says_so() -> None:
+    town = Town().at(0, account="u1").at(1, "merge_undone", account="u1", properties={"merge_id": "none"})
+
+    assert [change.reason for change in town.changes("refused")] == ["unknown_merge"]
+    assert town.of(account="u1")["events"] == 1
+
+
+def test_merges_that_led_to_one_another_are_taken_back_one_by_one() -> None:
+    town = Town()
+    town.at(0, cookie="a1").at(1, device="d1").at(2, email="m1@example.com")
+    town.at(3, device="d1", cookie="a1").at(4, email="m1@example.com", device="d1")
+    assert len(town.customers) == 1
+
+    town.at(5, "merge_undone", device="d1")
+    assert town.of(device="d1")["identifiers"] == {"cookie": ["a1"], "device": ["d1"]}
+    assert town.of(email="m1@example.com")["identifiers"] == {"email": ["m1@example.com"]}
+
+    town.at(6, "merge_undone", cookie="a1")
+    assert town.of(cookie="a1")["identifiers"] == {"cookie": ["a1"]}
+    assert (town.of(cookie="a1")["events"], town.of(device="d1")["events"]) == (1, 2)
+
+
+def test_a_blocked_value_leads_its_later_events_to_the_next_identifier_and_none_to_its_owner() -> None:
+    town = Town().at(0, phone="+49", account="u1").at(1, "identifier_blocked", phone="+49")
+
+    town.at(2, phone="+49", cookie="a1").at(3, phone="+49", account="u2")
+
+    assert town.of(account="u1")["events"] == 1
+    assert town.of(cookie="a1")["identifiers"] == {"cookie": ["a1"]}
+    assert town.of(account="u2")["identifiers"] == {"account": ["u2"]}
+    (blocked,) = town.changes("blocked")
+    assert (blocked.customer_id, blocked.kind, blocked.value) == (customer("account", "u1"), "phone", "+49")
+    assert {change.reason for change in town.changes("refused")} == {"blocked"}
+
+
+def test_each_event_with_nothing_but_a_blocked_value_stands_alone() -> None:
+    town = Town().at(0, "identifier_blocked", phone="+49").at(1, phone="+49").at(2, phone="+49")
+
+    assert [each["events"] for each in town.customers] == [1, 1]
+    assert all("phone" not in each["identifiers"] for each in town.customers)
+
+
+def test_what_operators_say_is_neither_an_event_of_a_customer_nor_a_repeat() -> None:
+    town = (
+        shopped_apart_and_merged().at(11, "merge_undone", phone="+49170").at(12, "identifier_blocked", phone="+49170")
+    )
+
+    assert town.simulation.distinct_events() == 5
+    assert town.simulation.duplicates() == 0
+    assert town.simulation.counted()["operator_events"] == 2
+    assert town.simulation.merges() == 1
