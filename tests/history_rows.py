@@ -22,6 +22,8 @@ def arrived(
     customer_id: str = "customer-1",
     received_at_ms: int = TEN_O_CLOCK + 40,
     digest: int = 7,
+    part: str = "",
+    hops: int = 0,
     **fields: Any,
 ) -> Arrived:
     given: dict[str, Any] = {
@@ -32,7 +34,9 @@ def arrived(
         "order_id": f"order-{event_id}",
     }
     event = ChannelEvent(event_id=event_id, tenant=tenant, identifiers={"account": "u-1"}, **given | fields)
-    return Arrived(tenant, customer_id, (("account", "u-1"), ("cookie", "c-9")), received_at_ms, digest, event)
+    return Arrived(
+        tenant, customer_id, (("account", "u-1"), ("cookie", "c-9")), received_at_ms, digest, event, part, hops
+    )
 
 
 def event_row(event_id: str = "e-1", position: int = 0, **fields: Any) -> Row:

@@ -1,5 +1,6 @@
 -- Retention of the history, for ClickHouse 19.6 and later. Take the dashes away from what you want, with your own days.
 -- It holds for rows already there, and takes effect with merges.
+-- None for customer_overrides_log: without its row an old event would fall back to the customer it was written for.
 
 -- ALTER TABLE events_log           MODIFY TTL toDateTime(intDiv(occurred_at_ms, 1000)) + INTERVAL 400 DAY;
 -- ALTER TABLE triggers_log         MODIFY TTL toDateTime(intDiv(fired_at_ms, 1000)) + INTERVAL 400 DAY;

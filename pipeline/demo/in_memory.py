@@ -50,7 +50,7 @@ def play_in_memory(
             broker=None,
             events=simulation.distinct_events(),
             customers=len(simulation.customer_lines()),
-            merges=0,
+            merges=tally.merges,
             triggers=tally.triggers,
             decisions=tally.decisions,
             dead_letters=tally.dead_letters,

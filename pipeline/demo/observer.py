@@ -127,9 +127,9 @@ class Observer:
         )
 
     def customers(self) -> list[CustomerState]:
-        """Return every customer as last written down."""
+        """Return every customer as last written down, but those that have become part of another."""
         found = map(decode_customer, self._states.values())
-        return [state for state in found if state is not None]
+        return [state for state in found if state is not None and not state.is_pointer]
 
     def _overdue(self, end_ms: int) -> bool:
         """Whether a customer still waits for a time that has come."""

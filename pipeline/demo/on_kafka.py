@@ -24,8 +24,8 @@ from pipeline.demo.stream import Stream, paced
 from pipeline.demo.tally import Summary, Tally
 from pipeline.domain.event_types import END_OF_STREAM, STREAM_TIME
 from pipeline.domain.rules import Rules
+from pipeline.history.columns import TABLES
 from pipeline.history.reader import open_reader
-from pipeline.history.rows import TABLES
 from pipeline.settings import Settings
 from pipeline.topics import topics
 from pipeline.wire.normalise import Normalised
@@ -67,7 +67,7 @@ class KafkaDemo:
             broker=self.settings.bootstrap,
             events=sum(customer.events for customer in customers),
             customers=len(customers),
-            merges=0,
+            merges=self._tally.merges,
             triggers=self._tally.triggers,
             decisions=self._tally.decisions,
             dead_letters=self._tally.dead_letters,

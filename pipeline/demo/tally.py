@@ -22,8 +22,8 @@ LINE_EVERY_SECONDS: Final = 0.4
 class Summary(Struct, frozen=True):
     """The answer of `omni demo --json`.
 
-    `events` are those counted in customers, each once; `published` is what was sent, repeats included; `rejected`
-    are lines of a file that are no events.
+    `events` are those counted in customers, each once; `merges` how often one customer became part of another;
+    `published` is what was sent, repeats included; `rejected` are lines of a file that are no events.
     """
 
     bus: str
@@ -50,6 +50,7 @@ class Tally:
         self._told_at: dict[str, float] = {}
         self._fired = Counter({rule.name: 0 for rule in rules.rules})
         self._outcomes: Counter[str] = Counter()
+        self.merges = 0
         self.dead_letters = 0
         self.untold = 0
         #: The customer of the last trigger told.
@@ -68,6 +69,7 @@ class Tally:
             case Decision():
                 self._outcomes[record.outcome] += 1
             case IdentityChange():
+                self.merges += record.change == "merged"
                 self._words.learn(record)
             case DeadLetter():
                 self.dead_letters += 1

@@ -11,10 +11,10 @@ from typing import Any, Final, Protocol, cast
 
 import msgspec
 
+from pipeline.history.columns import Column
 from pipeline.history.engine import Answer, HistoryUnavailable, QueryRefused, RowsRefused, first_line, limits
 from pipeline.history.folder import Folder, Purpose
 from pipeline.history.owner import Owner
-from pipeline.history.rows import Column
 
 WAIT_SECONDS: Final = 10.0  # for an owner that is just closing
 _CODE: Final = re.compile(r"Code: (\d+)")

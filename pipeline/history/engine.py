@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from pipeline.errors import UNREACHABLE, USAGE, OmniError
-from pipeline.history.rows import Column
+from pipeline.history.columns import Column
 
 
 class HistoryUnavailable(OmniError):

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 
 from pipeline.domain.messages import Arrived
 from pipeline.domain.records import DeadLetter, Decision, IdentityChange, Trigger
-from pipeline.history.rows import TABLES, Kind, Origin, Row
+from pipeline.history.columns import TABLES
+from pipeline.history.rows import Kind, Origin, Row
 from pipeline.history.writer import HistoryWriter
 
 BLOCK_ROWS = 20_000

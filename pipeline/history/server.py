@@ -15,8 +15,8 @@ from uuid import UUID
 from clickhouse_driver import Client
 from clickhouse_driver.errors import Error, ErrorCodes, ServerException
 
+from pipeline.history.columns import Column
 from pipeline.history.engine import Answer, HistoryUnavailable, QueryRefused, RowsRefused, first_line, limits
-from pipeline.history.rows import Column
 from pipeline.settings import mask_url
 
 T = TypeVar("T")

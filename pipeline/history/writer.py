@@ -12,9 +12,10 @@ from typing import Final
 
 from pipeline import metrics
 from pipeline.domain.errors import InvalidReason
+from pipeline.history.columns import TABLES, text
 from pipeline.history.engine import Engine, QueryRefused, RowsRefused
 from pipeline.history.migrations import apply
-from pipeline.history.rows import TABLES, Kind, Row, refusal, text
+from pipeline.history.rows import Kind, Row, refusal
 from pipeline.settings import Settings
 
 BLOCK_ROWS: Final = 50_000  # enough for a good block, few enough to hold its columns twice in memory

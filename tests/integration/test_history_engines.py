@@ -5,10 +5,8 @@ from __future__ import annotations
 import random
 import re
 import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -16,58 +14,14 @@ from pipeline.domain.events import Item
 from pipeline.history.engine import Engine, HistoryUnavailable, QueryRefused, RowsRefused
 from pipeline.history.migrations import apply, migrations
 from pipeline.history.rows import Kind, Row
-from pipeline.history.server import Server
 from pipeline.history.writer import HistoryWriter, open_folder, open_history
 from pipeline.settings import PROJECT_DIR, load_settings
-from tests.clickhouse_server import ClickhouseServer
 from tests.history_rows import ONE_OF_EACH, ORIGIN, TEN_O_CLOCK, TRIGGER, event_row
+from tests.integration.conftest import OpenEngine
 
 pytestmark = pytest.mark.clickhouse
 
 RETENTION = PROJECT_DIR / "deploy" / "clickhouse" / "retention.sql"
-OpenEngine = Callable[[], Engine]
-
-
-@pytest.fixture(params=["embedded", "server", pytest.param("container", marks=pytest.mark.docker)])
-def open_again(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenEngine]:
-    """Opens connections to one and the same empty database."""
-    opened: list[Engine] = []
-    if request.param == "embedded":
-        folder = tmp_path / "history"
-
-        def connect() -> Engine:
-            if not opened:  # one process, one engine
-                opened.append(open_folder(folder))
-            return opened[0]
-
-    else:
-        database = f"history_{uuid4().hex[:8]}"
-        if request.param == "server":
-            server: ClickhouseServer = request.getfixturevalue("clickhouse")
-            url = server.url(database)
-        else:
-            url = request.getfixturevalue("clickhouse_container")(database)
-
-        def connect() -> Engine:
-            engine = Server(url)
-            engine.create_database()
-            opened.append(engine)
-            return engine
-
-    yield connect
-    for engine in opened:
-        engine.close()
-
-
-@pytest.fixture
-def engine(open_again: OpenEngine) -> Engine:
-    return open_again()
-
-
-@pytest.fixture
-def history(engine: Engine) -> HistoryWriter:
-    apply(engine)
-    return HistoryWriter(engine)
 
 
 def one(history: HistoryWriter, sql: str) -> Any:

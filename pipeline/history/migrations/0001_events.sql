@@ -1,5 +1,26 @@
+-- Who has become part of whom. A customer that was merged is a part of another from then on: `part_id` never changes,
+-- and of what was said about it the greatest `moves` (how often it has changed hands) holds, in whatever order it was
+-- told. What was written is never rewritten: the views look up here whose it is now.
+CREATE TABLE IF NOT EXISTS customer_overrides_log
+(
+    tenant @word,
+    part_id String,
+    customer_id String,
+    moves Int64,
+    merge_id String,
+    occurred_at_ms Int64
+)
+ENGINE = ReplacingMergeTree(moves)
+ORDER BY (tenant, part_id)
+@durable;
+
+CREATE VIEW IF NOT EXISTS customer_overrides AS
+SELECT *, @time(occurred_at_ms) AS occurred_at
+FROM customer_overrides_log FINAL;
+
 -- One row per event that has found its customer. Delivered again, or sent twice by its producer, it is still one row:
 -- among rows of one (tenant, event_id) the one received first is kept, which is the greatest `precedence`.
+-- `written_customer_id` is the customer it found, `part_id` the one it would have found had nothing been merged.
 -- The key holds nothing that changes when the customer becomes known. There is no partition by time: a second
 -- content under a used event id may lie in another month, and a filter on time would then show it.
 CREATE TABLE IF NOT EXISTS events_log
@@ -11,7 +32,8 @@ CREATE TABLE IF NOT EXISTS events_log
     occurred_at_ms Int64,
     received_at_ms Int64,
     sent_at_ms Nullable(Int64),
-    customer_id String,
+    written_customer_id String,
+    part_id String,
     identifiers Nested (kind String, value String),
     session_id String,
     store_id @word,
@@ -49,8 +71,16 @@ ORDER BY (tenant, event_id)
 @durable;
 
 CREATE VIEW IF NOT EXISTS events AS
-SELECT *, @time(occurred_at_ms) AS occurred_at, @time(received_at_ms) AS received_at
-FROM events_log FINAL;
+SELECT
+    events_log.*,
+    if(owner_id = '', written_customer_id, owner_id) AS customer_id,
+    @time(occurred_at_ms) AS occurred_at,
+    @time(received_at_ms) AS received_at
+FROM events_log FINAL
+ANY LEFT JOIN
+(
+    SELECT tenant, part_id, customer_id AS owner_id FROM customer_overrides_log FINAL
+) AS owners USING tenant, part_id;
 
 -- Every content that came under an event id, in as few bytes as will do (the id as a hash): the same id with another
 -- content must not vanish without a trace. `source` and `position` say where the other content is to be read.
@@ -93,7 +123,7 @@ FROM
 ALL INNER JOIN
 (
     SELECT cityHash64(tenant, event_id) AS event_hash, tenant, event_id, customer_id, event_type, channel
-    FROM events_log FINAL
+    FROM events
     WHERE cityHash64(tenant, event_id) IN (
         SELECT event_hash FROM event_contents_log GROUP BY event_hash HAVING min(digest) != max(digest)
     )

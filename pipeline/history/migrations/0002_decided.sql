@@ -1,5 +1,5 @@
 -- What was sent, what was decided, how the identity graph changed. Their ids are deterministic: a row written again is
--- the same row.
+-- the same row. The views show the customer that the one written (`written_customer_id`) is part of now.
 CREATE TABLE IF NOT EXISTS triggers_log
 (
     tenant @word,
@@ -8,7 +8,7 @@ CREATE TABLE IF NOT EXISTS triggers_log
     rule @word,
     kind @word,
     rules_version @word,
-    customer_id String,
+    written_customer_id String,
     channel @word,
     address String,
     caused_by String,
@@ -30,14 +30,22 @@ ORDER BY (tenant, trigger_id, status)
 @durable;
 
 CREATE VIEW IF NOT EXISTS triggers AS
-SELECT *, @time(due_at_ms) AS due_at, @time(fired_at_ms) AS fired_at
-FROM triggers_log FINAL;
+SELECT
+    triggers_log.*,
+    if(owner_id = '', written_customer_id, owner_id) AS customer_id,
+    @time(due_at_ms) AS due_at,
+    @time(fired_at_ms) AS fired_at
+FROM triggers_log FINAL
+ANY LEFT JOIN
+(
+    SELECT tenant, part_id AS written_customer_id, customer_id AS owner_id FROM customer_overrides_log FINAL
+) AS owners USING tenant, written_customer_id;
 
 CREATE TABLE IF NOT EXISTS decisions_log
 (
     tenant @word,
     decision_id String,
-    customer_id String,
+    written_customer_id String,
     rule @word,
     outcome @word,
     reason @word,
@@ -53,8 +61,15 @@ ORDER BY (tenant, decision_id, outcome)
 @durable;
 
 CREATE VIEW IF NOT EXISTS decisions AS
-SELECT *, @time(decided_at_ms) AS decided_at
-FROM decisions_log FINAL;
+SELECT
+    decisions_log.*,
+    if(owner_id = '', written_customer_id, owner_id) AS customer_id,
+    @time(decided_at_ms) AS decided_at
+FROM decisions_log FINAL
+ANY LEFT JOIN
+(
+    SELECT tenant, part_id AS written_customer_id, customer_id AS owner_id FROM customer_overrides_log FINAL
+) AS owners USING tenant, written_customer_id;
 
 CREATE TABLE IF NOT EXISTS identity_changes_log
 (
@@ -62,9 +77,12 @@ CREATE TABLE IF NOT EXISTS identity_changes_log
     change_id String,
     change @word,
     customer_id String,
+    other_customer_id String,
     kind @word,
     value String,
     reason @word,
+    merge_id String,
+    parts Nested (part_id String, moves Int64),
     caused_by String,
     occurred_at_ms Int64,
     source @word,
@@ -77,3 +95,15 @@ ORDER BY (tenant, change_id)
 CREATE VIEW IF NOT EXISTS identity_changes AS
 SELECT *, @time(occurred_at_ms) AS occurred_at
 FROM identity_changes_log FINAL;
+
+-- A row per part that changed hands: after a merge it is the winner's, after the undoing of one the loser's again.
+CREATE MATERIALIZED VIEW IF NOT EXISTS customer_overrides_feed TO customer_overrides_log AS
+SELECT
+    tenant,
+    parts.part_id AS part_id,
+    if(change = 'unmerged', other_customer_id, customer_id) AS customer_id,
+    parts.moves AS moves,
+    merge_id,
+    occurred_at_ms
+FROM identity_changes_log
+ARRAY JOIN parts;

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from pipeline.history.columns import TABLES
 from pipeline.history.migrations import for_version, migrations
-from pipeline.history.rows import TABLES
 
 
 def test_every_statement_is_harmless_the_second_time() -> None:

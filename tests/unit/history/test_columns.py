@@ -3,10 +3,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from pipeline.domain.events import Item
-from pipeline.history.rows import TABLES, Kind, Row, precedence, total_minor
-from tests.history_rows import ONE_OF_EACH, TEN_O_CLOCK, event_row
+from pipeline.history.columns import TABLES, precedence, total_minor
+from pipeline.history.rows import Kind, Row
+from tests.history_rows import CHANGE, ONE_OF_EACH, ORIGIN, TEN_O_CLOCK, event_row
 
 
 def filled(row: Row) -> dict[str, Any]:
@@ -19,7 +21,7 @@ def test_every_field_of_an_event_is_a_column_of_its_own() -> None:
     row = filled(ONE_OF_EACH[0])
 
     assert row["event_id"] == "e-full"
-    assert row["customer_id"] == "customer-1"
+    assert row["written_customer_id"] == "customer-1"
     assert (row["occurred_at_ms"], row["received_at_ms"], row["sent_at_ms"]) == (
         TEN_O_CLOCK,
         TEN_O_CLOCK + 40,
@@ -36,6 +38,31 @@ def test_every_field_of_an_event_is_a_column_of_its_own() -> None:
     assert (row["consent.purpose"], row["consent.granted"]) == (["email", "sms"], [True, False])
     assert row["properties"] == '{"coupon":"BACK10","first":true,"rank":3}'
     assert (row["source"], row["position"]) == ("channel.web/3", 0)
+
+
+def test_b1_an_event_keeps_the_part_it_came_for_beside_the_customer_it_found() -> None:
+    assert _whose(filled(event_row(customer_id="winner", part="loser"))) == ("winner", "loser")
+    assert _whose(filled(event_row(customer_id="alone"))) == ("alone", "alone")
+
+
+def _whose(row: dict[str, Any]) -> tuple[str, str]:
+    return row["written_customer_id"], row["part_id"]
+
+
+def test_b8_a_merge_names_both_sides_and_how_often_each_part_has_changed_hands() -> None:
+    merged = replace(
+        CHANGE, change="merged", other_customer_id="loser", merge_id="m-1", parts={"once": 1, "loser": 1, "before": 2}
+    )
+
+    row = filled(Row(Kind.IDENTITY_CHANGE, merged, "identity.changes/0", 7, ORIGIN))
+
+    assert (row["customer_id"], row["other_customer_id"], row["merge_id"]) == ("customer-1", "loser", "m-1")
+    assert dict(zip(row["parts.part_id"], row["parts.moves"], strict=True)) == {"before": 2, "loser": 1, "once": 1}
+    assert filled(ONE_OF_EACH[3])["parts.part_id"] == []
+
+
+def test_triggers_and_decisions_name_the_customer_they_were_written_for() -> None:
+    assert [filled(row)["written_customer_id"] for row in ONE_OF_EACH[1:3]] == ["customer-1", "customer-1"]
 
 
 def test_what_is_absent_is_empty_text_or_no_number() -> None:
@@ -93,9 +120,16 @@ def test_an_order_is_worth_what_its_customer_is_said_to_have_spent(
 
 
 def test_b20_the_event_received_first_takes_precedence_and_the_same_one_in_any_order_of_writing() -> None:
-    assert precedence(TEN_O_CLOCK, 5) > precedence(TEN_O_CLOCK + 1, 0)
-    assert precedence(TEN_O_CLOCK, 5) != precedence(TEN_O_CLOCK, 6)
-    assert precedence(TEN_O_CLOCK, 2**32 - 1) > -(2**63)
+    assert precedence(TEN_O_CLOCK, 5, 0) > precedence(TEN_O_CLOCK + 1, 0, 3)
+    assert precedence(TEN_O_CLOCK, 5, 0) > precedence(TEN_O_CLOCK, 6, 3)
+    assert precedence(TEN_O_CLOCK, 2**32 - 1, 0) > -(2**63)
+
+
+def test_b2_of_copies_of_an_event_the_one_sent_on_most_often_takes_precedence() -> None:
+    ranks = [precedence(TEN_O_CLOCK, 5, hops) for hops in range(16)]
+
+    assert ranks == sorted(set(ranks))
+    assert precedence(TEN_O_CLOCK, 5, 99) == ranks[-1]
 
 
 def test_the_kinds_and_the_tables_are_the_same() -> None:
