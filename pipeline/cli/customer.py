@@ -10,6 +10,7 @@ import msgspec
 
 from pipeline.cli.arguments import tidy_identifier
 from pipeline.domain.customer_json import customer_json
+from pipeline.domain.customer_state import CustomerState, former
 from pipeline.domain.time import rfc3339
 from pipeline.errors import DONE, NO, OmniError
 from pipeline.settings import Settings
@@ -48,23 +49,26 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         )
     said: dict[str, Any] = customer_json(state)
     if args.timeline:
-        said["timeline"] = _timeline(settings, args.tenant, state.customer_id)
+        said["timeline"] = _timeline(settings, state)
     encoded = msgspec.json.encode(said, order="sorted")
     sys.stdout.buffer.write((encoded if args.json else msgspec.json.format(encoded, indent=2)) + b"\n")
     return DONE
 
 
-def _timeline(settings: Settings, tenant: str, customer_id: str) -> list[dict[str, Any]]:
-    """Events and decisions by time; at the same time the event that caused a decision comes first."""
+def _timeline(settings: Settings, state: CustomerState) -> list[dict[str, Any]]:
+    """Events and decisions by time, those of before its merges too.
+
+    At the same time the event that caused a decision comes first.
+    """
     from pipeline.clients.lookup import decisions_of, events_of
 
-    entries: list[tuple[int, int, dict[str, Any]]] = []
-    for received_at_ms, event in events_of(settings, tenant, customer_id):
-        told = {"what": "event", "received_at": rfc3339(received_at_ms), **to_object(event)}
-        entries.append((event.occurred_at_ms, 0, told))
-    entries.extend(
-        (decision.decided_at_ms, 1, {"what": "decision", **to_json(decision)})
-        for decision in decisions_of(settings, tenant, customer_id)
-    )
-    entries.sort(key=lambda entry: entry[:2])
-    return [told for _, _, told in entries]
+    tenant = state.tenant
+    entries: dict[tuple[str, str], tuple[int, int, dict[str, Any]]] = {}
+    for customer_id in (state.customer_id, *sorted(former(state))):
+        for received_at_ms, event in events_of(settings, tenant, customer_id):
+            told = {"what": "event", "received_at": rfc3339(received_at_ms), **to_object(event)}
+            entries.setdefault(("event", event.event_id), (event.occurred_at_ms, 0, told))
+        for decision in decisions_of(settings, tenant, customer_id):
+            told = {"what": "decision", **to_json(decision)}
+            entries["decision", decision.decision_id] = (decision.decided_at_ms, 1, told)
+    return [told for _, _, told in sorted(entries.values(), key=lambda entry: entry[:2])]

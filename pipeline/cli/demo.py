@@ -141,6 +141,7 @@ class _Show:
 
 def _table(summary: Summary) -> str:
     rows: list[tuple[str, object]] = [("events", summary.events), ("customers", summary.customers)]
+    rows += [("merges", summary.merges)]
     rows += [(f"triggers {rule}", number) for rule, number in summary.triggers.items()]
     rows += [(f"decisions {outcome}", number) for outcome, number in summary.decisions.items()]
     rows += [("dead letters", summary.dead_letters)]

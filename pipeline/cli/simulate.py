@@ -135,7 +135,8 @@ def _writing_to(folder: Path) -> Iterator[None]:
 
 def _print(summary: Summary, folder: Path | None) -> None:
     print(f"{summary['events']:,} events of {summary['customers']:,} customers in {summary['seconds']} s", end="")
-    print(f"; {summary['duplicates']:,} duplicates, {summary['dead_letters']:,} dead letters.")
+    print(f"; {summary['merges']:,} merges, {summary['duplicates']:,} duplicates", end="")
+    print(f", {summary['dead_letters']:,} dead letters.")
     print(f"The clock stopped at {summary['clock']}.")
     for name in ("triggers", "decisions", "history_rows"):
         counts = summary[name]

@@ -30,7 +30,7 @@ def summarise(
         "broker": None,
         "events": simulation.distinct_events(),
         "customers": len(simulation.customer_lines()),
-        "merges": 0,
+        "merges": simulation.merges(),
         "triggers": {rule.name: fired[rule.name] for rule in rules.rules},
         "decisions": dict(sorted(outcomes.items())),
         "dead_letters": refused,

@@ -50,7 +50,7 @@ def _events(settings: Settings) -> Decode:
 def _customers(_: Settings) -> Decode:
     def decode(value: bytes) -> Json | None:
         state = decode_customer(value)
-        return None if state is None else dict(customer_json(state))
+        return None if state is None or state.is_pointer else dict(customer_json(state))
 
     return decode
 

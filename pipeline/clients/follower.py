@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Final, NamedTuple
+from contextlib import contextmanager
+from typing import Any, Final, NamedTuple
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
@@ -38,13 +39,29 @@ def follow(
     topic exists and `until_end`; else they are waited for. Raises BrokerError.
     """
     topics = _topics(settings, wanted)
-    consumer = _consumer(settings)
-    try:
+    with _consuming(settings) as consumer:
         yield from _Following(settings, wanted, consumer, topics).records(from_start, until_end)
-    except KafkaError as error:
-        raise BrokerError(f"Kafka at {settings.bootstrap} failed: {error}. Is it still running? omni doctor") from error
-    finally:
-        consumer.close()
+
+
+@contextmanager
+def listening(settings: Settings, topic: str) -> Iterator[Callable[[float], Iterator[Received]]]:
+    """Give a function that yields, for at most so many seconds, what is written to a topic from now on.
+
+    `topic` is named with prefix; nothing comes if it does not exist. Raises BrokerError.
+    """
+    with _consuming(settings) as consumer:
+        places = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
+        consumer.assign(places)
+        for place, end in consumer.end_offsets(places).items():
+            consumer.seek(place, end)
+
+        def news(seconds: float) -> Iterator[Received]:
+            deadline = time.monotonic() + seconds
+            while places and time.monotonic() < deadline:
+                for records in consumer.poll(timeout_ms=POLL_MS).values():
+                    yield from map(_received, records)
+
+        yield news
 
 
 def read_partition(settings: Settings, topic: str, choose: Callable[[int], int]) -> Iterator[Received]:
@@ -52,8 +69,7 @@ def read_partition(settings: Settings, topic: str, choose: Callable[[int], int])
 
     `choose` is given the number of partitions that the topic has, and returns the one to read.
     """
-    consumer = _consumer(settings)
-    try:
+    with _consuming(settings) as consumer:
         partitions = consumer.partitions_for_topic(topic)
         if not partitions:
             return
@@ -62,17 +78,27 @@ def read_partition(settings: Settings, topic: str, choose: Callable[[int], int])
         consumer.seek(place, consumer.beginning_offsets([place])[place])
         end = consumer.end_offsets([place])[place]
         while consumer.position(place) < end:
-            for record in consumer.poll(timeout_ms=POLL_MS).get(place, ()):
-                yield Received(topic, place.partition, record.offset, record.timestamp, record.key, record.value)
+            yield from map(_received, consumer.poll(timeout_ms=POLL_MS).get(place, ()))
+
+
+def _topics(settings: Settings, wanted: Callable[[str], bool]) -> list[str]:
+    _, names = cluster_and_topics(settings)
+    return [name for name in names if wanted(name.removeprefix(settings.topic_prefix))]
+
+
+@contextmanager
+def _consuming(settings: Settings) -> Iterator[KafkaConsumer]:
+    consumer = _consumer(settings)
+    try:
+        yield consumer
     except KafkaError as error:
         raise BrokerError(f"Kafka at {settings.bootstrap} failed: {error}. Is it still running? omni doctor") from error
     finally:
         consumer.close()
 
 
-def _topics(settings: Settings, wanted: Callable[[str], bool]) -> list[str]:
-    _, names = cluster_and_topics(settings)
-    return [name for name in names if wanted(name.removeprefix(settings.topic_prefix))]
+def _received(record: Any) -> Received:
+    return Received(record.topic, record.partition, record.offset, record.timestamp, record.key, record.value)
 
 
 def _consumer(settings: Settings) -> KafkaConsumer:
@@ -113,17 +139,10 @@ class _Following:
         looked_at = time.monotonic()
         while not (until_end and all(consumer.position(partition) >= ends[partition] for partition in ends)):
             if self._partitions:
-                for partition, records in consumer.poll(timeout_ms=POLL_MS).items():
+                for place, records in consumer.poll(timeout_ms=POLL_MS).items():
                     for record in records:
-                        if not until_end or record.offset < ends[partition]:
-                            yield Received(
-                                partition.topic,
-                                partition.partition,
-                                record.offset,
-                                record.timestamp,
-                                record.key,
-                                record.value,
-                            )
+                        if not until_end or record.offset < ends[place]:
+                            yield _received(record)
             else:
                 time.sleep(POLL_MS / 1000)
             if not until_end and time.monotonic() - looked_at > NEW_TOPICS_EVERY_SECONDS:

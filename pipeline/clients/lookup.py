@@ -1,27 +1,28 @@
 """One customer, read from the changelogs: what the workers have made durable, whether or not one is running.
 
-A key lives in one partition, so one partition of a compacted topic is read per look-up.
+A key lives in one partition, so one partition of a compacted topic is read per look-up; but refusals, which name two
+customers, are looked for in all of identity.changes.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import msgspec
 from aiokafka.partitioner import DefaultPartitioner
 
-from pipeline.clients.follower import Received, read_partition
+from pipeline.clients.follower import Received, follow, read_partition
 from pipeline.domain.customer_state import CustomerState
 from pipeline.domain.events import ChannelEvent
 from pipeline.domain.identity import IdentityState
-from pipeline.domain.messages import Arrived, CustomerMessage, customer_key, identity_key
-from pipeline.domain.records import Decision
+from pipeline.domain.messages import Arrived, CustomerMessage, Identifier, customer_key, identity_key
+from pipeline.domain.records import Decision, IdentityChange
 from pipeline.settings import Settings
 from pipeline.streaming.envelope import EnvelopeDecoder, NoEnvelope
 from pipeline.streaming.partition import shard
 from pipeline.streaming.values import state_bytes
-from pipeline.topics import DECISIONS, changelog_topic, inbox_topic, prefixed
+from pipeline.topics import DECISIONS, IDENTITY_CHANGES, changelog_topic, inbox_topic, prefixed
 from pipeline.wire.records import UnreadableRecord, decode_record
 
 log = logging.getLogger(__name__)
@@ -32,14 +33,28 @@ _identifier = msgspec.msgpack.Decoder(IdentityState).decode
 
 def customer_id_of(settings: Settings, tenant: str, kind: str, value: str) -> str | None:
     """Return the customer that owns an identifier, None if nobody does. Raises BrokerError."""
-    found = _state(settings, "identity", identity_key(tenant, (kind, value)))
-    return None if found is None else _identifier(found).customer_id
+    found = identifier_state(settings, tenant, (kind, value))
+    return None if found is None else found.customer_id
+
+
+def identifier_state(settings: Settings, tenant: str, identifier: Identifier) -> IdentityState | None:
+    """Return what an identifier knows, None if it was never seen. Raises BrokerError."""
+    found = _state(settings, "identity", identity_key(tenant, identifier))
+    return None if found is None else _identifier(found)
 
 
 def customer(settings: Settings, tenant: str, customer_id: str) -> CustomerState | None:
-    """Return a customer's state, None if there is none. Raises BrokerError."""
+    """Return a customer's state, or that of the one it has become part of; None if there is none. Raises BrokerError.
+
+    Every merge leads to a senior customer, so the way from one to the next ends.
+    """
     found = _state(settings, "customer", customer_key(tenant, customer_id))
-    return None if found is None else _customer(found)
+    if found is None:
+        return None
+    state = _customer(found)
+    if state.graph is not None and state.graph.merged_into:
+        return customer(settings, tenant, state.graph.merged_into)
+    return state
 
 
 def decode_customer(value: bytes) -> CustomerState | None:
@@ -66,6 +81,30 @@ def events_of(settings: Settings, tenant: str, customer_id: str) -> Iterator[tup
             if entry.key == key and isinstance(message, Arrived) and message.event.event_id not in told:
                 told.add(message.event.event_id)
                 yield message.received_at_ms, message.event
+
+
+def refusals_of(
+    settings: Settings, tenant: str, identifier: Identifier, customer_ids: Collection[str]
+) -> Iterator[IdentityChange]:
+    """Yield what was refused an identifier or one of these customers, each once, as far back as it is kept."""
+    told: set[str] = set()
+    for record in follow(settings, lambda topic: topic == IDENTITY_CHANGES, from_start=True, until_end=True):
+        change = identity_change_in(record)
+        if change is None or change.change != "refused" or change.tenant != tenant or change.change_id in told:
+            continue
+        named = change.customer_id in customer_ids or change.other_customer_id in customer_ids
+        if named or (change.kind, change.value) == identifier:
+            told.add(change.change_id)
+            yield change
+
+
+def identity_change_in(record: Received) -> IdentityChange | None:
+    """Decode a record of identity.changes; None for what cannot be read, which is logged."""
+    try:
+        return None if record.value is None else decode_record(IdentityChange, record.value)
+    except UnreadableRecord as error:
+        _pass_over(record, error)
+        return None
 
 
 def decisions_of(settings: Settings, tenant: str, customer_id: str) -> Iterator[Decision]:

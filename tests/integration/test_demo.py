@@ -131,6 +131,8 @@ def test_the_history_of_a_demo_can_be_asked_when_it_is_over(omni: Omni) -> None:
 
     fired = re.findall(r"decisions fired +([\d,]+)", done.stdout)
     assert answer.stdout.strip() == fired[0].replace(",", "")
+    merged = omni("sql", "SELECT count() FROM identity_changes WHERE change = 'merged'", "--history-path", path)
+    assert re.findall(r"^  merges +(\d+)$", done.stdout, re.MULTILINE) == [merged.stdout.strip()] != ["0"]
 
 
 def test_triggers_are_told_in_plain_words_and_a_killed_demo_leaves_no_process(start: Start, tmp_path: Path) -> None:

@@ -37,6 +37,8 @@ REASONS: dict[str, type[StrEnum]] = {
     "dropped": DropReason,
     "created": IdentityReason,
     "attached": IdentityReason,
+    "merged": IdentityReason,
+    "unmerged": IdentityReason,
     "refused": IdentityReason,
 }
 """Outcome of a decision, or change of the identity graph, to the closed list of its reasons."""

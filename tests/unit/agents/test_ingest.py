@@ -18,6 +18,7 @@ from pipeline.domain.errors import InvalidEvent, InvalidReason
 from pipeline.domain.events import ChannelEvent
 from pipeline.domain.identity import IdentityActor
 from pipeline.domain.identity_config import IdentityConfig
+from pipeline.domain.messages import Block, Observed, identity_key
 from pipeline.domain.product import ProductActor
 from pipeline.metrics import BY_CHANNEL
 from pipeline.settings import Settings
@@ -120,6 +121,37 @@ def test_a_control_event_in_microseconds_or_seconds_does_not_move_the_clock(at_m
         reader()(control("end_of_stream", at_ms))
 
     assert caught.value.reason is InvalidReason.BAD_TIME
+
+
+@pytest.mark.parametrize("event_clock", [True, False])
+def test_what_an_operator_blocks_goes_to_the_shard_of_its_strongest_identifier_and_to_no_customer(
+    event_clock: bool,
+) -> None:
+    event = ChannelEvent("op-1", "Identifier_Blocked", "web", TEN - 5, {"cookie": "c-1", "email": "Shop@Example.com"})
+
+    taken = reader(event_clock)(event)
+
+    assert taken.message == Block("default", ("email", "shop@example.com"), "op-1", TEN - 5)
+    assert taken.key == identity_key("default", ("email", "shop@example.com"))
+    assert taken.at_ms == (TEN - 5 if event_clock else TEN)
+    assert taken.counts == (("operator_events", "identifier_blocked"),)
+
+
+@pytest.mark.parametrize("identifiers", [{}, {"cookie": "null"}])
+def test_a_block_of_nothing_that_links_is_refused(identifiers: dict[str, str]) -> None:
+    with pytest.raises(InvalidEvent) as caught:
+        reader()(ChannelEvent("op-1", "identifier_blocked", "web", TEN, identifiers))
+
+    assert caught.value.reason is InvalidReason.BAD_VALUE
+    assert "nothing to block" in caught.value.detail
+
+
+def test_a_merge_to_undo_is_told_to_the_customer_of_its_identifier() -> None:
+    taken = reader()(ChannelEvent("op-1", "merge_undone", "web", TEN, {"account": "u-1"}))
+
+    assert isinstance(taken.message, Observed)
+    assert taken.message.identifiers == (("account", "u-1"),)
+    assert taken.counts == (("operator_events", "merge_undone"),)
 
 
 def test_an_unknown_type_is_kept_and_counted_by_its_channel() -> None:
