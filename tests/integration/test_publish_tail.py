@@ -303,7 +303,7 @@ def test_an_event_larger_than_a_worker_takes_is_rejected_with_its_size(
     done = omni("publish", jsonl(tmp_path / "events.jsonl", [large, events[1]]), "--json", env=env)
 
     assert json.loads(done.stdout) | {"seconds": 0} == {"published": 1, "rejected": 1, "skipped": 0, "seconds": 0}
-    assert re.search(r"event 1 .*value_too_long: 30\d,\d{3} bytes, workers take at most 262,144", done.stderr)
+    assert re.search(r"line 1: value_too_long: 30\d{4} bytes, at most 262144 are taken", done.stderr)
     assert len(channel_records(settings)) == 1
 
 
