@@ -46,8 +46,9 @@ format: install ## let ruff mend what it can
 bench-quick: install ## measured speed in about 90 seconds, against stock Faust and a bare loop
 	$(BIN)/python -m tests.bench --quick
 
-bench: install ## measured speed in about ten minutes
+bench: install ## measured speed in about a quarter of an hour, then 100,000 customers merging at once
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench.storm
 
 soak: install ## the tests that live from chance, with other seeds for two hours: streams, then kills
 	TEST_ROUNDS=$(SOAK_STREAMS) $(BIN)/python -m pytest -m soak tests/simulation

@@ -8,11 +8,12 @@ from msgspec.structs import replace
 
 from pipeline.domain.arbiter import dropped, revoked, settle
 from pipeline.domain.changes import APPLY
+from pipeline.domain.claims import founded
 from pipeline.domain.customer_json import customer_json
 from pipeline.domain.customer_state import TIMERS_KEPT, CustomerState, Draft, arrival_order
 from pipeline.domain.event_types import MERGE_UNDONE
 from pipeline.domain.identity_config import IdentityConfig
-from pipeline.domain.linking import Linking, founded, restored
+from pipeline.domain.linking import Linking, restored
 from pipeline.domain.merging import credit, part_of
 from pipeline.domain.messages import (
     Arrived,
@@ -163,7 +164,7 @@ class CustomerActor:
     def _arrived(self, draft: Draft, message: Arrived, received_at_ms: int) -> None:
         event = message.event
         if draft.graph is not None:
-            elsewhere = self._linking.elsewhere(draft, message)
+            elsewhere = self._linking.claims.elsewhere(draft, message)
             if elsewhere:
                 draft.effects.extend(elsewhere)
                 return
@@ -186,7 +187,7 @@ class CustomerActor:
         if before is not None and message.part != draft.customer_id:
             draft.part = message.part
         draft.see(event.channel, at_ms, received_at_ms)
-        self._linking.link(draft, message, at_ms)
+        self._linking.claims.link(draft, message, at_ms)
         apply = APPLY.get(event.event_type)
         if apply is not None:
             change = apply(draft, event, at_ms, None if just_happened else received_at_ms)

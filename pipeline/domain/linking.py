@@ -20,6 +20,7 @@ import msgspec
 from msgspec import Raw
 from msgspec.structs import replace
 
+from pipeline.domain.claims import Claims, assign, forget_claim, name_of, standing
 from pipeline.domain.customer_state import CustomerState, Draft, former
 from pipeline.domain.identity_changes import Event, identity_change, refusal
 from pipeline.domain.identity_config import IdentityConfig
@@ -28,9 +29,7 @@ from pipeline.domain.identity_graph import (
     APART_KEPT,
     EMPTY,
     MOVED_KEPT,
-    REFUSED_KEPT,
     Graph,
-    Link,
     Moved,
     Told,
     descendants,
@@ -40,7 +39,6 @@ from pipeline.domain.ids import uuid5_text
 from pipeline.domain.merging import fold, split
 from pipeline.domain.messages import (
     Arrived,
-    Assign,
     Claim,
     Count,
     CustomerMessage,
@@ -81,82 +79,7 @@ class Linking:
     def __init__(self, config: IdentityConfig) -> None:
         """Keep to the rules of identity.yaml."""
         self._config = config
-
-    # --- events -------------------------------------------------------------------------------------------------
-
-    def elsewhere(self, draft: Draft, arrived: Arrived) -> Sequence[Send]:
-        """Send an event on that belongs to a part taken out again, or to a device that has gone with another login."""
-        graph = draft.graph
-        if graph is None:
-            return ()
-        event = arrived.event
-        to = graph.departed.get(arrived.part)
-        if to is not None:
-            cause = (event.event_id, event.occurred_at_ms)
-            owner = _assign(draft, arrived.identifiers[0], to, *cause, only=arrived.part)
-            return Send("customer", customer_key(draft.tenant, to), replace(arrived, customer_id=to)), owner
-        moved = graph.moved.get(_name(arrived.identifiers[0])) if graph.moved else None
-        if moved is None or event.occurred_at_ms <= moved.since_ms:
-            return ()
-        to = moved.customer_id
-        sent_on = replace(arrived, customer_id=to, part=moved.part, hops=arrived.hops + 1)
-        return (Send("customer", customer_key(draft.tenant, to), sent_on),)
-
-    def link(self, draft: Draft, arrived: Arrived, at_ms: int) -> None:
-        """Note the identifiers of an event; claim those that are new."""
-        known = draft.identifiers
-        anchor = arrived.identifiers[0]
-        new: list[Identifier] = []
-        if arrived.customer_id != draft.customer_id:  # it waited for the clock while its customer merged
-            draft.effects.append(_assign(draft, anchor, draft.customer_id, arrived.event.event_id, at_ms))
-        for identifier in arrived.identifiers:
-            kind, value = identifier
-            links = known.get(kind)
-            link = None if links is None else links.get(value)
-            if link is None:
-                if identifier is not anchor:
-                    new.append(identifier)
-                    continue
-                link = Link(at_ms, arrived.event.event_id, _part(draft, arrived.part))
-            elif identifier is anchor:
-                if at_ms <= link.last_at_ms and link.linked:
-                    continue
-                link = Link(max(at_ms, link.last_at_ms), link.by, _part(draft, arrived.part))
-            elif at_ms > link.last_at_ms:
-                link = Link(at_ms, link.by, link.part, link.linked)
-            else:
-                continue
-            known = {**known, kind: {value: link} if links is None else {**links, value: link}}
-        draft.identifiers = known
-        for identifier in new:
-            self._claim(draft, identifier, arrived, at_ms)
-
-    def _claim(self, draft: Draft, identifier: Identifier, arrived: Arrived, at_ms: int) -> None:
-        graph = draft.graph
-        if graph is not None and identifier in graph.refused:
-            return
-        event_id = arrived.event.event_id
-        me = self.standing(draft)
-        claim = Claim(draft.tenant, identifier, me, arrived.part or me.customer_id, event_id, at_ms)
-        kind, value = identifier
-        limit = self._config.limit_of(kind)
-        if limit is not None and me.counts.get(kind, 0) >= limit:
-            reason = IdentityReason.KIND_LIMIT
-        elif sum(me.counts.values()) >= self._config.mapping_cap:
-            reason = IdentityReason.MAPPING_CAP
-        else:
-            link = Link(at_ms, event_id, _part(draft, arrived.part), linked=False)
-            draft.identifiers = {**draft.identifiers, kind: {**draft.identifiers.get(kind, {}), value: link}}
-            draft.effects.append(Send("identity", identity_key(draft.tenant, identifier), claim))
-            return
-        draft.effects.extend(refusal(me.customer_id, "", reason, claim))
-        _forget(draft, identifier)
-
-    def standing(self, draft: Draft) -> Standing:
-        """Return the facts another customer needs to decide about a merge."""
-        graph = draft.graph or EMPTY
-        counts = {kind: len(links) for kind, links in draft.identifiers.items() if links}
-        return Standing(draft.customer_id, draft.founder, counts, len(graph.merges), graph.apart)
+        self.claims = Claims(config)
 
     # --- messages -----------------------------------------------------------------------------------------------
 
@@ -164,9 +87,9 @@ class Linking:
         """Carry out one message. Return what is left of this customer if it has become part of another, else None."""
         match message:
             case Granted():
-                self._granted(draft, message)
+                self.claims.granted(draft, message)
             case Refused():
-                _refused(draft, message.identifier)
+                forget_claim(draft, message.identifier)
             case Meet():
                 return self._meet(draft, message)
             case Release():
@@ -210,30 +133,16 @@ class Linking:
         if isinstance(message, Arrived):
             event = message.event
             cause = (event.event_id, event.occurred_at_ms)
-            sent.append(_assign(state, message.identifiers[0], to, *cause))
+            sent.append(assign(state, message.identifiers[0], to, *cause))
         return state, sent
-
-    def _granted(self, draft: Draft, granted: Granted) -> None:
-        kind, value = granted.identifier
-        links = draft.identifiers.get(kind, {})
-        link = links.get(value) or Link(granted.occurred_at_ms, granted.event_id)
-        if not link.linked or value not in links:
-            linked = Link(link.last_at_ms, link.by, link.part)
-            draft.identifiers = {**draft.identifiers, kind: {**links, value: linked}}
-        if granted.forwarded:
-            cause = (granted.event_id, granted.occurred_at_ms)
-            draft.effects.append(_assign(draft, granted.identifier, draft.customer_id, *cause))
-        if draft.graph is not None and _name(granted.identifier) in draft.graph.moved:
-            moved = {name: to for name, to in draft.graph.moved.items() if name != _name(granted.identifier)}
-            draft.graph = replace(draft.graph, moved=moved)
 
     # --- two customers meet ---------------------------------------------------------------------------------------
 
     def _meet(self, draft: Draft, meet: Meet) -> CustomerState | None:
-        other, me = meet.other, self.standing(draft)
+        other, me = meet.other, standing(draft)
         if other.customer_id == me.customer_id:
             return None
-        moved = draft.graph.moved.get(_name(meet.identifier)) if draft.graph is not None else None
+        moved = draft.graph.moved.get(name_of(meet.identifier)) if draft.graph is not None else None
         if moved is not None and meet.claimant == other.customer_id:
             claim = Claim(
                 draft.tenant, meet.identifier, other, meet.part, meet.event_id, meet.occurred_at_ms
@@ -293,7 +202,7 @@ class Linking:
             Send("identity", identity_key(draft.tenant, identifier), InVain(draft.tenant, identifier, claimant))
         )
         if mine:
-            _refused(draft, identifier)
+            forget_claim(draft, identifier)
         else:
             refused = Refused(draft.tenant, claimant, identifier, event_id, at_ms)
             draft.effects.append(Send("customer", customer_key(draft.tenant, claimant), refused))
@@ -317,12 +226,12 @@ class Linking:
             return
         draft.identifiers = {**draft.identifiers, kind: {key: each for key, each in links.items() if key != value}}
         graph = draft.graph or EMPTY
-        moved = {**graph.moved, _name(identifier): Moved(release.claimant, at_ms, release.part)}
+        moved = {**graph.moved, name_of(identifier): Moved(release.claimant, at_ms, release.part)}
         while len(moved) > MOVED_KEPT:
             del moved[min(moved, key=lambda name: (moved[name].since_ms, name))]
         draft.graph = replace(graph, moved=moved)
         cause = (release.event_id, at_ms)
-        draft.effects.append(_assign(draft, identifier, release.claimant, *cause, part=release.part))
+        draft.effects.append(assign(draft, identifier, release.claimant, *cause, part=release.part))
 
     # --- two customers become one ---------------------------------------------------------------------------------
 
@@ -351,7 +260,7 @@ class Linking:
         if told:  # it meant a customer that has become part of this one meanwhile
             aliases = tuple(dict.fromkeys((*graph.aliases, merge.winner)))[-ALIASES_KEPT:]
             draft.graph = replace(graph, aliases=aliases, untold=(*graph.untold, *told))
-        reason = self._why_not(draft, self.standing(draft), self.standing(Draft(loser)), merge.identifier)
+        reason = self._why_not(draft, standing(draft), standing(Draft(loser)), merge.identifier)
         if reason is not None:
             self._send_back(draft, loser, merge, reason)
             return
@@ -368,9 +277,9 @@ class Linking:
         """Let a customer live again that came in vain: merges of the same moment have used up its room."""
         cause = Event(draft.tenant, merge.identifier, merge.event_id, merge.occurred_at_ms)
         draft.effects.extend(refusal(draft.customer_id, merge.loser, reason, cause))
-        _refused(draft, merge.identifier)
+        forget_claim(draft, merge.identifier)
         back = Draft(loser)
-        _refused(back, merge.identifier)
+        forget_claim(back, merge.identifier)
         restore = Restore(draft.tenant, merge.loser, Raw(_encode(back.state())))
         draft.effects.append(Send("customer", customer_key(draft.tenant, merge.loser), restore))
         graph = draft.graph or EMPTY
@@ -421,34 +330,16 @@ class Linking:
             return
         now, later = graph.untold[:TOLD_AT_ONCE], graph.untold[TOLD_AT_ONCE:]
         for told in now:
-            draft.effects.append(_assign(draft, told.identifier, told.customer_id, *cause, only=told.part))
+            draft.effects.append(assign(draft, told.identifier, told.customer_id, *cause, only=told.part))
         draft.graph = replace(graph, untold=later)
         if later:
             go_on = GoOn(draft.tenant, draft.customer_id, *cause)
             draft.effects.append(Send("customer", customer_key(draft.tenant, draft.customer_id), go_on))
 
 
-def founded(arrived: Arrived) -> CustomerState:
-    """Return a new customer, which has the identifier that founded it from the beginning.
-
-    On the event clock its events wait, and meanwhile it may merge.
-    """
-    kind, value = arrived.identifiers[0]
-    link = Link(0, arrived.event.event_id)
-    return CustomerState(arrived.tenant, arrived.customer_id, founder=kind, identifiers={kind: {value: link}})
-
-
 def restored(message: Restore) -> CustomerState:
     """Return the state of a customer that lives again."""
     return _decode(message.state)
-
-
-def _name(identifier: Identifier) -> str:
-    return f"{identifier[0]}:{identifier[1]}"
-
-
-def _part(draft: Draft, part: str) -> str:
-    return "" if part == draft.customer_id else part
 
 
 def _told(state: CustomerState, customer_id: str, *, of_parts: bool = False) -> tuple[Told, ...]:
@@ -458,32 +349,3 @@ def _told(state: CustomerState, customer_id: str, *, of_parts: bool = False) -> 
         for kind, links in sorted(state.identifiers.items())
         for value, link in sorted(links.items())
     )
-
-
-def _refused(draft: Draft, identifier: Identifier) -> None:
-    """Forget a claim that was refused, and do not claim again at once."""
-    kind, value = identifier
-    links = draft.identifiers.get(kind, {})
-    if value in links and not links[value].linked:
-        draft.identifiers = {**draft.identifiers, kind: {key: each for key, each in links.items() if key != value}}
-    _forget(draft, identifier)
-
-
-def _forget(draft: Draft, identifier: Identifier) -> None:
-    graph = draft.graph or EMPTY
-    draft.graph = replace(graph, refused=(*graph.refused, identifier)[-REFUSED_KEPT:])
-
-
-def _assign(
-    owner: CustomerState | Draft,
-    identifier: Identifier,
-    after: str,
-    event_id: str,
-    at_ms: int,
-    part: str | None = None,
-    only: str = "",
-) -> Send:
-    aliases = owner.graph.aliases if owner.graph is not None else ()
-    before = (owner.customer_id, *sorted({*former(owner), *aliases} - {owner.customer_id}))
-    assign = Assign(owner.tenant, identifier, before, after, event_id, at_ms, part, only)
-    return Send("identity", identity_key(owner.tenant, identifier), assign)

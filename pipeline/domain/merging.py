@@ -1,21 +1,18 @@
-"""What a merge does to every field of a customer's state, and what undoing it gives back.
+"""Making one customer of two, and two of one again.
 
-`FIELDS` is the one table: a sentence for people, and the function that unites the two values. A cart, an order and an
-identifier remember the part they came from, and each part keeps its share of the totals (`Part`), so that a merge can
-be undone exactly for what is counted, and item by item for the rest. What limits what is sent (cooldowns, triggers
-that went out, event ids) goes to both sides: nothing fires again because of a merge or its undoing.
+Each field unites as `merge_fields.FIELDS` says. A cart, an order and an identifier remember the part they came from,
+and each part keeps its share of the totals (`Part`), so that a merge can be undone exactly for what is counted, and
+item by item for the rest. What limits what is sent (cooldowns, triggers that went out, event ids) goes to both sides:
+nothing fires again because of a merge or its undoing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.domain import carts, waiting
-from pipeline.domain.carts import Cart
 from pipeline.domain.customer_state import (
     CARTS_KEPT,
     CHANNELS_KEPT,
@@ -26,210 +23,15 @@ from pipeline.domain.customer_state import (
     TIMERS_KEPT,
     CustomerState,
     Draft,
-    arrival_order,
     cart_age,
 )
-from pipeline.domain.identity_graph import ALIASES_KEPT, EMPTY, Graph, Link, Part, Seen
-from pipeline.domain.messages import Arrived, Merge
-from pipeline.domain.orders import ORDERS_KEPT, Order
-from pipeline.domain.recent import united
-from pipeline.domain.triggers.kind import Fired, Timer
-from pipeline.domain.waiting import Waiting
+from pipeline.domain.identity_graph import EMPTY, Graph, Part, Seen
+from pipeline.domain.merge_fields import FIELDS, Sides, channels_of_both, earliest, latest, one_order, sums
+from pipeline.domain.messages import Merge
+from pipeline.domain.orders import ORDERS_KEPT
 
 PARTS_KEPT = 32
 """Former customers whose share is kept apart. Beyond, the one that joined first is taken for good (`too_old`)."""
-
-Fold: TypeAlias = Callable[[Any, Any, "Sides"], Any]
-
-
-class Sides(Struct, frozen=True):
-    """Who merges: the ids of both, for the tags of what came from whom.
-
-    `closed_at_ms` is the latest order of either that named no cart: it bought what was in the carts of both.
-    """
-
-    winner: str
-    loser: str
-    closed_at_ms: int = 0
-
-    def tag(self, part: str) -> str:
-        """Return the tag of what the loser had."""
-        return part or self.loser
-
-
-def _winner(a: Any, b: Any, sides: Sides) -> Any:
-    return a
-
-
-def _sum(a: int, b: int, sides: Sides) -> int:
-    return a + b
-
-
-def _latest(a: int | None, b: int | None, sides: Sides) -> int | None:
-    return max((time for time in (a, b) if time is not None), default=None)
-
-
-def _earliest(a: int | None, b: int | None, sides: Sides) -> int | None:
-    return min((time for time in (a, b) if time is not None), default=None)
-
-
-def _latest_each(a: dict[str, int], b: dict[str, int], sides: Sides) -> dict[str, int]:
-    return {key: max(a.get(key, 0), b.get(key, 0)) for key in sorted(a.keys() | b.keys())}
-
-
-def _sums(a: dict[str, int], b: dict[str, int], sides: Sides) -> dict[str, int]:
-    return {key: a.get(key, 0) + b.get(key, 0) for key in sorted(a.keys() | b.keys())}
-
-
-def _channels(a: dict[str, Seen], b: dict[str, Seen], sides: Sides) -> dict[str, Seen]:
-    return {
-        channel: Seen(
-            sum(each[channel].events for each in (a, b) if channel in each),
-            max(each[channel].last_at_ms for each in (a, b) if channel in each),
-        )
-        for channel in sorted(a.keys() | b.keys())
-    }
-
-
-def _identifiers(
-    a: dict[str, dict[str, Link]], b: dict[str, dict[str, Link]], sides: Sides
-) -> dict[str, dict[str, Link]]:
-    both: dict[str, dict[str, Link]] = {}
-    for kind in sorted(a.keys() | b.keys()):
-        links = dict(a.get(kind, {}))
-        for value, theirs in sorted(b.get(kind, {}).items()):
-            ours = links.get(value)
-            tagged = replace(theirs, part=sides.tag(theirs.part))
-            kept = tagged if ours is None or (theirs.linked and not ours.linked) else ours
-            last_at_ms = max(theirs.last_at_ms, ours.last_at_ms if ours else 0)
-            links[value] = replace(kept, last_at_ms=last_at_ms)
-        both[kind] = links
-    return both
-
-
-def _carts(a: dict[str, Cart], b: dict[str, Cart], sides: Sides) -> dict[str, Cart]:
-    both = {cart_id: carts.bought(cart, sides.closed_at_ms) for cart_id, cart in a.items()}
-    for cart_id, cart in sorted(b.items()):
-        theirs, ours = carts.bought(cart, sides.closed_at_ms), both.get(cart_id)
-        both[cart_id] = replace(theirs, part=sides.tag(theirs.part)) if ours is None else _cart(ours, theirs)
-    return both
-
-
-def _cart(a: Cart, b: Cart) -> Cart:
-    """Unite two carts of one id: what was told whole or bought voids what is older on either side.
-
-    Of a line that both changed, the pieces add up where one side knows nothing but pieces added and removed (somebody
-    logs in with the click that adds one more); else the latest change holds.
-    """
-    contents_at_ms, closed_at_ms = max(a.contents_at_ms, b.contents_at_ms), max(a.closed_at_ms, b.closed_at_ms)
-    told, other = sorted((a, b), key=lambda cart: (cart.contents_at_ms, cart.amount_minor or 0), reverse=True)
-    lines = {sku: line for sku, line in told.lines.items() if line.changed_at_ms > closed_at_ms}
-    for sku, line in other.lines.items():
-        if line.changed_at_ms <= closed_at_ms or (line.changed_at_ms <= contents_at_ms and contents_at_ms):
-            continue
-        known = lines.get(sku)
-        if known is None:
-            lines[sku] = line
-            continue
-        latest = max(line, known, key=lambda each: (each.changed_at_ms, each.quantity))
-        if not other.contents_at_ms:
-            latest = replace(latest, quantity=line.quantity + known.quantity)
-        lines[sku] = latest
-    return replace(
-        a,
-        changed_at_ms=max(a.changed_at_ms, b.changed_at_ms),
-        contents_at_ms=contents_at_ms,
-        closed_at_ms=closed_at_ms,
-        lines=dict(sorted(lines.items())),
-        amount_minor=told.amount_minor if told.contents_at_ms > closed_at_ms else None,
-        currency=told.currency,
-    )
-
-
-def _orders(a: dict[str, Order], b: dict[str, Order], sides: Sides) -> dict[str, Order]:
-    both = dict(a)
-    for order_id, theirs in sorted(b.items()):
-        tagged = replace(theirs, part=sides.tag(theirs.part))
-        ours = both.get(order_id)
-        both[order_id] = tagged if ours is None else _order(ours, tagged)
-    return both
-
-
-def _order(a: Order, b: Order) -> Order:
-    """Unite two tellings of one order: the completed one, the earlier of two; refunded and cancelled as either says."""
-    told = min((a, b), key=lambda order: (order.amount_minor is None, order.at_ms, order.part))
-    return replace(
-        told,
-        refunded_minor=max(a.refunded_minor, b.refunded_minor),
-        refunded_whole=a.refunded_whole or b.refunded_whole,
-        cancelled=a.cancelled or b.cancelled,
-    )
-
-
-def _timers(a: tuple[Timer, ...], b: tuple[Timer, ...], sides: Sides) -> tuple[Timer, ...]:
-    both: dict[tuple[str, str], Timer] = {}
-    for timer in (*a, *b):
-        known = both.get((timer.rule, timer.subject))
-        if known is None or (timer.due_at_ms, timer.generation) > (known.due_at_ms, known.generation):
-            both[timer.rule, timer.subject] = timer
-    return tuple(sorted(both.values(), key=lambda timer: (timer.due_at_ms, timer.rule, timer.subject)))
-
-
-def _fired(a: tuple[Fired, ...], b: tuple[Fired, ...], sides: Sides) -> tuple[Fired, ...]:
-    both = {fired.trigger_id: fired for fired in (*a, *b)}
-    return tuple(sorted(both.values(), key=lambda fired: (fired.due_at_ms, fired.trigger_id)))
-
-
-def _recent(a: bytes, b: bytes, sides: Sides) -> bytes:
-    return united(a, b)
-
-
-def _early(a: Waiting[Arrived], b: Waiting[Arrived], sides: Sides) -> Waiting[Arrived]:
-    return waiting.united(a, b, arrival_order)
-
-
-def _graph(a: Graph | None, b: Graph | None, sides: Sides) -> Graph:
-    ours, theirs = a or EMPTY, b or EMPTY
-    return Graph(
-        merges=(*ours.merges, *theirs.merges),
-        apart=tuple(dict.fromkeys((*ours.apart, *theirs.apart))),
-        departed={**theirs.departed, **ours.departed},
-        moved={**theirs.moved, **ours.moved},
-        refused=(*theirs.refused, *ours.refused),
-        untold=(*ours.untold, *theirs.untold),
-        settled={**theirs.settled, **ours.settled},
-        aliases=tuple(dict.fromkeys((*theirs.aliases, *ours.aliases)))[-ALIASES_KEPT:],
-    )
-
-
-FIELDS: dict[str, tuple[str, Fold]] = {
-    "tenant": ("one tenant's customers merge among themselves", _winner),
-    "customer_id": ("the senior's id stays, the junior's points to it", _winner),
-    "founder": ("the senior's", _winner),
-    "identifiers": ("all of both; each remembers the part it came from", _identifiers),
-    "channels": ("events added up, the latest time", _channels),
-    "events": ("added up", _sum),
-    "first_seen_at_ms": ("the earlier", _earliest),
-    "last_seen_at_ms": ("the later", _latest),
-    "last_received_at_ms": ("the later", _latest),
-    "carts": (
-        "all of both; of one id, line by line the latest change, pieces only added and removed added up; "
-        "what an order of either bought is closed",
-        _carts,
-    ),
-    "closed_at_ms": ("the later", _latest),
-    "orders": ("all of both; one told on both sides is one order", _orders),
-    "orders_counted": ("added up, an order told on both sides once", _sum),
-    "spend_minor": ("added up by currency, an order told on both sides once", _sums),
-    "owned": ("all of both", _latest_each),
-    "timers": ("armed under the senior, unless their cart was bought or emptied on the other side", _timers),
-    "cooldowns": ("the later of each rule", _latest_each),
-    "fired": ("all of both, so that a late purchase on either side revokes", _fired),
-    "recent": ("all of both, so that an event told again on either side counts once", _recent),
-    "early": ("all of both", _early),
-    "graph": ("merges, refusals and what was kept apart: all of both", _graph),
-}
-"""What becomes of each field of `CustomerState`, for people, and how."""
 
 
 def part_of(state: CustomerState | Draft, moves: int = 0) -> Part:
@@ -348,7 +150,7 @@ def credit(draft: Draft, before: Part, part_id: str, channel: str, at_ms: int, o
         parts[name] = replace(
             share,
             orders_counted=share.orders_counted + draft.orders_counted - before.orders_counted,
-            spend_minor=_sums(share.spend_minor, spent, _NOBODY),
+            spend_minor=sums(share.spend_minor, spent, _NOBODY),
         )
     draft.graph = replace(graph, parts=parts)
 
@@ -368,13 +170,13 @@ def _total(draft: Draft, parts: dict[str, Part]) -> None:
         part = parts[part_id]
         total = Part(
             total.events + part.events,
-            _earliest(total.first_seen_at_ms, part.first_seen_at_ms, _NOBODY),
-            _latest(total.last_seen_at_ms, part.last_seen_at_ms, _NOBODY),
-            _latest(total.last_received_at_ms, part.last_received_at_ms, _NOBODY),
-            _channels(total.channels, part.channels, _NOBODY),
+            earliest(total.first_seen_at_ms, part.first_seen_at_ms, _NOBODY),
+            latest(total.last_seen_at_ms, part.last_seen_at_ms, _NOBODY),
+            latest(total.last_received_at_ms, part.last_received_at_ms, _NOBODY),
+            channels_of_both(total.channels, part.channels, _NOBODY),
             max(total.closed_at_ms, part.closed_at_ms),
             total.orders_counted + part.orders_counted,
-            _sums(total.spend_minor, part.spend_minor, _NOBODY),
+            sums(total.spend_minor, part.spend_minor, _NOBODY),
         )
     draft.events = total.events
     draft.first_seen_at_ms = total.first_seen_at_ms
@@ -392,11 +194,11 @@ def _count_once(draft: Draft, loser: CustomerState, parts: dict[str, Part]) -> N
         ours = draft.orders[order_id]
         theirs = loser.orders[order_id]
         tagged = replace(theirs, part=theirs.part or loser.customer_id)
-        kept = _order(ours, tagged)
+        kept = one_order(ours, tagged)
         both_told = ours.amount_minor is not None and theirs.amount_minor is not None
         spent_before = {ours.currency: ours.spent_minor}
         spent_before[theirs.currency] = spent_before.get(theirs.currency, 0) + theirs.spent_minor
-        change = _sums({kept.currency: kept.spent_minor}, {c: -spent for c, spent in spent_before.items()}, _NOBODY)
+        change = sums({kept.currency: kept.spent_minor}, {c: -spent for c, spent in spent_before.items()}, _NOBODY)
         for side, order, home in ((draft, ours, draft.customer_id), (None, tagged, loser.customer_id)):
             name = order.part or home
             if name not in parts:
@@ -408,10 +210,10 @@ def _count_once(draft: Draft, loser: CustomerState, parts: dict[str, Part]) -> N
             parts[name] = replace(
                 share,
                 orders_counted=share.orders_counted - fewer,
-                spend_minor=_sums(share.spend_minor, {order.currency: mine}, _NOBODY),
+                spend_minor=sums(share.spend_minor, {order.currency: mine}, _NOBODY),
             )
         draft.orders_counted -= 1 if both_told else 0
-        draft.spend_minor = _sums(draft.spend_minor, change, _NOBODY)
+        draft.spend_minor = sums(draft.spend_minor, change, _NOBODY)
 
 
 def _bound(draft: Draft) -> None:

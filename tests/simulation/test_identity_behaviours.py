@@ -7,15 +7,19 @@ from typing import Any
 
 import pytest
 
+from pipeline.domain.errors import InvalidEvent
 from pipeline.domain.events import ChannelEvent, Item
-from pipeline.domain.identity import founded_by
+from pipeline.domain.identity import IdentityActor, founded_by
 from pipeline.domain.identity_config import IdentityConfig
+from pipeline.domain.linking import TOLD_AT_ONCE
 from pipeline.domain.messages import Identifier
 from pipeline.domain.records import IdentityChange
 from pipeline.domain.rules import Rule, Rules
 from pipeline.domain.triggers import abandoned_cart
 from pipeline.settings import load_settings
 from pipeline.simulation import Conditions, Simulation
+from pipeline.streaming.envelope import EnvelopeDecoder
+from pipeline.streaming.units import Output
 
 TEN = 1_795_514_400_000
 """2026-11-24T10:00:00Z."""
@@ -293,3 +297,47 @@ def test_what_operators_say_is_neither_an_event_of_a_customer_nor_a_repeat() -> 
     assert town.simulation.duplicates() == 0
     assert town.simulation.counted()["operator_events"] == 2
     assert town.simulation.merges() == 1
+
+
+def test_a_customer_with_ten_thousand_identifiers_merges_in_steps_of_bounded_size() -> None:
+    unlimited = IdentityConfig(limits={}, default_limit=None, customers_per_value=None, mapping_cap=20_000)
+    town = Town(unlimited, partitions=1, rules=Rules("", ()))
+    town.at(0, email="m1@example.com")
+    events = [
+        ChannelEvent(f"many-{n}", "page_viewed", "web", TEN + n, {"email": "m1@example.com", "cookie": f"a{n}"})
+        for n in range(10_000)
+    ]
+    town.simulation.play([town.simulation.read(event) for event in events])
+    most = 0
+    deliver = town.simulation.bus._deliver
+
+    def watched(output: Output) -> None:
+        nonlocal most
+        if output.topic.endswith("identity.inbox"):
+            most = max(most, len(EnvelopeDecoder(IdentityActor.message_type).decode(output.value).entries))
+        deliver(output)
+
+    town.simulation.bus._deliver = watched  # type: ignore[method-assign]
+    town.at(20, account="u1", email="m1@example.com")
+
+    (one,) = town.customers
+    assert one["customer_id"] == customer("account", "u1")
+    assert (len(one["identifiers"]["cookie"]), one["events"]) == (10_000, 10_002)
+    owners = {state.customer_id for _, state in town.simulation.bus.states("identity")}
+    assert owners == {one["customer_id"]}
+    assert most <= TOLD_AT_ONCE + 1
+
+
+def test_ten_thousand_identifiers_on_one_event_are_refused_with_their_number() -> None:
+    event = ChannelEvent("e-1", "page_viewed", "web", TEN, {f"kind-{number}": "x" for number in range(10_000)})
+
+    with pytest.raises(InvalidEvent, match="identifiers: 10000 kinds, at most 50 are taken"):
+        Town().simulation.read(event)
+
+
+def test_kinds_never_seen_link_like_any_other_and_malformed_ones_do_not() -> None:
+    town = Town().at(0, badge="b1", cookie="a1").at(1, badge="b1").at(2, **{"bad kind!": "b1", "cookie": "a2"})
+
+    assert town.of(badge="b1")["events"] == 2
+    assert town.of(cookie="a2")["events"] == 1
+    assert town.simulation.counted()["identifiers_blocked"] == 1

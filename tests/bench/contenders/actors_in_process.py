@@ -11,7 +11,8 @@ from msgspec import Raw
 from pipeline.app import default_actors
 from pipeline.domain.actor import Actor
 from pipeline.domain.errors import InvalidEvent
-from pipeline.domain.messages import Observed, Publish, Send, identity_key
+from pipeline.domain.events import ChannelEvent
+from pipeline.domain.messages import Arrived, ArrivedRaw, Observed, Publish, Send, identity_key
 from pipeline.domain.rules import Rules
 from pipeline.identity_file import load_identity
 from pipeline.settings import Settings
@@ -53,7 +54,12 @@ class InProcess:
             send = waiting.popleft()
             place = (send.actor, send.key)
             before = states.get(place)
-            state, effects = self._actors[send.actor].handle(before, send.message, received_at_ms)
+            message = send.message
+            if type(message) is ArrivedRaw:  # what the wire would make of it
+                m = message
+                event = cast(ChannelEvent, m.event)
+                message = Arrived(m.tenant, m.customer_id, m.identifiers, m.received_at_ms, m.digest, event, m.part)
+            state, effects = self._actors[send.actor].handle(before, message, received_at_ms)
             if state is not before:
                 states[place] = state
                 self.touched[place] = None

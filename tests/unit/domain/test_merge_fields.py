@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.domain.customer_state import CustomerState
-from pipeline.domain.merging import FIELDS
+from pipeline.domain.merge_fields import FIELDS
 from pipeline.settings import PROJECT_DIR
 
 README = (PROJECT_DIR / "pipeline" / "domain" / "README.md").read_text(encoding="utf-8")
@@ -17,5 +17,5 @@ def test_the_table_in_the_readme_is_that_of_the_code() -> None:
     rows = [f"| `{field}` | {says} |" for field, (says, _) in FIELDS.items()]
     table = "\n".join(["| field | of two customers |", "|---|---|", *rows])
 
-    begin, end = "<!-- fields:begin – from FIELDS in merging.py; a test compares -->\n", "\n<!-- fields:end -->"
+    begin, end = "<!-- fields:begin – from FIELDS in merge_fields.py; a test compares -->\n", "\n<!-- fields:end -->"
     assert README.partition(begin)[2].partition(end)[0] == table
