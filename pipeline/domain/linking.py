@@ -164,8 +164,7 @@ class Linking:
 
     def _why_not(self, draft: Draft, me: Standing, other: Standing, identifier: Identifier) -> IdentityReason | None:
         """Return what speaks against this customer and the other being one: the limits, were they one."""
-        graph = draft.graph or EMPTY
-        if other.customer_id in me.apart or any(part in other.apart for part in (me.customer_id, *graph.parts)):
+        if other.customer_id in me.apart or not {me.customer_id, *former(draft)}.isdisjoint(other.apart):
             return IdentityReason.KEPT_APART
         together = dict(me.counts)
         for kind, number in other.counts.items():

@@ -191,29 +191,23 @@ def _total(draft: Draft, parts: dict[str, Part]) -> None:
 def _count_once(draft: Draft, loser: CustomerState, parts: dict[str, Part]) -> None:
     """Take an order that both sides were told of out of the totals of the side that does not keep it."""
     for order_id in sorted(draft.orders.keys() & loser.orders.keys()):
-        ours = draft.orders[order_id]
-        theirs = loser.orders[order_id]
-        tagged = replace(theirs, part=theirs.part or loser.customer_id)
-        kept = one_order(ours, tagged)
-        both_told = ours.amount_minor is not None and theirs.amount_minor is not None
-        spent_before = {ours.currency: ours.spent_minor}
-        spent_before[theirs.currency] = spent_before.get(theirs.currency, 0) + theirs.spent_minor
-        change = sums({kept.currency: kept.spent_minor}, {c: -spent for c, spent in spent_before.items()}, _NOBODY)
-        for side, order, home in ((draft, ours, draft.customer_id), (None, tagged, loser.customer_id)):
-            name = order.part or home
-            if name not in parts:
-                name = home if home in parts else draft.customer_id
+        ours, theirs = draft.orders[order_id], loser.orders[order_id]
+        theirs = replace(theirs, part=theirs.part or loser.customer_id)
+        kept = one_order(ours, theirs)
+        told_twice = ours.amount_minor is not None and theirs.amount_minor is not None
+        for order in (ours, theirs):
+            stays = order.part == kept.part
+            spent = {order.currency: (kept.spent_minor if stays else 0) - order.spent_minor}
+            fewer = int(told_twice and not stays)
+            name = order.part if order.part in parts else draft.customer_id
             share = parts[name]
-            stays = order.part == kept.part or (side is draft and kept.part == ours.part)
-            mine = kept.spent_minor - order.spent_minor if stays else -order.spent_minor
-            fewer = 1 if both_told and not stays else 0
             parts[name] = replace(
                 share,
                 orders_counted=share.orders_counted - fewer,
-                spend_minor=sums(share.spend_minor, {order.currency: mine}, _NOBODY),
+                spend_minor=sums(share.spend_minor, spent, _NOBODY),
             )
-        draft.orders_counted -= 1 if both_told else 0
-        draft.spend_minor = sums(draft.spend_minor, change, _NOBODY)
+            draft.orders_counted -= fewer
+            draft.spend_minor = sums(draft.spend_minor, spent, _NOBODY)
 
 
 def _bound(draft: Draft) -> None:

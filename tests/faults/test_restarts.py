@@ -13,6 +13,7 @@ from pipeline.topics import changelog_topic, topics
 from tests.harness.fixtures import Install, carts
 from tests.harness.installation import Installation
 from tests.harness.reading import CustomerTable
+from tests.harness.waiting import wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 
@@ -61,8 +62,9 @@ def made_anew(installation: Installation) -> None:
     names = [topic.name for topic in wanted]
     with connected(installation.bootstrap) as client:
         client.delete_topics(names)
-        while any(topic["error_code"] == 0 for topic in client.describe_topics(names)):
-            time.sleep(0.1)
+        wait_until(
+            lambda: all(topic["error_code"] != 0 for topic in client.describe_topics(names)), "the topics are gone"
+        )
     create_topics(installation.bootstrap, wanted)
 
 

@@ -341,3 +341,33 @@ def test_kinds_never_seen_link_like_any_other_and_malformed_ones_do_not() -> Non
     assert town.of(badge="b1")["events"] == 2
     assert town.of(cookie="a2")["events"] == 1
     assert town.simulation.counted()["identifiers_blocked"] == 1
+
+
+def test_an_order_told_on_both_sides_before_they_were_one_counts_once_and_stays_with_the_side_told_first() -> None:
+    order = {"order_id": "o-1", "amount_minor": 1_000, "currency": "EUR", "cart_id": "c0"}
+    town = Town().at(0, "order_completed", email="m1@example.com", **order)
+    town.at(1, "order_completed", loyalty="l1", **order)
+    assert sorted(each["orders"] for each in town.customers) == [1, 1]
+
+    town.at(2, loyalty="l1", email="m1@example.com")
+    (one,) = town.customers
+    assert (one["orders"], one["spend_minor"]) == (1, {"EUR": 1_000})
+
+    town.at(3, "merge_undone", email="m1@example.com")
+    card, mail = town.of(loyalty="l1"), town.of(email="m1@example.com")
+    assert (mail["orders"], mail["spend_minor"]) == (1, {"EUR": 1_000})
+    assert (card["orders"], card["spend_minor"]) == (0, {})
+
+
+def test_a_customer_parted_from_one_is_kept_from_whoever_that_one_became_however_long_ago() -> None:
+    unlimited = IdentityConfig(limits={}, default_limit=None, customers_per_value=None)
+    town = Town(unlimited, rules=Rules("", ())).at(0, email="m1@example.com").at(1, email="m1@example.com", phone="p1")
+    town.at(2, phone="p1", loyalty="l1").at(3, "merge_undone", email="m1@example.com")
+    town.at(4, loyalty="l1", account="u1")
+    for number in range(40):  # so many that the card's part is taken for good
+        town.at(5 + number, cookie=f"a{number}").at(5.5 + number, cookie=f"a{number}", account="u1")
+
+    town.at(60, account="u1", email="m1@example.com")
+
+    assert town.of(email="m1@example.com")["customer_id"] == customer("email", "m1@example.com")
+    assert [change.reason for change in town.changes("refused")] == ["kept_apart"]
