@@ -6,16 +6,21 @@ import re
 from difflib import get_close_matches
 from pathlib import Path
 
+from msgspec.structs import replace
 from yaml.nodes import Node
 
 from pipeline.domain.identity_config import DEFAULT_ORDER, IdentityConfig
 from pipeline.errors import USAGE, OmniError
-from pipeline.yaml_nodes import YamlFile
+from pipeline.identifiers import COUNTRIES, HASHES, ascii_domain, blocked_forms
+from pipeline.yaml_nodes import YamlFile, nearest
 
 NO_LIMIT = "none"
+KEEP, DROP = "keep", "drop"
 INTEGER = re.compile(r"[0-9]{1,9}")
 KIND = re.compile(r"[a-z0-9][a-z0-9._-]*")
+DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 KEYS = ("version", "order", "limits", "customers_per_value", "merge_cap", "mapping_cap", "blocked", "normalise")
+NORMALISE_KEYS = ("default_country", "email_plus_tags", "email_dots_ignored_at")
 
 
 class IdentityFileError(OmniError):
@@ -36,10 +41,10 @@ class _IdentityYaml(YamlFile):
         found = self.mapping(self.root, "the file", KEYS)
         limits = {k: self._limit(v, k) for k, v in self._kinds(found.get("limits"), "limits").items()}
         blocked = self.mapping(found.get("blocked"), "blocked", ("values", "patterns"))
-        normalise = self.mapping(found.get("normalise"), "normalise", ("default_country",))
+        normalise = self.mapping(found.get("normalise"), "normalise", NORMALISE_KEYS)
         usual = IdentityConfig()
         default_limit = limits.pop("default", usual.default_limit)
-        return IdentityConfig(
+        config = IdentityConfig(
             version=self.one_value(found["version"], "version") if "version" in found else usual.version,
             order=self._order(found["order"]) if "order" in found else usual.order,
             limits=limits if "limits" in found else usual.limits,
@@ -47,15 +52,21 @@ class _IdentityYaml(YamlFile):
             customers_per_value=self._limit_of(found, "customers_per_value", usual.customers_per_value),
             merge_cap=self._limit_of(found, "merge_cap", usual.merge_cap),
             mapping_cap=self._mapping_cap(found["mapping_cap"]) if "mapping_cap" in found else usual.mapping_cap,
-            blocked_values=frozenset(
-                self.one_value(node, "a blocked value").strip().lower()
-                for node in self.entries(blocked.get("values"), "blocked.values")
-            ),
             blocked_patterns=tuple(
                 self._pattern(node) for node in self.entries(blocked.get("patterns"), "blocked.patterns")
             ),
             default_country=self._country(normalise.get("default_country")),
+            email_plus_tags_dropped=self._drops(normalise.get("email_plus_tags"), "email_plus_tags"),
+            email_dots_ignored_at=frozenset(
+                self._domain(node)
+                for node in self.entries(normalise.get("email_dots_ignored_at"), "email_dots_ignored_at")
+            ),
         )
+        values = (
+            self.one_value(node, "a blocked value").strip()
+            for node in self.entries(blocked.get("values"), "blocked.values")
+        )
+        return replace(config, blocked_values=frozenset().union(*(blocked_forms(value, config) for value in values)))
 
     def _order(self, node: Node) -> tuple[str, ...]:
         kinds: list[str] = []
@@ -81,6 +92,8 @@ class _IdentityYaml(YamlFile):
         near = get_close_matches(kind, (*DEFAULT_ORDER, *others), 1, cutoff=0.8)
         if near and near[0] != kind:
             raise self.wrong(node, f"unknown kind {kind}. Did you mean {near[0]}?")
+        if kind in HASHES:
+            raise self.wrong(node, f"{kind} links as {HASHES[kind]}. Name that.")
         if not KIND.fullmatch(kind):
             raise self.wrong(node, f"{kind!r} is not a kind. Use lower-case letters, digits, dot, dash and underscore.")
 
@@ -113,6 +126,20 @@ class _IdentityYaml(YamlFile):
         if node is None:
             return None
         country = self.one_value(node, "default_country")
-        if not re.fullmatch(r"[A-Z]{2}", country):
-            raise self.wrong(node, f"default_country: {country!r} is not an ISO 3166 country. Write it like DE.")
+        if country not in COUNTRIES:
+            near = get_close_matches(country.upper(), sorted(COUNTRIES), 1)
+            remedy = f"Did you mean {near[0]}?" if near else "Write it like DE."
+            raise self.wrong(node, f"default_country: {country!r} is not an ISO 3166 country with phones. {remedy}")
         return country
+
+    def _drops(self, node: Node | None, place: str) -> bool:
+        word = KEEP if node is None else self.one_value(node, place)
+        if node is not None and word not in (KEEP, DROP):
+            raise self.wrong(node, f"{place}: unknown word {word}. {nearest(word, (KEEP, DROP))}")
+        return word == DROP
+
+    def _domain(self, node: Node) -> str:
+        domain = ascii_domain(self.one_value(node, "a domain"))
+        if not DOMAIN.fullmatch(domain):
+            raise self.wrong(node, f"email_dots_ignored_at: {domain!r} is not a domain. Write it like gmail.com.")
+        return domain

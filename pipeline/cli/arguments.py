@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from pipeline.domain.errors import InvalidEvent
+from pipeline.domain.identity_config import IdentityConfig
 from pipeline.domain.messages import Identifier
 from pipeline.errors import USAGE, OmniError
+from pipeline.identifiers import identifier_of
 from pipeline.settings import Settings
 from pipeline.wire.json_event import time_ms
 from pipeline.wire.normalise import check_time
@@ -19,6 +21,15 @@ from pipeline.wire.normalise import check_time
 Number = TypeVar("Number", int, float)
 
 PORTS_TRIED = 100
+
+MALFORMED = {
+    "blocked_email": "it is not an e-mail address. Write it like email:anna@example.com.",
+    "blocked_phone": "it is not a phone number. Write it like phone:+491701234567.",
+    "blocked_phone_country": "its country is not known. Write it like phone:+491701234567, or name "
+    "normalise.default_country in identity.yaml.",
+    "blocked_hash": "it is not a SHA-256. Write 64 hexadecimal digits.",
+}
+"""Why no event can link by a value, and what to do."""
 
 
 def moment(text: str) -> int:
@@ -34,14 +45,19 @@ def moment(text: str) -> int:
     return at_ms
 
 
-def tidy_identifier(kind: str, value: str) -> Identifier:
-    """Return an identifier as events are linked by it (`wire/normalise.py`).
+def identifier_named(who: str, identity: IdentityConfig) -> Identifier:
+    """Return the identifier KIND:VALUE that somebody typed, as events are linked by it.
 
-    >>> tidy_identifier("Email", " Anna@Example.com")
+    What no event can link by is refused, with what to write instead; a value that is blocked can be looked for.
+
+    >>> identifier_named("Email: Anna@Example.com", IdentityConfig())
     ('email', 'anna@example.com')
     """
-    kind, value = kind.strip().lower(), value.strip()
-    return kind, value.lower() if kind == "email" else value
+    kind, _, value = who.partition(":")
+    identifier, why = identifier_of(kind.strip().lower(), value.strip(), None, identity)
+    if why in MALFORMED:
+        raise OmniError(f"{who} links nothing: {MALFORMED[why]}", USAGE)
+    return identifier
 
 
 def within(kind: type[Number], least: Number, most: Number) -> Callable[[str], Number]:

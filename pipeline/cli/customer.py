@@ -8,11 +8,12 @@ from typing import Any
 
 import msgspec
 
-from pipeline.cli.arguments import tidy_identifier
+from pipeline.cli.arguments import identifier_named
 from pipeline.domain.customer_json import customer_json
 from pipeline.domain.customer_state import CustomerState, former
 from pipeline.domain.time import rfc3339
 from pipeline.errors import DONE, NO, OmniError
+from pipeline.identity_file import load_identity
 from pipeline.settings import Settings
 from pipeline.wire.json_event import to_object
 from pipeline.wire.records import to_json
@@ -21,6 +22,7 @@ HELP = "Show one customer: what is known, what waits, and with --timeline why ea
 EXAMPLE = """
 omni customer account:u-1
 omni customer email:anna@example.com --timeline
+omni customer "phone:0170 1234567"
 omni customer 5d2c7f0e-53c6-5d3b-9c7e-2f6f1c1f3a10 --json
 """
 
@@ -36,10 +38,10 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """Look up and print."""
     from pipeline.clients.lookup import customer, customer_id_of
 
-    kind, colon, value = args.customer.partition(":")
     customer_id: str | None = args.customer
-    if colon:
-        customer_id = customer_id_of(settings, args.tenant, *tidy_identifier(kind, value))
+    if ":" in args.customer:
+        identifier = identifier_named(args.customer, load_identity(settings.identity_file))
+        customer_id = customer_id_of(settings, args.tenant, *identifier)
     state = customer(settings, args.tenant, customer_id) if customer_id is not None else None
     if state is None:
         raise OmniError(

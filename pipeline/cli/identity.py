@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import msgspec
 
-from pipeline.cli.arguments import tidy_identifier, within
+from pipeline.cli.arguments import identifier_named, within
 from pipeline.cli.identity_words import Said, explained, explanation, merge_json, merge_line, merges, why
 from pipeline.domain.customer_state import CustomerState, former
 from pipeline.domain.errors import InvalidEvent
@@ -57,15 +57,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Do the action."""
-    kind, colon, value = args.who.partition(":")
     if args.merge and args.action != "unmerge":
         raise OmniError("--merge goes with unmerge.", USAGE)
+    identifier = identifier_named(args.who, load_identity(settings.identity_file)) if ":" in args.who else None
     if args.action == "merges":
-        return _merges(args, settings, tidy_identifier(kind, value) if colon else None)
-    if not colon:
+        return _merges(args, settings, identifier)
+    if identifier is None:
         raise OmniError(f"{args.action} needs an identifier, KIND:VALUE, as account:u-1.", USAGE)
     action = {"explain": _explain, "unmerge": _unmerge, "block": _block}[args.action]
-    return action(args, settings, tidy_identifier(kind, value))
+    return action(args, settings, identifier)
 
 
 def _explain(args: argparse.Namespace, settings: Settings, identifier: Identifier) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias
 
 from pipeline.domain.customer_state import CustomerState
+from pipeline.domain.hashed import in_one_form
 from pipeline.domain.identity import IdentityState
 from pipeline.domain.messages import Identifier, Merge
 from pipeline.domain.reasons import IdentityReason
@@ -34,8 +35,11 @@ WHY = {
 def explanation(
     identifier: Identifier, known: IdentityState, customer: CustomerState | None, refusals: Iterable[IdentityChange]
 ) -> Said:
-    """Return whose an identifier is, and everything that made it so. `customer` is None where it is nobody's."""
-    kind, value = identifier
+    """Return whose an identifier is, and everything that made it so. `customer` is None where it is nobody's.
+
+    A hash is named by the value that its customer knows.
+    """
+    _, ((kind, value),) = in_one_form({} if customer is None else customer.identifiers, (identifier,))
     return {
         "kind": kind,
         "value": value,

@@ -8,9 +8,13 @@ from functools import partial
 
 import msgspec
 
-from pipeline.cli.arguments import tidy_identifier
+from pipeline.cli.arguments import identifier_named
 from pipeline.clients.feeds import FEEDS, Json
+from pipeline.domain.hashed import node_of
+from pipeline.domain.identity_config import IdentityConfig
 from pipeline.errors import DONE, USAGE, OmniError
+from pipeline.identifiers import identifier_of
+from pipeline.identity_file import load_identity
 from pipeline.settings import Settings
 from pipeline.wire.records import UnreadableRecord
 
@@ -39,6 +43,10 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     from pipeline.clients.follower import follow
 
     _check(args)
+    identity = IdentityConfig()
+    if args.what == "events" and args.customer:
+        identity = load_identity(settings.identity_file)
+        identifier_named(args.customer, identity)  # refused now, not at the first event
     feed = FEEDS[args.what]
     decode, wanted = feed.decoder(settings), partial(feed.topics, settings)
     for record in follow(settings, wanted, from_start=args.from_start, until_end=args.until_end):
@@ -49,7 +57,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         except UnreadableRecord as error:
             print(f"{record.topic}/{record.partition}/{record.offset}: {error}", file=sys.stderr)
             continue
-        if said is not None and is_wanted(said, args):
+        if said is not None and is_wanted(said, args, identity):
             sys.stdout.buffer.write(msgspec.json.encode(said) + b"\n")
             if not args.until_end:
                 sys.stdout.buffer.flush()
@@ -66,8 +74,8 @@ def _check(args: argparse.Namespace) -> None:
         raise OmniError("--customer: events carry identifiers, no customer id. Give KIND:VALUE, as account:u-1.", USAGE)
 
 
-def is_wanted(said: Json, args: argparse.Namespace) -> bool:
-    """Whether a record is one of those that the options ask for."""
+def is_wanted(said: Json, args: argparse.Namespace, identity: IdentityConfig) -> bool:
+    """Whether a record is one of those that the options ask for; identifiers are compared as they link."""
     if args.rule and said.get("rule") != args.rule:
         return False
     if args.tenant and said.get("tenant") != args.tenant:
@@ -76,7 +84,12 @@ def is_wanted(said: Json, args: argparse.Namespace) -> bool:
         return True
     identifiers = said.get("identifiers")
     if args.what == "events" and isinstance(identifiers, dict):
-        kind, _, value = args.customer.partition(":")
-        wanted = tidy_identifier(kind, value)
-        return any(tidy_identifier(kind, str(value)) == wanted for kind, value in identifiers.items())
+        wanted = node_of(identifier_named(args.customer, identity))
+        context = said.get("context")
+        country = context.get("country") if isinstance(context, dict) else None
+        told = (
+            identifier_of(kind.strip().lower(), str(value).strip(), country, identity)[0]
+            for kind, value in identifiers.items()
+        )
+        return any(node_of(identifier) == wanted for identifier in told)
     return bool(said.get("customer_id") == args.customer)

@@ -15,6 +15,7 @@ from aiokafka.partitioner import DefaultPartitioner
 from pipeline.clients.follower import Received, follow, read_partition
 from pipeline.domain.customer_state import CustomerState
 from pipeline.domain.events import ChannelEvent
+from pipeline.domain.hashed import node_of
 from pipeline.domain.identity import IdentityState
 from pipeline.domain.messages import Arrived, CustomerMessage, Identifier, customer_key, identity_key
 from pipeline.domain.records import Decision, IdentityChange
@@ -93,7 +94,7 @@ def refusals_of(
         if change is None or change.change != "refused" or change.tenant != tenant or change.change_id in told:
             continue
         named = change.customer_id in customer_ids or change.other_customer_id in customer_ids
-        if named or (change.kind, change.value) == identifier:
+        if named or node_of((change.kind, change.value)) == node_of(identifier):
             told.add(change.change_id)
             yield change
 

@@ -13,6 +13,7 @@ from typing import TypeAlias
 from uuid import UUID
 
 from pipeline.domain.customer_state import Draft
+from pipeline.domain.hashed import is_hashed
 from pipeline.domain.ids import uuid5_text
 from pipeline.domain.messages import Effect, Publish
 from pipeline.domain.reasons import DropReason, FiredReason, RevokedReason
@@ -114,7 +115,7 @@ def _reach(rule: Rule, customer: Draft) -> tuple[str | None, str | None]:
     """Return the first channel of the rule with an address, and the address seen last."""
     for channel in rule.channels:
         links = customer.identifiers.get(ADDRESS_KIND[channel], {})
-        seen = [(link.last_at_ms, value) for value, link in links.items() if link.linked]
+        seen = [(link.last_at_ms, value) for value, link in links.items() if link.linked and not is_hashed(value)]
         if seen:
             return channel, max(seen)[1]
     return None, None

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from pipeline.domain.customer_state import CustomerState, Draft, former
+from pipeline.domain.hashed import in_one_form, node_of
 from pipeline.domain.identity_changes import refusal
 from pipeline.domain.identity_config import IdentityConfig
 from pipeline.domain.identity_graph import EMPTY, REFUSED_KEPT, Link
@@ -51,12 +52,12 @@ class Claims:
 
     def link(self, draft: Draft, arrived: Arrived, at_ms: int) -> None:
         """Note the identifiers of an event; claim those that are new."""
-        known = draft.identifiers
-        anchor = arrived.identifiers[0]
+        known, identifiers = in_one_form(draft.identifiers, arrived.identifiers)
+        anchor = identifiers[0]
         new: list[Identifier] = []
         if arrived.customer_id != draft.customer_id:  # it waited for the clock while its customer merged
             draft.effects.append(assign(draft, anchor, draft.customer_id, arrived.event.event_id, at_ms))
-        for identifier in arrived.identifiers:
+        for identifier in identifiers:
             kind, value = identifier
             links = known.get(kind)
             link = None if links is None else links.get(value)
@@ -80,7 +81,7 @@ class Claims:
 
     def _claim(self, draft: Draft, identifier: Identifier, arrived: Arrived, at_ms: int) -> None:
         graph = draft.graph
-        if graph is not None and identifier in graph.refused:
+        if graph is not None and graph.refused and node_of(identifier) in graph.refused:
             return
         event_id = arrived.event.event_id
         me = standing(draft)
@@ -101,7 +102,7 @@ class Claims:
 
     def granted(self, draft: Draft, granted: Granted) -> None:
         """Note that a claim was answered with yes."""
-        kind, value = granted.identifier
+        draft.identifiers, ((kind, value),) = in_one_form(draft.identifiers, (granted.identifier,))
         links = draft.identifiers.get(kind, {})
         link = links.get(value) or Link(granted.occurred_at_ms, granted.event_id)
         if not link.linked or value not in links:
@@ -134,7 +135,7 @@ def founded(arrived: Arrived) -> CustomerState:
 
 def forget_claim(draft: Draft, identifier: Identifier) -> None:
     """Forget a claim that was refused, and do not claim again at once."""
-    kind, value = identifier
+    _, ((kind, value),) = in_one_form(draft.identifiers, (identifier,))
     links = draft.identifiers.get(kind, {})
     if value in links and not links[value].linked:
         draft.identifiers = {**draft.identifiers, kind: {key: each for key, each in links.items() if key != value}}
@@ -143,7 +144,7 @@ def forget_claim(draft: Draft, identifier: Identifier) -> None:
 
 def _forget(draft: Draft, identifier: Identifier) -> None:
     graph = draft.graph or EMPTY
-    draft.graph = replace(graph, refused=(*graph.refused, identifier)[-REFUSED_KEPT:])
+    draft.graph = replace(graph, refused=(*graph.refused, node_of(identifier))[-REFUSED_KEPT:])
 
 
 def assign(

@@ -15,6 +15,7 @@ from functools import lru_cache
 
 from msgspec import Struct, field
 
+from pipeline.domain.hashed import hash_of
 from pipeline.domain.messages import Identifier
 
 DEFAULT_ORDER = ("account", "loyalty", "email", "phone", "payment_token", "device", "voice_profile", "social", "cookie")
@@ -42,8 +43,9 @@ class IdentityConfig(Struct, frozen=True):
     all kinds together: both hold when an identifier is claimed and when two customers would become one. `merge_cap` is
     the merges that may make one customer, `customers_per_value` the customers one value may be seen on before it stops
     linking. None means no limit.
-    `blocked_values` are lower case. `default_country` (ISO 3166) is meant to complete phone numbers without a country
-    code; nothing reads it yet.
+    `blocked_values` are lower case, addresses and numbers among them as events link by them. `default_country`
+    (ISO 3166) completes phone numbers without a country code where the event says none. `email_plus_tags_dropped` and
+    `email_dots_ignored_at` (domains) say which addresses are the same (`pipeline/identifiers.py`).
     """
 
     version: str = "built-in"
@@ -56,6 +58,8 @@ class IdentityConfig(Struct, frozen=True):
     blocked_values: frozenset[str] = frozenset()
     blocked_patterns: tuple[str, ...] = ()
     default_country: str | None = None
+    email_plus_tags_dropped: bool = False
+    email_dots_ignored_at: frozenset[str] = frozenset()
 
     def strongest_first(self, identifiers: Mapping[str, str]) -> tuple[Identifier, ...]:
         """Return (kind, value) pairs by rank, the first being the anchor. Kinds not in `order` come last, by name."""
@@ -93,6 +97,21 @@ class IdentityConfig(Struct, frozen=True):
         if self.blocked_patterns and any(pattern.search(value) for pattern in _compiled(self.blocked_patterns)):
             return "blocked_pattern"
         return None
+
+    def blocked_hash_reason(self, hashed: str) -> str | None:
+        """Return why the hash of a value must not link anybody, or None: the same reasons, where the value is known."""
+        if hashed in _HASHES_OF_NOBODY:
+            return "blocked_builtin"
+        return "blocked_value" if hashed in _hashes(self.blocked_values) else None
+
+
+_HASHES_OF_NOBODY = frozenset(map(hash_of, ("", *BUILTIN_BLOCKED)))
+"""Trackers hash what they send, be it nothing."""
+
+
+@lru_cache(maxsize=8)
+def _hashes(values: frozenset[str]) -> frozenset[str]:
+    return frozenset(map(hash_of, values))
 
 
 @lru_cache(maxsize=8)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from pipeline.domain.hashed import in_one_form
 from pipeline.domain.messages import Identifier, Merge
 
 ALIASES_KEPT = 256
@@ -113,7 +114,7 @@ def merge_to_undo(
     """Find the merge to undo: by its id, else the latest that brought in the part of the identifier."""
     if merge_id:
         return next((merge for merge in graph.merges if merge.merge_id == merge_id), None)
-    kind, value = identifier
+    identifiers, ((kind, value),) = in_one_form(identifiers, (identifier,))
     link = identifiers.get(kind, {}).get(value)
     if link is None or not link.part:
         return None

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from pipeline.domain import carts, waiting
 from pipeline.domain.carts import Cart
 from pipeline.domain.customer_state import arrival_order
+from pipeline.domain.hashed import in_one_form
 from pipeline.domain.identity_graph import ALIASES_KEPT, EMPTY, Graph, Link, Seen
 from pipeline.domain.messages import Arrived
 from pipeline.domain.orders import Order
@@ -77,16 +78,15 @@ def channels_of_both(a: dict[str, Seen], b: dict[str, Seen], sides: Sides) -> di
 def _identifiers(
     a: dict[str, dict[str, Link]], b: dict[str, dict[str, Link]], sides: Sides
 ) -> dict[str, dict[str, Link]]:
-    both: dict[str, dict[str, Link]] = {}
-    for kind in sorted(a.keys() | b.keys()):
-        links = dict(a.get(kind, {}))
-        for value, theirs in sorted(b.get(kind, {}).items()):
-            ours = links.get(value)
-            tagged = replace(theirs, part=sides.tag(theirs.part))
-            kept = tagged if ours is None or (theirs.linked and not ours.linked) else ours
-            last_at_ms = max(theirs.last_at_ms, ours.last_at_ms if ours else 0)
-            links[value] = replace(kept, last_at_ms=last_at_ms)
-        both[kind] = links
+    named = tuple((kind, value) for kind, links in sorted(b.items()) for value in sorted(links))
+    a, forms = in_one_form(a, named)
+    both = {kind: dict(a.get(kind, {})) for kind in sorted(a.keys() | b.keys())}
+    for (kind, form), (_, value) in zip(forms, named, strict=True):
+        theirs, ours = b[kind][value], both[kind].get(form)
+        tagged = replace(theirs, part=sides.tag(theirs.part))
+        kept = tagged if ours is None or (theirs.linked and not ours.linked) else ours
+        last_at_ms = max(theirs.last_at_ms, ours.last_at_ms if ours else 0)
+        both[kind][form] = replace(kept, last_at_ms=last_at_ms)
     return both
 
 

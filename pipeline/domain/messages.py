@@ -11,10 +11,11 @@ from typing import TypeAlias
 from msgspec import Raw, Struct
 
 from pipeline.domain.events import ChannelEvent
+from pipeline.domain.hashed import node_of
 from pipeline.domain.records import Decision, IdentityChange, Trigger
 
 Identifier: TypeAlias = tuple[str, str]
-"""Kind and normalised value: ("email", "a@example.com")."""
+"""Kind and normalised value: ("email", "a@example.com"), or its hashed form (see `hashed.py`)."""
 
 
 # --- identity.inbox ---------------------------------------------------------------------------------------------
@@ -316,8 +317,9 @@ Effect: TypeAlias = Send | Publish | Count
 
 
 def identity_key(tenant: str, identifier: Identifier) -> str:
-    """Key of an identifier's shard: tenants with equal identifiers never meet."""
-    return f"{tenant}\x1f{identifier[0]}:{identifier[1]}"
+    """Key of an identifier's shard, the same for a value and its hash: tenants with equal identifiers never meet."""
+    kind, value = node_of(identifier)
+    return f"{tenant}\x1f{kind}:{value}"
 
 
 def customer_key(tenant: str, customer_id: str) -> str:

@@ -20,6 +20,7 @@ from pipeline.domain.events import ChannelEvent, Item
 from pipeline.domain.identity import ALONE
 from pipeline.domain.identity_config import IdentityConfig
 from pipeline.domain.messages import Identifier
+from pipeline.identifiers import HASHES, identifier_of, join_hashes
 
 DEFAULT_TENANT = "default"
 
@@ -103,6 +104,7 @@ def normalise(event: ChannelEvent, config: IdentityConfig) -> Normalised:
         problem = f"identifiers: {len(event.identifiers)} kinds, at most {MAX_IDENTIFIERS} are taken"
         raise InvalidEvent(InvalidReason.VALUE_TOO_LONG, problem)
 
+    country = event.context.country if event.context is not None else None
     linking: dict[str, str] = {}
     tidied: dict[str, str] = {}
     blocked: list[tuple[str, str]] = []
@@ -114,17 +116,20 @@ def normalise(event: ChannelEvent, config: IdentityConfig) -> Normalised:
         if word is None:
             blocked.append(("other", "blocked_kind"))
             tidied[kind] = text
-        elif why := config.blocked_reason(text):
+            continue
+        (_, link), why = identifier_of(word, text, country, config)
+        if why is not None:
             blocked.append((word, why))
             if word not in linking:
                 tidied[word] = min(text, tidied.get(word, text))
         else:
-            link = text.lower() if word == "email" else text
             known = linking.get(word)
             if known is not None and known != link:  # `Cookie` and `cookie`: the order of a map means nothing
                 blocked.append((word, "blocked_second"))
             if known is None or (link, text) < (known, tidied[word]):
                 linking[word], tidied[word] = link, text
+    if not linking.keys().isdisjoint(HASHES):
+        blocked += join_hashes(linking)
     if tidied != event.identifiers:
         changed["identifiers"] = tidied
     if changed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import sha256
 from random import Random
 from typing import Any
 
@@ -11,6 +12,7 @@ from msgspec.structs import replace
 from pipeline.domain.customer import CustomerActor
 from pipeline.domain.customer_json import customer_json
 from pipeline.domain.events import ChannelEvent, Item
+from pipeline.domain.hashed import HASHED_KINDS, hash_of
 from pipeline.domain.identity import founded_by
 from pipeline.domain.identity_config import IdentityConfig
 from pipeline.domain.messages import Arrived, Identifier
@@ -38,7 +40,7 @@ def random_stream(seed: int, events: int = 60, people: int = 5) -> list[ChannelE
         if chance.random() < 0.25:
             identifiers["email"] = f"m{person}@example.com"
         if chance.random() < 0.04:
-            identifiers["phone"] = f"+49170{chance.randrange(2)}"
+            identifiers["phone"] = f"+49170123456{chance.randrange(2)}"
         if chance.random() < 0.2:
             del identifiers["cookie"]
             identifiers.setdefault("email", f"m{person}@example.com")
@@ -63,6 +65,33 @@ def with_undone_merges(events: Sequence[ChannelEvent], seed: int) -> list[Channe
             at_ms = event.occurred_at_ms + STEP_MS // 2
             told.append(ChannelEvent(f"undo-{event.event_id}", "merge_undone", "web", at_ms, {kind: value}))
     return told
+
+
+def with_hashes(events: Sequence[ChannelEvent], seed: int) -> list[ChannelEvent]:
+    """Return the stream with half of its addresses and phone numbers sent as their SHA-256."""
+    chance = Random(seed)
+
+    def sent(kind: str, value: str) -> tuple[str, str]:
+        if kind not in HASHED_KINDS or chance.random() < 0.5:
+            return kind, value
+        return f"{kind}_sha256", sha256(value.encode()).hexdigest()
+
+    return [replace(event, identifiers=dict(sent(*pair) for pair in event.identifiers.items())) for event in events]
+
+
+def forgetting_the_plain_form_of(customers: list[dict[str, Any]], sent: Sequence[ChannelEvent]) -> list[dict[str, Any]]:
+    """Return `customers`, with hashes for the addresses and numbers that none of `sent` has in their plain form."""
+    told = {pair for event in sent for pair in event.identifiers.items()}
+
+    def known(kind: str, values: list[str]) -> list[str]:
+        return sorted(
+            value if kind not in HASHED_KINDS or (kind, value) in told else hash_of(value) for value in values
+        )
+
+    return [
+        {**each, "identifiers": {kind: known(kind, values) for kind, values in each["identifiers"].items()}}
+        for each in customers
+    ]
 
 
 def _event(number: int, chance: Random, identifiers: dict[str, str], device: str) -> ChannelEvent:

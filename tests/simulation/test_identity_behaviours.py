@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
 from pipeline.domain.errors import InvalidEvent
-from pipeline.domain.events import ChannelEvent, Item
+from pipeline.domain.events import ChannelEvent, Context, Item
 from pipeline.domain.identity import IdentityActor, founded_by
 from pipeline.domain.identity_config import IdentityConfig
 from pipeline.domain.linking import TOLD_AT_ONCE
@@ -24,6 +25,7 @@ from pipeline.streaming.units import Output
 TEN = 1_795_514_400_000
 """2026-11-24T10:00:00Z."""
 MINUTE = 60_000
+ANNA = sha256(b"anna@example.com").hexdigest()
 
 REMINDER = Rules("1", [Rule("reminder", "abandoned_cart", abandoned_cart.Config(delay_ms=60 * MINUTE))])
 
@@ -140,10 +142,10 @@ def test_b4_the_same_links_told_five_times_in_any_order_are_one_customer_counted
 @pytest.mark.parametrize("partitions", range(1, 9))
 def test_b5_links_that_arrive_at_once_on_different_partitions_give_one_customer(partitions: int) -> None:
     town = Town(partitions=partitions)
-    chain = ["email", "phone", "device", "cookie"]
-    for kind in chain:
-        town.at(0, **{kind: "x1"})
-    events = [{chain[place]: "x1", chain[place + 1]: "x1"} for place in (2, 0, 1)]
+    chain = [("email", "x1@example.com"), ("phone", "+491701"), ("device", "x1"), ("cookie", "x1")]
+    for kind, value in chain:
+        town.at(0, **{kind: value})
+    events = [dict(chain[place : place + 2]) for place in (2, 0, 1)]
     read = [
         town.simulation.read(ChannelEvent(f"link-{number}", "page_viewed", "web", TEN + MINUTE, identifiers))
         for number, identifiers in enumerate(events)
@@ -151,7 +153,7 @@ def test_b5_links_that_arrive_at_once_on_different_partitions_give_one_customer(
     town.simulation.play(read)
 
     (one,) = town.customers
-    assert one["customer_id"] == customer("email", "x1")
+    assert one["customer_id"] == customer("email", "x1@example.com")
     assert one["events"] == 7
     assert len(one["merged_from"]) == 3
 
@@ -164,6 +166,96 @@ def test_b6_at_the_merge_cap_nothing_is_merged_and_the_event_still_counts() -> N
     assert town.of(account="u1")["merged_from"] == [customer("cookie", "a0")]
     assert town.of(account="u1")["events"] == 4
     assert [change.reason for change in town.changes("refused")] == ["merge_cap", "merge_cap"]
+
+
+@pytest.mark.parametrize("typed", ["0170 1234567", "+49 (0)170 / 123-4567", "0049 170 1234567"])
+def test_b9_a_phone_number_typed_differently_is_one_customer(typed: str) -> None:
+    town = Town(IdentityConfig(default_country="DE")).at(0, account="u1", phone="+49 170 1234567").at(1, phone=typed)
+
+    assert (len(town.customers), town.of(phone="+491701234567")["events"]) == (1, 2)
+
+
+def test_b9_the_same_digits_in_two_countries_are_two_people_and_in_none_nobody() -> None:
+    town = Town()
+    for minute, country in enumerate(["DE", "GB", None, "UK"]):
+        town.at(minute, phone="020 7946 0018", context=Context(country=country))
+
+    assert [each["identifiers"].get("phone") for each in town.customers].count(None) == 2
+    assert town.of(phone="+442079460018")["events"] == town.of(phone="+492079460018")["events"] == 1
+
+
+def test_b9_an_e_mail_address_in_capitals_is_the_same_customer() -> None:
+    town = Town().at(0, account="u1", email="Anna@Example.com").at(1, email=" ANNA@EXAMPLE.COM ")
+
+    assert (len(town.customers), town.of(email="anna@example.com")["events"]) == (1, 2)
+
+
+@pytest.mark.parametrize("hash_first", [True, False])
+@pytest.mark.parametrize(("kind", "value"), [("email", "anna@example.com"), ("phone", "+491701234567")])
+def test_a_hash_and_what_it_is_of_are_one_customer_whichever_comes_first(
+    kind: str, value: str, hash_first: bool
+) -> None:
+    known: list[dict[str, str]] = [{f"{kind}_sha256": sha256(value.encode()).hexdigest()}, {kind: value}]
+    first, second = known if hash_first else reversed(known)
+
+    town = Town().at(0, **first, cookie="a1").at(1, **second, account="u1").at(2, **first)
+
+    (found,) = town.customers
+    assert (found["events"], found["identifiers"][kind]) == (3, [value])
+
+
+def test_a_hash_and_its_plain_form_count_once_towards_the_limits() -> None:
+    town = Town(IdentityConfig(limits={"email": 1}))
+    for minute, known in enumerate(({"email_sha256": ANNA}, {"email": "anna@example.com"}, {"email_sha256": ANNA})):
+        town.at(minute, account="u1", **known)
+
+    assert town.of(account="u1")["identifiers"]["email"] == ["anna@example.com"]
+    assert town.changes("refused") == []
+
+
+def test_a_merge_of_one_who_knows_the_hash_with_one_who_knows_the_address_keeps_the_address() -> None:
+    town = Town().at(0, account="u1", email_sha256=ANNA).at(1, loyalty="l1", email="anna@example.com")
+
+    assert town.of(account="u1")["identifiers"] == {"account": ["u1"], "email": ["anna@example.com"], "loyalty": ["l1"]}
+    town.at(2, "merge_undone", email_sha256=ANNA).at(3, "merge_undone", loyalty="l1")
+    assert town.of(loyalty="l1")["identifiers"] == {"loyalty": ["l1"]}
+    assert town.of(email="anna@example.com")["customer_id"] == customer("account", "u1")
+
+
+def test_a_merge_is_taken_back_by_the_hash_of_what_it_brought_in() -> None:
+    town = Town().at(0, account="u1").at(1, loyalty="l1", phone="+491701").at(2, account="u1", loyalty="l1")
+    assert town.of(account="u1")["identifiers"]["phone"] == ["+491701"]
+
+    town.at(3, "merge_undone", phone_sha256=sha256(b"+491701").hexdigest())
+
+    assert town.of(phone="+491701")["identifiers"] == {"loyalty": ["l1"], "phone": ["+491701"]}
+
+
+def test_what_was_refused_as_a_hash_is_not_asked_for_again_in_its_plain_form() -> None:
+    town = Town().at(0, account="u1", email="anna@example.com").at(1, account="u2", email_sha256=ANNA)
+
+    town.at(2, account="u2", email="anna@example.com")
+
+    assert [change.reason for change in town.changes("refused")] == ["kind_limit"]
+    assert town.of(email="anna@example.com")["customer_id"] == customer("account", "u1")
+
+
+def test_a_blocked_address_is_blocked_in_its_hash_too() -> None:
+    town = Town().at(0, email="anna@example.com", account="u1").at(1, "identifier_blocked", email_sha256=ANNA)
+
+    town.at(2, email="anna@example.com", cookie="a1").at(3, email_sha256=ANNA, account="u2")
+
+    assert town.of(account="u1")["events"] == town.of(account="u2")["events"] == town.of(cookie="a1")["events"] == 1
+
+
+def test_a_message_is_never_addressed_to_a_hash() -> None:
+    by_mail = Rule("reminder", "abandoned_cart", abandoned_cart.Config(delay_ms=MINUTE), channels=("email",))
+    hashed, plain = (Town(rules=Rules("1", [by_mail])) for _ in range(2))
+    hashed.at(0, "product_added", email_sha256=ANNA, items=(Item("A"),)).until(5)
+    plain.at(0, "product_added", email_sha256=ANNA, items=(Item("A"),)).at(0.5, email="anna@example.com").until(5)
+
+    assert hashed.triggers == []
+    assert [trigger.address for trigger in plain.simulation.triggers()] == ["anna@example.com"]
 
 
 def test_b9_a_phone_of_a_store_seen_with_two_hundred_accounts_stops_linking() -> None:
@@ -199,10 +291,10 @@ def shopped_apart_and_merged() -> Town:
     town = Town()
     bought = {"currency": "EUR", "cart_id": "c0"}
     town.at(0, "order_completed", email="m1@example.com", order_id="o-1", amount_minor=1_000, **bought)
-    town.at(1, "product_added", email="m1@example.com", phone="+49170", cart_id="c1", items=(Item("A"),))
+    town.at(1, "product_added", email="m1@example.com", phone="+491701", cart_id="c1", items=(Item("A"),))
     town.at(2, "order_completed", loyalty="l1", order_id="o-2", amount_minor=500, **bought)
     town.at(3, "product_added", loyalty="l1", cart_id="c2", items=(Item("B"),))
-    return town.at(9, loyalty="l1", phone="+49170")
+    return town.at(9, loyalty="l1", phone="+491701")
 
 
 def test_b8_a_merge_taken_back_gives_each_side_what_is_its_own() -> None:
@@ -213,23 +305,24 @@ def test_b8_a_merge_taken_back_gives_each_side_what_is_its_own() -> None:
     town.at(10, "order_completed", email="m1@example.com", **later)
     assert town.of(loyalty="l1")["spend_minor"] == {"EUR": 1_570}
 
-    town.at(11, "merge_undone", phone="+49170")
+    town.at(11, "merge_undone", phone="+491701")
 
     card, mail = town.of(loyalty="l1"), town.of(email="m1@example.com")
     assert (card["spend_minor"], card["orders"], card["events"]) == ({"EUR": 500}, 1, 3)
     assert (mail["spend_minor"], mail["orders"], mail["events"]) == ({"EUR": 1_070}, 2, 3)
     assert [cart["cart_id"] for cart in card["carts"] if cart["open"]] == ["c2"]
     assert [cart["cart_id"] for cart in mail["carts"] if cart["open"]] == ["c1"]
-    assert mail["identifiers"] == {"email": ["m1@example.com"], "phone": ["+49170"]}
+    assert mail["identifiers"] == {"email": ["m1@example.com"], "phone": ["+491701"]}
     assert card["merged_from"] == mail["merged_from"] == []
     (undone,) = town.changes("unmerged")
     assert (undone.customer_id, undone.other_customer_id) == (card["customer_id"], mail["customer_id"])
 
 
 def test_b8_after_it_was_taken_back_events_split_rightly_and_the_same_evidence_does_not_merge_again() -> None:
-    town = shopped_apart_and_merged().at(11, "merge_undone", phone="+49170")
+    town = shopped_apart_and_merged().at(11, "merge_undone", phone="+491701")
 
-    town.at(12, email="m1@example.com").at(13, phone="+49170").at(14, loyalty="l1").at(15, loyalty="l1", phone="+49170")
+    town.at(12, email="m1@example.com").at(13, phone="+491701").at(14, loyalty="l1")
+    town.at(15, loyalty="l1", phone="+491701")
 
     assert town.of(email="m1@example.com")["events"] == 4
     assert town.of(loyalty="l1")["events"] == 5
@@ -241,7 +334,7 @@ def test_b8_nothing_fires_twice_because_of_a_merge_taken_back() -> None:
     town = shopped_apart_and_merged().at(70, cookie="other")
     assert len(town.triggers) == 2  # both carts, at minutes 61 and 63
 
-    town.at(80, "merge_undone", phone="+49170").until(500)
+    town.at(80, "merge_undone", phone="+491701").until(500)
 
     assert len(town.triggers) == 2
 
@@ -269,20 +362,20 @@ def test_merges_that_led_to_one_another_are_taken_back_one_by_one() -> None:
 
 
 def test_a_blocked_value_leads_its_later_events_to_the_next_identifier_and_none_to_its_owner() -> None:
-    town = Town().at(0, phone="+49", account="u1").at(1, "identifier_blocked", phone="+49")
+    town = Town().at(0, phone="+491701", account="u1").at(1, "identifier_blocked", phone="+491701")
 
-    town.at(2, phone="+49", cookie="a1").at(3, phone="+49", account="u2")
+    town.at(2, phone="+491701", cookie="a1").at(3, phone="+491701", account="u2")
 
     assert town.of(account="u1")["events"] == 1
     assert town.of(cookie="a1")["identifiers"] == {"cookie": ["a1"]}
     assert town.of(account="u2")["identifiers"] == {"account": ["u2"]}
     (blocked,) = town.changes("blocked")
-    assert (blocked.customer_id, blocked.kind, blocked.value) == (customer("account", "u1"), "phone", "+49")
+    assert (blocked.customer_id, blocked.kind, blocked.value) == (customer("account", "u1"), "phone", "+491701")
     assert {change.reason for change in town.changes("refused")} == {"blocked"}
 
 
 def test_each_event_with_nothing_but_a_blocked_value_stands_alone() -> None:
-    town = Town().at(0, "identifier_blocked", phone="+49").at(1, phone="+49").at(2, phone="+49")
+    town = Town().at(0, "identifier_blocked", phone="+491701").at(1, phone="+491701").at(2, phone="+491701")
 
     assert [each["events"] for each in town.customers] == [1, 1]
     assert all("phone" not in each["identifiers"] for each in town.customers)
@@ -290,7 +383,7 @@ def test_each_event_with_nothing_but_a_blocked_value_stands_alone() -> None:
 
 def test_what_operators_say_is_neither_an_event_of_a_customer_nor_a_repeat() -> None:
     town = (
-        shopped_apart_and_merged().at(11, "merge_undone", phone="+49170").at(12, "identifier_blocked", phone="+49170")
+        shopped_apart_and_merged().at(11, "merge_undone", phone="+491701").at(12, "identifier_blocked", phone="+491701")
     )
 
     assert town.simulation.distinct_events() == 5
@@ -361,8 +454,12 @@ def test_an_order_told_on_both_sides_before_they_were_one_counts_once_and_stays_
 
 def test_a_customer_parted_from_one_is_kept_from_whoever_that_one_became_however_long_ago() -> None:
     unlimited = IdentityConfig(limits={}, default_limit=None, customers_per_value=None)
-    town = Town(unlimited, rules=Rules("", ())).at(0, email="m1@example.com").at(1, email="m1@example.com", phone="p1")
-    town.at(2, phone="p1", loyalty="l1").at(3, "merge_undone", email="m1@example.com")
+    town = (
+        Town(unlimited, rules=Rules("", ()))
+        .at(0, email="m1@example.com")
+        .at(1, email="m1@example.com", phone="+491701")
+    )
+    town.at(2, phone="+491701", loyalty="l1").at(3, "merge_undone", email="m1@example.com")
     town.at(4, loyalty="l1", account="u1")
     for number in range(40):  # so many that the card's part is taken for good
         town.at(5 + number, cookie=f"a{number}").at(5.5 + number, cookie=f"a{number}", account="u1")

@@ -9,11 +9,20 @@ import pytest
 
 from pipeline.domain.events import ChannelEvent
 from pipeline.domain.identity_config import IdentityConfig
+from pipeline.domain.messages import identity_key
 from pipeline.domain.rules import Rules
 from pipeline.settings import load_settings
 from pipeline.simulation import Conditions, Simulation
 from tests.harness.rounds import ROUNDS
-from tests.simulation.identity_model import NO_LIMITS, expected, random_stream, with_one_claim_each, with_undone_merges
+from tests.simulation.identity_model import (
+    NO_LIMITS,
+    expected,
+    forgetting_the_plain_form_of,
+    random_stream,
+    with_hashes,
+    with_one_claim_each,
+    with_undone_merges,
+)
 
 SEEDS = range(200 * ROUNDS)
 
@@ -44,6 +53,22 @@ def test_customers_and_their_states_are_those_of_a_plain_union(seed: int) -> Non
 
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", SEEDS)
+def test_sent_as_hashes_now_and_then_addresses_and_numbers_join_the_same_customers(seed: int) -> None:
+    events = random_stream(seed)
+    hashed = with_hashes(events, seed)
+    assert any("email_sha256" in event.identifiers for event in hashed)
+
+    simulation = played(hashed, NO_LIMITS, disturbed(seed))
+
+    found = [json.loads(line) for line in simulation.customer_lines()]
+    wanted = forgetting_the_plain_form_of(expected(events, NO_LIMITS), hashed)
+    for customer in (*found, *wanted):
+        del customer["merged_from"]
+    assert sorted(found, key=lambda each: str(each["customer_id"])) == wanted
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", SEEDS)
 def test_no_customer_is_ever_above_its_limits(seed: int) -> None:
     limits = IdentityConfig(limits={"account": 1}, default_limit=2, customers_per_value=3, merge_cap=5)
 
@@ -57,7 +82,7 @@ def test_no_customer_is_ever_above_its_limits(seed: int) -> None:
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", SEEDS)
 def test_under_limits_and_with_merges_taken_back_any_delivery_gives_the_same_customers(seed: int) -> None:
-    events = with_undone_merges(with_one_claim_each(random_stream(seed)), seed)
+    events = with_hashes(with_undone_merges(with_one_claim_each(random_stream(seed)), seed), seed)
     limits = IdentityConfig(limits={"account": 1}, default_limit=2, customers_per_value=3, merge_cap=5)
 
     straight = played(events, limits, Conditions())
@@ -66,9 +91,9 @@ def test_under_limits_and_with_merges_taken_back_any_delivery_gives_the_same_cus
     assert simulation.state_digest() == straight.state_digest()
     customers = [json.loads(line) for line in simulation.customer_lines()]
     assert sum(customer["events"] for customer in customers) == sum(e.event_type != "merge_undone" for e in events)
-    owners = {key.split("\x1f")[1]: state.customer_id for key, state in simulation.bus.states("identity")}
+    owners = {key: state.customer_id for key, state in simulation.bus.states("identity")}
     listed = {
-        f"{kind}:{value}": customer["customer_id"]
+        identity_key("default", (kind, value)): customer["customer_id"]
         for customer in customers
         for kind, values in customer["identifiers"].items()
         for value in values

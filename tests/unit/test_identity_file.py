@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.domain.hashed import hash_of
 from pipeline.domain.identity_config import IdentityConfig
+from pipeline.identifiers import identifier_of
 from pipeline.identity_file import IdentityFileError, load_identity
 
 EXAMPLE = """\
@@ -62,6 +64,28 @@ def test_none_means_no_limit(tmp_path: Path) -> None:
     assert (config.customers_per_value, config.merge_cap) == (None, None)
 
 
+def test_rules_for_addresses_are_off_unless_they_are_named(tmp_path: Path) -> None:
+    text = "normalise: {email_plus_tags: drop, email_dots_ignored_at: [GMAIL.com, bücher.example]}\n"
+
+    config = load_identity(written(tmp_path, text))
+
+    assert config.email_plus_tags_dropped
+    assert config.email_dots_ignored_at == {"gmail.com", "xn--bcher-kva.example"}
+    assert not load_identity(written(tmp_path, "normalise: {email_plus_tags: keep}\n")).email_plus_tags_dropped
+
+
+@pytest.mark.parametrize("value", ["0800 0000 123", "+49 800 0000123", "Till@Shop.example"])
+def test_a_blocked_value_is_meant_however_events_write_it(tmp_path: Path, value: str) -> None:
+    config = load_identity(written(tmp_path, f"blocked: {{values: [{value}]}}\nnormalise: {{default_country: DE}}\n"))
+    other = {"+49 800 0000123": "0800 / 0000123", "0800 0000 123": "+498000000123"}.get(value, "tILL@shop.example")
+    kind = "email" if "@" in other else "phone"
+
+    (_, form), why = identifier_of(kind, other, None, config)
+
+    assert why == "blocked_value"
+    assert identifier_of(f"{kind}_sha256", hash_of(form), None, config)[1] == "blocked_value"
+
+
 def test_kinds_of_the_shops_own_are_welcome(tmp_path: Path) -> None:
     config = load_identity(written(tmp_path, "order: [account, badge]\nlimits: {badge: 2}\n"))
 
@@ -87,6 +111,12 @@ def test_kinds_of_the_shops_own_are_welcome(tmp_path: Path) -> None:
         ("mapping_cap: none\n", 1, "'none' is not a limit"),
         ("blocked: {patterns: ['(']}\n", 1, "'(' is not a regular expression"),
         ("normalise: {default_country: Germany}\n", 1, "'Germany' is not an ISO 3166 country"),
+        ("normalise:\n  default_country: de\n", 2, "'de' is not an ISO 3166 country with phones. Did you mean DE?"),
+        ("normalise:\n  default_contry: DE\n", 2, "unknown key default_contry in normalise. Did you mean default_c"),
+        ("normalise:\n  email_plus_tags: dorp\n", 2, "email_plus_tags: unknown word dorp. Did you mean drop?"),
+        ("normalise: {email_dots_ignored_at: gmail.com}\n", 1, "email_dots_ignored_at must be a list"),
+        ("normalise: {email_dots_ignored_at: [gmail]}\n", 1, "'gmail' is not a domain. Write it like gmail.com."),
+        ("order: [email_sha256]\n", 1, "email_sha256 links as email. Name that."),
         ("- order\n", 1, "the file must be a mapping"),
         ("version: 1\norder: [account\n", 3, "not YAML"),
     ],

@@ -2,15 +2,19 @@ from __future__ import annotations
 
 import argparse
 import socket
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from pipeline.cli.arguments import add_history_place, history_place, moment, port_to_serve
+from pipeline.cli.arguments import add_history_place, history_place, identifier_named, moment, port_to_serve
 from pipeline.cli.tail import add_arguments, is_wanted
+from pipeline.domain.identity_config import IdentityConfig
 from pipeline.errors import USAGE, OmniError
 from pipeline.settings import Settings, load_settings
 
+GERMAN = IdentityConfig(default_country="DE")
+ANNA = sha256(b"anna@example.com").hexdigest()
 SERVER = "clickhouse://localhost:9000/omni"
 
 
@@ -59,12 +63,55 @@ def test_a_port_that_was_asked_for_must_be_free_and_another_is_looked_for() -> N
     assert caught.value.exit_code == USAGE
 
 
-@pytest.mark.parametrize("customer", ["email:anna@example.com", "Email: ANNA@example.com "])
-def test_events_are_found_by_an_identifier_however_it_is_written(customer: str) -> None:
+def wanted(customer: str, identifiers: dict[str, str], country: str | None = None) -> bool:
     parser = argparse.ArgumentParser()
     add_arguments(parser)
     args = parser.parse_args(["events", "--customer", customer])
+    return is_wanted({"identifiers": identifiers, "context": {"country": country}}, args, GERMAN)
 
-    assert is_wanted({"identifiers": {"email": "Anna@Example.com"}}, args)
-    assert not is_wanted({"identifiers": {"email": "otto@example.com", "account": "anna@example.com"}}, args)
-    assert not is_wanted({"identifiers": {}}, args)
+
+@pytest.mark.parametrize("customer", ["email:anna@example.com", "Email: ANNA@example.com ", f"email_sha256:{ANNA}"])
+def test_events_are_found_by_an_identifier_however_it_is_written(customer: str) -> None:
+    assert wanted(customer, {"email": "Anna@Example.com"})
+    assert wanted(customer, {" Email_SHA256": f" {ANNA.upper()} "})
+    assert not wanted(customer, {"email": "otto@example.com", "account": "anna@example.com"})
+    assert not wanted(customer, {})
+
+
+def test_events_are_found_by_a_phone_number_with_the_country_of_each() -> None:
+    assert wanted("phone:0170 1234567", {"phone": "+49 170 1234567"}, "GB")
+    assert wanted("phone:+44 7911 123456", {"phone": "07911 123456"}, "GB")
+    assert not wanted("phone:+44 7911 123456", {"phone": "07911 123456"})
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("phone:0170 1234567", ("phone", "+491701234567")),
+        ("phone:+49 170 / 123-4567", ("phone", "+491701234567")),
+        ("EMAIL: Anna@Example.com ", ("email", "anna@example.com")),
+        (f"email_sha256:{ANNA.upper()}", ("email", f"sha256:{ANNA}")),
+        (f"email:sha256:{ANNA}", ("email", f"sha256:{ANNA}")),
+        ("cookie: C-9", ("cookie", "C-9")),
+        ("account:null", ("account", "null")),
+    ],
+)
+def test_an_identifier_is_typed_as_freely_as_events_carry_it(typed: str, found: tuple[str, str]) -> None:
+    assert identifier_named(typed, GERMAN) == found
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        ("phone:100", "phone:100 links nothing: it is not a phone number. Write it like phone:+491701234567."),
+        ("phone:0170 1234567", "its country is not known. Write it like phone:+491701234567, or name normalise."),
+        ("email:anna", "it is not an e-mail address"),
+        ("email_sha256:anna@example.com", "it is not a SHA-256"),
+    ],
+)
+def test_what_no_event_can_link_by_is_refused_with_what_to_write(typed: str, says: str) -> None:
+    with pytest.raises(OmniError) as caught:
+        identifier_named(typed, IdentityConfig() if "0170" in typed else GERMAN)
+
+    assert says in str(caught.value)
+    assert caught.value.exit_code == USAGE

@@ -8,8 +8,9 @@ import pytest
 
 from pipeline.cli.identity_words import WHY, explained, explanation, merges, why
 from pipeline.domain.customer_state import CustomerState
+from pipeline.domain.hashed import hash_of
 from pipeline.domain.identity import IdentityState, Owner
-from pipeline.domain.messages import Identifier
+from pipeline.domain.messages import Identifier, identity_key
 from pipeline.domain.reasons import IdentityReason
 from tests.simulation.test_identity_behaviours import TEN, Town, customer
 
@@ -23,8 +24,7 @@ NO_REFUSAL = {
 
 def states(town: Town, identifier: Identifier) -> tuple[IdentityState, CustomerState | None]:
     """What is known of an identifier, and its customer."""
-    kind, value = identifier
-    known: Any = next(s for key, s in town.simulation.bus.states("identity") if key.endswith(f"{kind}:{value}"))
+    known: Any = dict(town.simulation.bus.states("identity"))[identity_key("default", identifier)]
     customers: list[Any] = [state for _, state in town.simulation.bus.states("customer")]
     return known, next((state for state in customers if state.customer_id == known.customer_id), None)
 
@@ -96,10 +96,24 @@ def test_an_explanation_names_earlier_owners_and_why_two_were_not_joined() -> No
     assert f"  {first} since 2026-11-24T10:00:00.000Z" in lines
 
 
-def test_a_value_blocked_before_it_was_seen_belongs_to_nobody() -> None:
-    _, lines = said_of(Town().at(0, "identifier_blocked", phone="+49"), "phone", "+49")
+def test_a_hash_is_explained_by_the_value_its_customer_knows() -> None:
+    hashed = hash_of("anna@example.com")
+    town = Town().at(0, account="u1", email_sha256=hashed)
+    _, unknown = said_of(town, "email", hashed)
+    town.at(1, account="u1", email="anna@example.com")
 
-    assert lines == ["phone:+49 belongs to nobody.", "It is blocked: it links nothing any more."]
+    _, known = said_of(town, "email", hashed)
+
+    owner = f"belongs to customer {customer('account', 'u1')} since 2026-11-24T10:00:00.000Z (event e-1)."
+    assert unknown[0] == f"email:{hashed} {owner}"
+    assert known[0] == f"email:anna@example.com {owner}"
+    assert said_of(town, "email", "anna@example.com")[1] == known
+
+
+def test_a_value_blocked_before_it_was_seen_belongs_to_nobody() -> None:
+    _, lines = said_of(Town().at(0, "identifier_blocked", phone="+491701"), "phone", "+491701")
+
+    assert lines == ["phone:+491701 belongs to nobody.", "It is blocked: it links nothing any more."]
 
 
 def test_a_customer_that_was_never_merged_has_no_merges() -> None:

@@ -4,7 +4,8 @@ import pytest
 from msgspec import structs
 
 from pipeline.domain.errors import InvalidEvent, InvalidReason
-from pipeline.domain.events import ChannelEvent, Item
+from pipeline.domain.events import ChannelEvent, Context, Item
+from pipeline.domain.hashed import hash_of
 from pipeline.domain.identity_config import IdentityConfig
 from pipeline.wire.normalise import Normalised, digest, normalise
 from tests.unit.wire.events import FULL, SMALLEST
@@ -180,6 +181,48 @@ def test_two_spellings_of_one_kind_are_counted_and_the_order_of_a_map_does_not_c
     assert normalised.identifiers == (("email", "a@b.de"), ("cookie", "c-8"), ("e-mail", "x"))
     assert normalised.blocked == (("cookie", "blocked_second"),)
     assert normalised.event.identifiers["cookie"] == "c-8"
+
+
+def test_b9_a_phone_number_links_by_the_country_of_the_event_and_is_kept_as_it_was_typed() -> None:
+    normalised = tidy(identifiers={"phone": " 07911 123456 "}, context=Context(country="GB"))
+
+    assert normalised.identifiers == (("phone", "+447911123456"),)
+    assert normalised.event.identifiers == {"phone": "07911 123456"}
+
+
+def test_what_cannot_be_a_number_or_a_hash_is_counted_and_kept() -> None:
+    identifiers = {"phone": "0170 1234567", "email": "anna", "email_sha256": "a1", "cookie": "c-9"}
+
+    normalised = tidy(identifiers=identifiers)
+
+    assert normalised.identifiers == (("cookie", "c-9"),)
+    assert normalised.blocked == (
+        ("phone", "blocked_phone_country"),
+        ("email", "blocked_email"),
+        ("email_sha256", "blocked_hash"),
+    )
+    assert normalised.event.identifiers == identifiers
+
+
+def test_a_hash_links_as_what_it_is_of_and_stands_in_history_as_it_was_sent() -> None:
+    hashed = hash_of("anna@example.com")
+
+    alone = tidy(identifiers={"Email_SHA256": hashed[7:].upper(), "cookie": "c-9"})
+    beside_it = tidy(identifiers={"email_sha256": hashed, "email": "ANNA@example.com"})
+
+    assert alone.identifiers == (("email", hashed), ("cookie", "c-9"))
+    assert alone.event.identifiers == {"email_sha256": hashed[7:].upper(), "cookie": "c-9"}
+    assert (beside_it.identifiers, beside_it.blocked) == ((("email", "anna@example.com"),), ())
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_an_event_has_one_address_the_plain_one_before_the_hash_of_another(turned: bool) -> None:
+    pairs = [("email", "otto@example.com"), ("email_sha256", hash_of("anna@example.com"))]
+
+    normalised = tidy(identifiers=dict(reversed(pairs) if turned else pairs))
+
+    assert normalised.identifiers == (("email", "otto@example.com"),)
+    assert normalised.blocked == (("email_sha256", "blocked_second"),)
 
 
 def test_b19_a_second_sending_of_an_event_has_the_same_digest() -> None:
