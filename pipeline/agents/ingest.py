@@ -5,7 +5,14 @@ from __future__ import annotations
 from msgspec import Raw
 
 from pipeline.domain.errors import InvalidEvent, InvalidReason
-from pipeline.domain.event_types import CONTROL_TYPES, EVENT_TYPES, IDENTIFIER_BLOCKED, MERGE_UNDONE, OPERATOR_EVENTS
+from pipeline.domain.event_types import (
+    CONTROL_TYPES,
+    EVENT_TYPES,
+    IDENTIFIER_BLOCKED,
+    MERGE_CONFIRMED,
+    MERGE_UNDONE,
+    OPERATOR_EVENTS,
+)
 from pipeline.domain.events import ChannelEvent
 from pipeline.domain.identity import ALONE
 from pipeline.domain.identity_config import IdentityConfig
@@ -47,8 +54,8 @@ class ChannelReader:
         counts = tuple(("identifiers_blocked", why) for _, why in normalised.blocked) if normalised.blocked else ()
         if event.event_type not in EVENT_TYPES:
             counts = (*counts, ("unknown_event_types", event.channel))
-        elif event.event_type == MERGE_UNDONE:
-            counts = (*counts, (OPERATOR_EVENTS, MERGE_UNDONE))
+        elif event.event_type in (MERGE_CONFIRMED, MERGE_UNDONE):
+            counts = (*counts, (OPERATOR_EVENTS, event.event_type))
         key = identity_key(event.tenant, identifiers[0])
         return Ingested(key, received_at_ms, message, event.occurred_at_ms, counts)
 

@@ -11,7 +11,7 @@ from pipeline.domain.changes import APPLY
 from pipeline.domain.claims import founded
 from pipeline.domain.customer_json import customer_json
 from pipeline.domain.customer_state import TIMERS_KEPT, CustomerState, Draft, arrival_order
-from pipeline.domain.event_types import MERGE_UNDONE
+from pipeline.domain.event_types import MERGE_CONFIRMED, MERGE_UNDONE
 from pipeline.domain.identity_config import IdentityConfig
 from pipeline.domain.linking import Linking, restored
 from pipeline.domain.merging import credit, part_of
@@ -183,6 +183,9 @@ class CustomerActor:
         if not just_happened:
             draft.effects.append(Count("events_out_of_time", event.channel))
             at_ms = min(at_ms, received_at_ms)
+        if event.event_type == MERGE_CONFIRMED:
+            self._linking.claims.link(draft, message, at_ms)
+            return
         before = part_of(draft) if draft.graph is not None and draft.graph.parts else None
         if before is not None and message.part != draft.customer_id:
             draft.part = message.part

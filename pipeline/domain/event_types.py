@@ -49,10 +49,12 @@ STREAM_TIME: Final = "stream_time"
 """Control event: the stream has come as far as its time."""
 MERGE_UNDONE: Final = "merge_undone"
 """An operator's event about a customer: it goes the way of the customer's own, and is not counted as one."""
+MERGE_CONFIRMED: Final = "merge_confirmed"
+"""An operator's event: whose its identifiers are is one customer. Evidence like any other, and not counted as one."""
 IDENTIFIER_BLOCKED: Final = "identifier_blocked"
 """An operator's event about an identifier; it reaches no customer."""
 OPERATOR_EVENTS: Final = "operator_events"
-"""Counter of both, by type: no customer counts them among its events."""
+"""Counter of these, by type: no customer counts them among its events."""
 
 _SEEN, _CART = Changes.LAST_SEEN, Changes.CART
 
@@ -80,6 +82,12 @@ _EFFECTIVE = (
         "operators",
         "two customers are not one: takes back the merge `properties.merge_id`, else the latest that brought the "
         "identifier in",
+        (Changes.IDENTITY,),
+    ),
+    EventType(
+        MERGE_CONFIRMED,
+        "operators",
+        "whose its identifiers are is one customer, within the limits of identity.yaml",
         (Changes.IDENTITY,),
     ),
     EventType(

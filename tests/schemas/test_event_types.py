@@ -24,7 +24,7 @@ def test_the_table_says_of_exactly_those_types_that_change_a_customer_that_they_
         "shelf_item_returned", "barcode_scanned", "item_tried_on", "case_opened", "case_closed", "call_started",
         "call_ended", "appointment_booked", "appointment_done", "card_topped_up", "points_earned", "points_redeemed",
         "referral_sent", "referral_redeemed", "location_seen", "feedback_given", "consent_granted", "consent_denied",
-        "voice_intent", "merge_undone", "identifier_blocked",
+        "voice_intent", "merge_undone", "merge_confirmed", "identifier_blocked",
     ],
 )  # fmt: skip
 def test_the_types_of_the_contract_are_known(name: str) -> None:

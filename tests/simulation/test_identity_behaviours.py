@@ -339,6 +339,62 @@ def test_b8_nothing_fires_twice_because_of_a_merge_taken_back() -> None:
     assert len(town.triggers) == 2
 
 
+def test_two_customers_that_an_operator_confirms_are_one_become_one_and_were_not_seen_because_of_it() -> None:
+    town = Town().at(0, email="anna@example.com").at(1, email="anna@example.org")
+
+    town.at(2, "merge_confirmed", email="anna@example.com", operator="op-1")
+    town.at(3, "merge_confirmed", email="anna@example.org", operator="op-1")
+
+    (one,) = town.customers
+    assert one["identifiers"] == {"email": ["anna@example.com", "anna@example.org"], "operator": ["op-1"]}
+    assert (one["events"], one["last_seen_at"]) == (2, "2026-11-24T10:01:00.000Z")
+    (merged,) = town.changes("merged")
+    assert (merged.kind, merged.value, merged.caused_by) == ("operator", "op-1", "e-4")
+    assert town.simulation.distinct_events() == 2
+
+    town.at(4, "merge_undone", email="anna@example.org", properties={"merge_id": merged.merge_id})
+    assert town.of(email="anna@example.com")["customer_id"] != town.of(email="anna@example.org")["customer_id"]
+
+
+def test_identifiers_of_two_kinds_are_confirmed_by_one_event_and_a_repeat_changes_nothing() -> None:
+    town = Town().at(0, email="anna@example.com").at(1, loyalty="l1")
+
+    for minute in (2, 3):
+        town.at(minute, "merge_confirmed", event_id="op-1", email="anna@example.com", loyalty="l1")
+
+    (one,) = town.customers
+    assert (one["events"], one["identifiers"]) == (2, {"email": ["anna@example.com"], "loyalty": ["l1"]})
+
+
+@pytest.mark.parametrize(
+    ("before", "reason"),
+    [
+        ([("page_viewed", {"account": "u1"}), ("page_viewed", {"account": "u2"})], "kind_limit"),
+        (
+            [
+                ("page_viewed", {"account": "u1"}),
+                ("page_viewed", {"email": "m1@example.com"}),
+                ("page_viewed", {"account": "u1", "email": "m1@example.com"}),
+                ("merge_undone", {"email": "m1@example.com"}),
+            ],
+            "kept_apart",
+        ),
+    ],
+)
+def test_what_an_operator_confirms_is_held_to_the_limits_and_to_what_is_kept_apart(
+    before: list[tuple[str, dict[str, str]]], reason: str
+) -> None:
+    town = Town()
+    for minute, (event_type, identifiers) in enumerate(before):
+        town.at(minute, event_type, **identifiers)
+    other = {"kind_limit": {"account": "u2"}, "kept_apart": {"email": "m1@example.com"}}[reason]
+
+    town.at(8, "merge_confirmed", account="u1", operator="op-1").at(9, "merge_confirmed", operator="op-1", **other)
+
+    assert [change.reason for change in town.changes("refused")] == [reason]
+    assert len(town.customers) == 2
+
+
 def test_a_merge_that_never_was_cannot_be_taken_back_and_says_so() -> None:
     town = Town().at(0, account="u1").at(1, "merge_undone", account="u1", properties={"merge_id": "none"})
 

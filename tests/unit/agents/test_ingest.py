@@ -146,12 +146,13 @@ def test_a_block_of_nothing_that_links_is_refused(identifiers: dict[str, str]) -
     assert "nothing to block" in caught.value.detail
 
 
-def test_a_merge_to_undo_is_told_to_the_customer_of_its_identifier() -> None:
-    taken = reader()(ChannelEvent("op-1", "merge_undone", "web", TEN, {"account": "u-1"}))
+@pytest.mark.parametrize("event_type", ["merge_undone", "merge_confirmed"])
+def test_what_an_operator_says_of_a_merge_is_told_to_the_customer_of_its_identifier(event_type: str) -> None:
+    taken = reader()(ChannelEvent("op-1", event_type, "web", TEN, {"account": "u-1"}))
 
     assert isinstance(taken.message, Observed)
     assert taken.message.identifiers == (("account", "u-1"),)
-    assert taken.counts == (("operator_events", "merge_undone"),)
+    assert taken.counts == (("operator_events", event_type),)
 
 
 def test_an_unknown_type_is_kept_and_counted_by_its_channel() -> None:
