@@ -60,7 +60,8 @@ containers: install ## the tests that need a Docker engine
 lock: ## choose the newest allowed versions anew and write requirements.lock
 	$(PYTHON) -m venv $(VENV)/lock
 	$(VENV)/lock/bin/pip install --quiet --disable-pip-version-check uv
-	$(VENV)/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --extra dev \
+	$(VENV)/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--extra dev --extra suggest \
 		--no-header --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.lock
 	@! grep -nE '(https?|file)://' requirements.lock || { echo "requirements.lock names an address" >&2; exit 1; }
 

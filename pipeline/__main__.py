@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not given or given[0] not in COMMANDS:
         overview.parse_args(given[:1] or ["--help"])  # prints help or the error, and leaves
     module = _load(given[0])
-    args = _parser(given[0], module).parse_args(given[1:])
+    args = _parser(given[0], module).parse_intermixed_args(given[1:])  # options before, after and between
     try:
         overrides = {key: value for key, value in vars(args).items() if key in FIELDS}
         settings = load_settings(args.config, **overrides)

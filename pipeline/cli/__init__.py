@@ -46,7 +46,9 @@ COMMANDS: Final[dict[str, Command]] = {
     "history": Command("history", "write events, triggers and decisions into ClickHouse or embedded chdb"),
     "tail": Command("tail", "follow a topic, decoded"),
     "customer": Command("customer", "show one customer: state, timeline, why each message was or was not sent"),
-    "identity": Command("identity", "whose an identifier is and why; undo a merge; block a value"),
+    "identity": Command(
+        "identity", "whose an identifier is and why; merge, undo a merge, block a value; suggest merges"
+    ),
     "topics": Command("topics", "create the topics, check them, print their table"),
     "deadletter": Command("deadletter", "list and show what was refused, and why"),
     "schemas": Command("schemas", "check the schemas' compatibility, list the event types"),

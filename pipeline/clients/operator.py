@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from pipeline.clients.follower import listening
@@ -12,16 +13,21 @@ from pipeline.settings import Settings
 from pipeline.topics import IDENTITY_CHANGES, prefixed
 from pipeline.wire.normalise import Normalised
 
-ANSWERS: Final = frozenset({"unmerged", "blocked", "refused"})
+ANSWERS: Final = frozenset({"merged", "unmerged", "blocked", "refused"})
 
 
-def ask(settings: Settings, asked: Normalised, seconds: float) -> IdentityChange | None:
-    """Publish the event and return what was answered; None if nothing was within `seconds`. Raises BrokerError."""
+def ask(settings: Settings, asked: Sequence[Normalised], seconds: float) -> IdentityChange | None:
+    """Publish the events and return the first answer to any of them; None if there was none within `seconds`.
+
+    Raises BrokerError.
+    """
+    event_ids = {each.event.event_id for each in asked}
     with listening(settings, prefixed(settings, IDENTITY_CHANGES)) as news:
         with Publisher(settings) as publisher:
-            publisher.send(asked.event, asked.identifiers)
+            for each in asked:
+                publisher.send(each.event, each.identifiers)
         for record in news(seconds):
             change = identity_change_in(record)
-            if change is not None and change.caused_by == asked.event.event_id and change.change in ANSWERS:
+            if change is not None and change.caused_by in event_ids and change.change in ANSWERS:
                 return change
     return None

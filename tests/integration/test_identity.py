@@ -94,6 +94,31 @@ def test_a_merge_is_explained_undone_and_stays_undone(shop: Shop) -> None:
     assert "kept_apart, a merge of the two was undone" in explained.stdout
 
 
+def test_two_customers_are_merged_by_hand_within_the_limits_and_stay_apart_once_that_was_undone(shop: Shop) -> None:
+    shop.at(0, email="m1@example.com")
+    shop.at(1, email="m2@example.com")
+    shop.at(2, account="u1")
+    shop.at(3, account="u2")
+
+    merged = shop.asked("identity", "merge", "email:m1@example.com", "email: M2@example.com")
+    assert (merged["answer"]["change"], merged["answer"]["kind"]) == ("merged", "operator")
+    assert merged["answer"]["caused_by"] == merged["event_id"]
+    one = shop.asked("customer", "email:m1@example.com")
+    assert (one["identifiers"]["email"], one["events"]) == (["m1@example.com", "m2@example.com"], 2)
+    again = shop.run("identity", "merge", "email:m2@example.com", "email:m1@example.com")
+    assert (again.code, again.stdout) == (0, f"These are of one customer already, {one['customer_id']}.\n")
+
+    shop.asked("identity", "unmerge", "email:m1@example.com", "--merge", merged["answer"]["merge_id"])
+    apart = shop.run("identity", "merge", "email:m1@example.com", "email:m2@example.com")
+    two_accounts = shop.run("identity", "merge", "account:u1", "account:u2")
+    nobody = shop.run("identity", "merge", "account:u1", "account:u3")
+
+    assert (apart.code, two_accounts.code, nobody.code) == (1, 1, 1)
+    assert "Refused: kept_apart, a merge of the two was undone" in apart.stdout
+    assert "Refused: kind_limit" in two_accounts.stdout
+    assert "Nothing is known of account:u3" in nobody.stderr
+
+
 def test_a_blocked_value_is_explained_and_links_nobody_any_more(shop: Shop) -> None:
     shop.at(0, cookie="a1", account="u1")
     shop.at(1, cookie="a1", account="u2")

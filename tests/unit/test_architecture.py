@@ -12,15 +12,17 @@ import pytest
 from pipeline.settings import PROJECT_DIR
 
 PACKAGE = PROJECT_DIR / "pipeline"
-OUTER = {"agents", "web", "cli", "history", "sources", "broker", "app"}
+OUTER = {"agents", "web", "cli", "history", "sources", "broker", "app", "suggestions"}
 # Which parts of the package a part may not import. What nobody may import (cli) has a test of its own.
 FORBIDDEN = {
     "domain": OUTER | {"streaming", "wire", "settings", "topics", "metrics"},
     "wire": OUTER | {"streaming"},
-    "streaming": {"agents", "history", "web"},
-    "history": {"agents", "web", "clients", "demo", "simulation"},
-    "sources": {"agents", "history", "web", "streaming"},
-    "agents": {"history", "web"},
+    "streaming": {"agents", "history", "web", "suggestions"},
+    "history": {"agents", "web", "clients", "demo", "simulation", "suggestions"},
+    "suggestions": OUTER - {"history", "suggestions"}
+    | {"streaming", "wire", "settings", "clients", "demo", "simulation"},
+    "sources": {"agents", "history", "web", "streaming", "suggestions"},
+    "agents": {"history", "web", "suggestions"},
     "broker": {"agents", "history", "web", "streaming", "sources", "domain", "clients", "demo"},
     "clients": {"agents", "app", "demo", "history", "simulation", "web"},
     "simulation": {"app", "broker", "clients", "demo", "history", "sources", "web"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import tomllib
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -39,7 +40,7 @@ def test_the_chassis_is_pinned_exactly(pin: str) -> None:
 
 
 def test_every_declared_package_is_in_the_lock_file() -> None:
-    for requirement in [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]:
+    for requirement in [*PROJECT["dependencies"], *chain.from_iterable(PROJECT["optional-dependencies"].values())]:
         name = re.split(r"[><=]", requirement)[0].lower()
         assert re.search(rf"^{re.escape(name)}==", LOCK, re.MULTILINE), name
 
