@@ -40,6 +40,7 @@ BOOTSTRAP_TIMEOUT_MS: Final = 5_000
 RECONNECT_MS: Final = 1_000  # at most this long between two looks for a broker that has gone
 COMMIT_TIMEOUT_MS: Final = 10_000
 NEW_TOPICS_MS: Final = 5_000  # a new rule's topic is found within this
+JOIN_MS: Final = 10_000  # the longest that a settling group holds up a stop; it settles within a heartbeat or two
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +66,21 @@ def consumer_for(settings: Settings) -> KafkaConsumer:
     exact = (intake.inbox, intake.decisions, intake.identity_changes, intake.dead_letters)
     names = [re.escape(name) for name in exact] + [re.escape(intake.triggers) + ".+"]
     consumer.subscribe(pattern=f"^(?:{'|'.join(names)})$")
+    _finish_joining(consumer)
     return consumer
+
+
+def _finish_joining(consumer: KafkaConsumer) -> None:
+    """Let the consumer finish a join that it has begun, however short the polls are.
+
+    kafka-python 3.0.12 takes the group for joined as soon as the leader has sent its assignment. If the poll that began
+    the join has run out of time by then, no later one looks at the answer: the consumer stays with its old partitions,
+    sends no more heartbeats, and never sees the new topic that was the reason to join again.
+    """
+    coordinator = consumer._coordinator
+    need_rejoin, ensure_active_group = coordinator.need_rejoin, coordinator.ensure_active_group
+    coordinator.need_rejoin = lambda: coordinator.rejoining or need_rejoin()
+    coordinator.ensure_active_group = lambda timeout_ms=None: ensure_active_group(JOIN_MS)
 
 
 class Sink:

@@ -20,6 +20,7 @@ from pipeline.broker.ready import free_ports
 from pipeline.broker.topic_admin import create_topics
 from pipeline.history.engine import HistoryUnavailable, QueryRefused
 from pipeline.history.reader import open_reader
+from pipeline.history.sink import consumer_for
 from pipeline.settings import PROJECT_DIR, Settings, load_settings
 from pipeline.streaming.envelope import Entry, Envelope, encode
 from pipeline.streaming.envelope import position as envelope_position
@@ -316,6 +317,25 @@ def test_the_triggers_of_a_rule_made_later_are_found(
     shop.record(trigger_topic(settings, "win_back"), encode_record(_with_rule("win_back")))
 
     until(settings, "SELECT rule FROM triggers", [["win_back"]])
+
+
+def test_a_rule_made_later_is_found_though_no_poll_is_long_enough_for_the_group_to_settle(settings: Settings) -> None:
+    consumer = consumer_for(settings)
+
+    def reads(rule: str) -> Callable[[], bool]:
+        def polled() -> bool:
+            consumer.poll(timeout_ms=1)
+            return TopicPartition(trigger_topic(settings, rule), 0) in consumer.assignment()
+
+        return polled
+
+    try:
+        wait_until(reads("cart_reminder"), "the first rule's triggers are read")
+        create_topics(str(settings.bootstrap), topics(settings, ["cart_reminder", "win_back"]))
+
+        wait_until(reads("win_back"), "the later rule's triggers are read")
+    finally:
+        consumer.close(autocommit=False)
 
 
 def test_a_row_is_there_within_a_second_and_a_half_when_it_is_quiet(
