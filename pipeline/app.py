@@ -24,6 +24,7 @@ from pipeline.domain.rules import Rules
 from pipeline.identity_file import load_identity
 from pipeline.settings import Settings
 from pipeline.streaming.batch import Batch
+from pipeline.streaming.changelogs import ActorTables
 from pipeline.streaming.delivery import MAX_BATCH_BYTES, Delivery
 from pipeline.streaming.ingest import Fuse, IngestPartition
 from pipeline.streaming.lane import Engine
@@ -32,7 +33,7 @@ from pipeline.streaming.lease import Lease
 from pipeline.streaming.partition import ActorPartition
 from pipeline.streaming.progress import Progress
 from pipeline.streaming.stock import StockTransport
-from pipeline.streaming.table import ActorTable, ActorTables
+from pipeline.streaming.table import ActorTable
 from pipeline.streaming.transport import BatchSchema, BatchTransport
 from pipeline.streaming.units import Output, Record, Unit
 from pipeline.topics import BIG_MESSAGE_BYTES, channel_topic, inbox_topic

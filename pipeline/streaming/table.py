@@ -7,7 +7,6 @@ never left, or that is on disk, reads only what it misses.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -17,13 +16,11 @@ from typing import Any
 import faust
 import msgspec
 from faust.stores.base import Store as FaustStore
-from faust.tables.manager import TableManager
 from faust.types import TP, EventT
 from rocksdict import AccessType, Options, Rdict, WriteBatch
 from yarl import URL
 
 from pipeline import metrics
-from pipeline.broker.topic_admin import topic_ids
 from pipeline.streaming.batch import Batch
 from pipeline.streaming.values import EPOCH, EPOCH_BYTES, META, is_absent
 
@@ -266,24 +263,3 @@ class ActorTable(faust.Table[bytes, bytes]):
 
     def apply_changelog_batch(self, batch: Iterable[EventT[Any]]) -> None:
         """Nothing: `on_changelog_event` has applied it already."""
-
-
-class ActorTables(TableManager):
-    """Faust's table manager without its second of waiting for tables that others may still declare: ours are there."""
-
-    async def on_start(self) -> None:
-        """Start tables and recovery at once."""
-        if not self.should_stop:
-            await self._learn_topic_ids()
-            await self._update_channels()
-            await self.recovery.start()
-
-    async def _learn_topic_ids(self) -> None:
-        """Tell tables on disk which topics their changelogs are, before any of their partitions is opened."""
-        on_disk = {table.changelog_topic.get_topic_name(): table for table in self.values() if table.folder}
-        for table in on_disk.values():
-            await table.changelog_topic.maybe_declare()
-        if on_disk:
-            bootstrap = ",".join(f"{url.host}:{url.port}" for url in self.app.conf.broker_consumer)
-            for name, topic_id in (await asyncio.to_thread(topic_ids, bootstrap, list(on_disk))).items():
-                on_disk[name].partitions_of.topic_id = topic_id
