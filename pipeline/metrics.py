@@ -49,6 +49,12 @@ HISTORY_DELAY_SECONDS = Gauge(
     "How long ago the broker took the oldest row in hand that is not stored yet. Above a few: the database is slow.",
 )
 RECOVERED = Counter("omni_recovered_records", "Changelog records read back at assignment, by actor.", ["actor"])
+CHANGELOGS_CUT = Counter(
+    "omni_changelogs_cut",
+    "Partitions of a changelog found shorter than what had been kept of them, by actor. Any: the broker lost records, "
+    "the log says which.",
+    ["actor"],
+)
 RECOVERY_SECONDS = Gauge(
     "omni_recovery_seconds", "Seconds from the last revocation (at first: from the start) until events flowed again."
 )

@@ -191,6 +191,12 @@ class Partitions(FaustStore[bytes, bytes]):
         for number in set(self._open) - set(numbers):
             self._open.pop(number).close()
 
+    def begin_anew(self, number: int) -> None:
+        """Forget all that one partition has kept."""
+        self._open.pop(number).close()
+        if self._folder:
+            shutil.rmtree(self._folder / str(number))
+
     async def on_stop(self) -> None:
         """Close every partition."""
         self.keep_only(())
