@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,69 +12,33 @@ import faust
 from faust.types.transports import TransportT
 
 from pipeline import metrics
-from pipeline.agents.ingest import ChannelReader
-from pipeline.agents.topology import InstallationTopology
+from pipeline.agents import ActorStage, IngestStage, add_agent
+from pipeline.channel_reader import ChannelReader
 from pipeline.domain.actor import Actor
 from pipeline.domain.customer import CustomerActor
-from pipeline.domain.errors import InvalidReason
 from pipeline.domain.identity import IdentityActor
 from pipeline.domain.product import ProductActor
 from pipeline.domain.rules import Rules
 from pipeline.identity_file import load_identity
 from pipeline.settings import Settings
-from pipeline.streaming.batch import Batch
 from pipeline.streaming.changelogs import ActorTables
+from pipeline.streaming.clock import InstallationClock
 from pipeline.streaming.delivery import MAX_BATCH_BYTES, Delivery
 from pipeline.streaming.ingest import Fuse, IngestPartition
 from pipeline.streaming.lane import Engine
 from pipeline.streaming.lanes import Lanes
 from pipeline.streaming.lease import Lease
-from pipeline.streaming.partition import ActorPartition
-from pipeline.streaming.progress import Progress
 from pipeline.streaming.stock import StockTransport
 from pipeline.streaming.table import ActorTable
 from pipeline.streaming.transport import BatchSchema, BatchTransport
-from pipeline.streaming.units import Output, Record, Unit
+from pipeline.streaming.units import Unit
 from pipeline.topics import BIG_MESSAGE_BYTES, channel_topic, inbox_topic
+from pipeline.topology import InstallationTopology
 from pipeline.web.pages import add_pages
 from pipeline.wire.channel_event import Decoder
 
 LEASE_SHARE = 0.8
 """Share of the session timeout that a worker may stand still: the group gives its partitions away after the whole."""
-
-
-@dataclass(frozen=True, eq=False)
-class IngestStage:
-    """Channel topics, and how to read them."""
-
-    topics: frozenset[str]
-    new_engine: Callable[[str, int], Engine]
-    table: None = None
-    gapless: bool = False  # producers may write in transactions, whose markers take offsets
-
-    def engine(self, topic: str, partition: int) -> Engine:
-        """Build the engine of one channel partition."""
-        return self.new_engine(topic, partition)
-
-
-@dataclass(frozen=True, eq=False)
-class ActorStage:
-    """One actor: its inbox, its table."""
-
-    actor: Actor[Any, Any]
-    topics: frozenset[str]
-    table: ActorTable
-    topology: InstallationTopology
-    gapless: bool = True
-
-    def engine(self, topic: str, partition: int) -> Engine:
-        """Build the engine over the recovered partition of the table."""
-
-        def refuse(record: Record, error: Exception) -> Output:
-            return self.topology.dead_letter(topic, partition, record, InvalidReason.UNDECODABLE, str(error))
-
-        store = self.table.partitions_of.partition(partition)
-        return ActorPartition(self.actor, partition, store, self.topology, refuse)
 
 
 class OmniApp(faust.App):
@@ -128,7 +91,7 @@ def create_app(settings: Settings, actors: Sequence[Actor[Any, Any]], folder: Pa
         table = _table(app, settings, actor.name, folder)
         stages.append(ActorStage(actor, frozenset({inbox_topic(settings, actor.name)}), table, topology))
 
-    progress = Progress(
+    clock = InstallationClock(
         settings.bootstrap or "",
         app.conf.id,
         channels,
@@ -140,7 +103,7 @@ def create_app(settings: Settings, actors: Sequence[Actor[Any, Any]], folder: Pa
     lanes = Lanes(
         stages,
         lambda: Delivery(app.producer._producer, settings.send_timeout_ms / 1000),  # type: ignore[attr-defined]
-        progress.now,
+        clock.now,
         lambda lane, unit, seconds: _measure(names[lane.place.topic], unit, seconds, settings),
         lambda error: _fail(app, error),
         settings.tick_ms / 1000,
@@ -148,15 +111,15 @@ def create_app(settings: Settings, actors: Sequence[Actor[Any, Any]], folder: Pa
         not event_clock,
     )
     app.lanes = lanes
-    _agent(app, lanes, "ingest", channels)
+    add_agent(app, lanes, "ingest", channels)
     for actor in actors:
-        _agent(app, lanes, actor.name, (inbox_topic(settings, actor.name),))
+        add_agent(app, lanes, actor.name, (inbox_topic(settings, actor.name),))
 
-    add_pages(app, lanes, progress)
+    add_pages(app, lanes, clock)
 
     @app.task  # type: ignore[untyped-decorator]
-    async def clock() -> None:
-        await progress.run()
+    async def follow_clock() -> None:
+        await clock.run()
 
     return app
 
@@ -206,22 +169,6 @@ def _table(app: OmniApp, settings: Settings, actor: str, folder: Path) -> ActorT
     )
     app.tables.add(table)
     return table
-
-
-def _agent(app: OmniApp, lanes: Lanes, name: str, topics: Sequence[str]) -> None:
-    """Register the agent that hands what arrives on `topics` to the lanes."""
-    source = app.topic(*topics, schema=BatchSchema())
-
-    async def agent(stream: Any) -> None:
-        async for event in stream.events():
-            if isinstance(event.value, Batch):
-                lanes.submit(event.value)
-            else:
-                message = event.message
-                record = Record(message.offset, int(message.timestamp * 1000), message.key, message.value)
-                await lanes.run_one(message.topic, message.partition, record)
-
-    app.agent(source, name=name)(agent)
 
 
 def _measure(actor: str, unit: Unit, seconds: float, settings: Settings) -> None:

@@ -14,8 +14,7 @@ from typing import Any, TypeAlias, cast
 
 from msgspec import Struct, json
 
-from pipeline.agents.ingest import ChannelReader
-from pipeline.agents.topology import InstallationTopology
+from pipeline.channel_reader import ChannelReader
 from pipeline.domain.actor import Actor
 from pipeline.domain.customer import CustomerActor
 from pipeline.domain.customer_json import Json, customer_json
@@ -35,6 +34,7 @@ from pipeline.streaming.memory_lane import Crashes
 from pipeline.streaming.memory_rounds import Disturbance, rounds
 from pipeline.streaming.units import Output, Record
 from pipeline.topics import inbox_topic
+from pipeline.topology import InstallationTopology
 from pipeline.wire.channel_event import Decoder
 from pipeline.wire.records import decode_record, json_line
 

@@ -52,7 +52,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         _ensure_topics(settings, rules)
         port = port_to_serve(settings, "web_port")
         settings = settings.replace(settings.origins.get("web_port", "default"), web_port=port)
-        from pipeline.agents.process import run_worker
+        from pipeline.worker import run_worker
 
         started = True
         return run_worker(settings, rules)

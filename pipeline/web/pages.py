@@ -8,17 +8,17 @@ from typing import Any
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from pipeline import metrics
+from pipeline.streaming.clock import InstallationClock
 from pipeline.streaming.lanes import Lanes
 from pipeline.streaming.partition import ActorPartition
-from pipeline.streaming.progress import Progress
 
 
-def add_pages(app: Any, lanes: Lanes, progress: Progress) -> None:
+def add_pages(app: Any, lanes: Lanes, clock: InstallationClock) -> None:
     """Serve the pages from the web server of `app`."""
 
     @app.page("/metrics")  # type: ignore[untyped-decorator]
     async def metrics_page(web: Any, request: Any) -> Any:
-        observe(lanes, progress)
+        observe(lanes, clock)
         return web.bytes(generate_latest(), content_type=CONTENT_TYPE_LATEST.partition(";")[0])
 
     @app.page("/health")  # type: ignore[untyped-decorator]
@@ -32,7 +32,7 @@ def add_pages(app: Any, lanes: Lanes, progress: Progress) -> None:
         return web.json(answer, status=200 if is_ready else 503)
 
 
-def observe(lanes: Lanes, progress: Progress) -> None:
+def observe(lanes: Lanes, clock: InstallationClock) -> None:
     """Set the gauges: what is true now, of what this worker owns."""
     now_ms = int(time.time() * 1000)
     lag: dict[str, int] = {}
@@ -56,5 +56,5 @@ def observe(lanes: Lanes, progress: Progress) -> None:
     metrics.TIMER_LATENESS_SECONDS.clear()
     for actor, late in late_ms.items():
         metrics.TIMER_LATENESS_SECONDS.labels(actor).set(late / 1000)
-    reached = progress.reached_ms
+    reached = clock.reached_ms
     metrics.CLOCK_LAG_SECONDS.set(-1 if reached is None else max(0, now_ms - reached) / 1000)

@@ -18,9 +18,8 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from msgspec import Struct
 
-from pipeline.agents.ingest import ChannelReader
-from pipeline.agents.topology import InstallationTopology
 from pipeline.app import default_actors
+from pipeline.channel_reader import ChannelReader
 from pipeline.domain.rules import Rules
 from pipeline.history.intake import Intake
 from pipeline.history.writer import open_history
@@ -33,6 +32,7 @@ from pipeline.streaming.partition import ActorPartition
 from pipeline.streaming.table import MemoryPartition
 from pipeline.streaming.units import Output, Record, Unit
 from pipeline.topics import BIG_MESSAGE_BYTES, changelog_topic, channel_topic
+from pipeline.topology import InstallationTopology
 from pipeline.wire.channel_event import Decoder
 from tests.bench.contenders.interpreter import tune
 from tests.bench.dataset import Spec, stream

@@ -12,21 +12,25 @@ import pytest
 from pipeline.settings import PROJECT_DIR
 
 PACKAGE = PROJECT_DIR / "pipeline"
-OUTER = {"agents", "web", "cli", "history", "sources", "broker", "app", "suggestions"}
+WORKER = {"agents", "channel_reader", "topology", "worker"}
+OUTER = WORKER | {"web", "cli", "history", "sources", "broker", "app", "suggestions"}
 # Which parts of the package a part may not import. What nobody may import (cli) has a test of its own.
 FORBIDDEN = {
     "domain": OUTER | {"streaming", "wire", "settings", "topics", "metrics"},
     "wire": OUTER | {"streaming"},
-    "streaming": {"agents", "history", "web", "suggestions"},
-    "history": {"agents", "web", "clients", "demo", "simulation", "suggestions"},
+    "streaming": WORKER | {"history", "web", "suggestions"},
+    "history": WORKER | {"web", "clients", "demo", "simulation", "suggestions"},
     "suggestions": OUTER - {"history", "suggestions"}
     | {"streaming", "wire", "settings", "clients", "demo", "simulation"},
-    "sources": {"agents", "history", "web", "streaming", "suggestions"},
-    "agents": {"history", "web", "suggestions"},
-    "broker": {"agents", "history", "web", "streaming", "sources", "domain", "clients", "demo"},
-    "clients": {"agents", "app", "demo", "history", "simulation", "web"},
+    "sources": WORKER | {"history", "web", "streaming", "suggestions"},
+    "agents": {"app", "history", "web", "worker", "suggestions"},
+    "channel_reader": {"agents", "app", "history", "topology", "web", "worker", "suggestions"},
+    "topology": {"agents", "app", "channel_reader", "history", "web", "worker", "suggestions"},
+    "app": {"worker"},
+    "broker": WORKER | {"history", "web", "streaming", "sources", "domain", "clients", "demo"},
+    "clients": WORKER | {"app", "demo", "history", "simulation", "web"},
     "simulation": {"app", "broker", "clients", "demo", "history", "sources", "web"},
-    "demo": {"agents", "app", "web"},
+    "demo": WORKER | {"app", "web"},
     "rules_file": OUTER | {"settings", "streaming", "wire"},
     "identity_file": OUTER | {"settings", "streaming", "wire"},
     "yaml_nodes": OUTER | {"domain", "settings", "streaming", "wire"},

@@ -13,12 +13,12 @@ import threading
 import msgspec
 from confluent_kafka import Consumer, KafkaException, Producer
 
-from pipeline.agents.topology import InstallationTopology
 from pipeline.domain.messages import Publish
 from pipeline.rules_file import load_rules
 from pipeline.settings import load_settings
 from pipeline.streaming.units import Output, Record
 from pipeline.topics import changelog_topic, channel_topic
+from pipeline.topology import InstallationTopology
 from tests.bench.contenders.actors_in_process import InProcess
 from tests.bench.contenders.interpreter import tune
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 
-from pipeline.agents.process import GC_THRESHOLDS, SWITCH_SECONDS
+from pipeline.worker import GC_THRESHOLDS, SWITCH_SECONDS
 
 
 def tune() -> None:

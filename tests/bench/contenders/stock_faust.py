@@ -15,10 +15,9 @@ import msgspec
 import uvloop
 from faust.serializers import codecs
 
-from pipeline.agents.ingest import ChannelReader
-from pipeline.agents.topology import InstallationTopology
 from pipeline.app import default_actors
 from pipeline.broker.ready import free_ports
+from pipeline.channel_reader import ChannelReader
 from pipeline.domain.actor import Actor
 from pipeline.domain.errors import InvalidEvent
 from pipeline.domain.messages import Effect, Publish, Send
@@ -28,6 +27,7 @@ from pipeline.settings import Settings, load_settings
 from pipeline.streaming.envelope import Entry
 from pipeline.streaming.units import Output, Record
 from pipeline.topics import ACTORS, channel_topic, inbox_topic
+from pipeline.topology import InstallationTopology
 from pipeline.wire.channel_event import Decoder
 from tests.bench.contenders.interpreter import tune
 

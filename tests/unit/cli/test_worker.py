@@ -9,7 +9,6 @@ from typing import NoReturn
 import pytest
 
 from pipeline.__main__ import main
-from pipeline.agents import process
 from pipeline.broker import BrokerError
 from pipeline.cli import worker
 from pipeline.errors import NO, UNREACHABLE, USAGE
@@ -79,7 +78,7 @@ def test_b39_a_local_broker_that_has_gone_is_waited_for_too(monkeypatch: pytest.
     "error", [NotDelivered("late"), RegistryNotReachable("away"), BrokerError("away"), OSError("no disk")]
 )
 def test_what_may_pass_makes_a_worker_start_again(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "run_worker", raising(error))
+    monkeypatch.setattr("pipeline.worker.run_worker", raising(error))
 
     with pytest.raises(Replaced):
         start()
@@ -90,7 +89,7 @@ def test_what_may_pass_makes_a_worker_start_again(error: Exception, monkeypatch:
 def test_what_somebody_has_to_mend_ends_a_worker(
     error: Exception, status: int, restarts: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process, "run_worker", raising(error))
+    monkeypatch.setattr("pipeline.worker.run_worker", raising(error))
     if restarts is not None:
         monkeypatch.setenv(worker.RESTARTS, restarts)
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.agents.process import SLOTS, run_worker
 from pipeline.domain.rules import Rules
 from pipeline.errors import USAGE, OmniError
 from pipeline.settings import Settings
+from pipeline.worker import SLOTS, run_worker
 
 NO_RULES = Rules("1", [])
 

@@ -1,4 +1,4 @@
-"""Ingest: what a channel sent becomes a message for the shard of its strongest identifier."""
+"""What a channel sent becomes a message for the shard of its strongest identifier."""
 
 from __future__ import annotations
 

@@ -10,8 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from pipeline.agents.ingest import ChannelReader
-from pipeline.agents.topology import InstallationTopology
+from pipeline.channel_reader import ChannelReader
 from pipeline.domain.actor import Actor
 from pipeline.domain.customer import CustomerActor
 from pipeline.domain.errors import InvalidEvent, InvalidReason
@@ -26,6 +25,7 @@ from pipeline.streaming.ingest import Fuse, Ingested, IngestPartition
 from pipeline.streaming.memory_bus import MemoryBus
 from pipeline.streaming.units import Output, Record
 from pipeline.topics import BIG_MESSAGE_BYTES
+from pipeline.topology import InstallationTopology
 from pipeline.wire import json_event
 from pipeline.wire.avro_writer import long
 from pipeline.wire.channel_event import Decoder, encode

@@ -35,7 +35,7 @@ LIVE_MS = 10_000
 POLL_SECONDS = {"wall": 1.0, "event": 0.1}
 
 
-class Progress:
+class InstallationClock:
     """Follows the group's commits; `now()` is the clock."""
 
     def __init__(

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
-from pipeline.agents.topology import InstallationTopology
 from pipeline.domain.records import DeadLetter
 from pipeline.settings import Settings
 from pipeline.streaming.delivery import MAX_BATCH_BYTES
 from pipeline.streaming.units import Record
+from pipeline.topology import InstallationTopology
 from pipeline.wire.records import decode_record
 
 MIB = 1 << 20
