@@ -2,43 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
 
-from faust.transport.drivers.aiokafka import Consumer as KafkaConsumer
 from faust.transport.drivers.aiokafka import Transport as KafkaTransport
 from faust.types import TP
 
-from pipeline.streaming.transport import BatchConsumerThread, OnceProducer, OnFlowing, said_watermarks
+from pipeline.streaming.consumer import LaneConsumer, OnceProducer, said_watermarks
 
 
-class StockConsumer(KafkaConsumer):
+class StockConsumer(LaneConsumer):
     """Faust's own consumer, but for its commits: they say how far the sources have come, and no more than is durable.
 
     Faust acknowledges an event whose agent was cancelled in the middle of it.
     """
 
-    #: What is said with each commit: how far the time of this partition's source has come (ms).
-    watermarks: dict[TP, int]
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Start with nothing said; the rest is Faust's."""
-        self.watermarks = {}
-        #: Next offset to commit per partition: everything before it is durable.
-        self.durable: dict[TP, int] = {}
         self._said: dict[TP, int] = {}
-        #: Where each partition stood when it was given to us. Faust knows nothing to commit before the first record.
-        self.started_at: dict[TP, int] = {}
-        #: Set by the lanes, as on the batch consumer.
-        self.on_revoking: Callable[[], Awaitable[None]] | None = None
-        self.on_flowing: OnFlowing | None = None
-        self.on_committing: Callable[[], dict[TP, int]] = dict
         super().__init__(*args, **kwargs)
-
-    _thread: BatchConsumerThread
-
-    def _new_consumer_thread(self) -> BatchConsumerThread:
-        return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def perform_seek(self) -> None:
         """Seek as Faust does, and remember where to."""
@@ -48,10 +29,6 @@ class StockConsumer(KafkaConsumer):
         }
         if self.on_flowing is not None:
             await self.on_flowing(self.started_at, said_watermarks(await self._thread.commits()))
-
-    def on_durable(self, tp: TP, next_offset: int) -> None:
-        """Note that everything before `next_offset` is durable."""
-        self.durable[tp] = next_offset
 
     def _new_offset(self, tp: TP) -> int | None:
         acknowledged = super()._new_offset(tp)

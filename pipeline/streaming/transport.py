@@ -18,27 +18,19 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
-from typing import Any, ClassVar, TypeAlias, cast
+from typing import Any, ClassVar, cast
 
 import faust
-from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
-from aiokafka.structs import OffsetAndMetadata
-from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, ensure_aiokafka_TP
-from faust.transport.drivers.aiokafka import Consumer as KafkaConsumer
-from faust.transport.drivers.aiokafka import Producer as KafkaProducer
 from faust.transport.drivers.aiokafka import Transport as KafkaTransport
+from faust.transport.drivers.aiokafka import ensure_aiokafka_TP
 from faust.types import TP, ConsumerMessage, Message
 
 from pipeline.streaming.batch import Batch
+from pipeline.streaming.consumer import LaneConsumer, OnceProducer, said_watermarks
 from pipeline.streaming.units import Record
 
 FETCH_WAIT_SECONDS = 0.2
 """How long one fetch waits for records. A seek waits for the fetch under way, so this bounds what a rebalance loses."""
-
-FETCH_MAX_WAIT_MS = 100
-"""How long the broker holds a fetch that finds nothing. Every other request on the connection waits behind it; Faust's
-1,500 ms make each seek and commit of a quiet worker that slow."""
 
 HELD_BACK_WAIT_SECONDS = 0.02
 """How long a fetch waits while a partition is left out of it for want of room: about as long as a unit takes."""
@@ -46,16 +38,9 @@ HELD_BACK_WAIT_SECONDS = 0.02
 COMMIT_SECONDS = 3.0
 """How long a commit may hold up a revocation or the end of the worker; it takes milliseconds."""
 
-UNREAD_WAIT_SECONDS = 0.005
-"""How long the client waits, before it fetches again, for records it holds to be taken. With its own 100 ms one
-partition without room held up all others, and each step of the path took 100 ms."""
-
 FETCH_PAUSE_SECONDS = 0.002
 """Rest between two fetches: what arrives meanwhile shares a fetch, a unit and a round trip. With none, a worker at
 1,000 events/s asks so often that it and the broker are slower for it."""
-
-
-OnFlowing: TypeAlias = Callable[[Mapping[TP, int], Mapping[TP, int]], Awaitable[None]]
 
 
 class BatchSchema(faust.Schema[Any, Any]):
@@ -70,65 +55,11 @@ class BatchSchema(faust.Schema[Any, Any]):
         return decode
 
 
-class BatchConsumerThread(AIOKafkaConsumerThread):
-    """The thread that owns the Kafka client; commits carry the watermark of their partition as metadata."""
-
-    def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
-        consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
-        return consumer
-
-    async def on_start(self) -> None:
-        """Start the client."""
-        await super().on_start()
-        self._ensure_consumer()._fetcher._prefetch_backoff = UNREAD_WAIT_SECONDS
-
-    async def commits(self) -> dict[TP, OffsetAndMetadata]:
-        """Return what the group has committed of the partitions we were assigned."""
-        wanted = [ensure_aiokafka_TP(tp) for tp in self.assignment()]
-        found = await self.call_thread(self._ensure_consumer()._coordinator.fetch_committed_offsets, wanted)
-        return {TP(*tp): said for tp, said in found.items()}
-
-    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
-        watermarks: dict[TP, int] = self.consumer.watermarks  # type: ignore[attr-defined]
-        assignment = self.assignment()
-        wanted = {
-            ensure_aiokafka_TP(tp): OffsetAndMetadata(offset, str(watermarks.get(tp, "")))
-            for tp, offset in offsets.items()
-            if tp in assignment
-        }
-        try:
-            await self._ensure_consumer().commit(wanted)
-        except (CommitFailedError, IllegalStateError):
-            return False  # rebalanced meanwhile: the next owner reads it again
-        except KafkaError as error:
-            if not error.retriable:
-                await self.crash(error)
-            self.log.warning("Commit failed, will be tried again: %r", error)
-            return False
-        return True
-
-
-def said_watermarks(commits: Mapping[TP, OffsetAndMetadata]) -> dict[TP, int]:
-    """Return the watermarks that were said with commits."""
-    return {tp: int(said.metadata) for tp, said in commits.items() if said.metadata}
-
-
-class BatchConsumer(KafkaConsumer):
+class BatchConsumer(LaneConsumer):
     """Consumer that delivers batches and commits what is durable. See the module's text for what differs and why."""
-
-    #: Next offset to commit per partition: everything before it is durable.
-    durable: dict[TP, int]
-    #: What is said with each commit: how far the time of this partition's source has come (ms).
-    watermarks: dict[TP, int]
-    #: Where reading began after the last seek.
-    started_at: dict[TP, int]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Start with nothing durable; the rest is Faust's."""
-        self.durable = {}
-        self.watermarks = {}
-        self.started_at = {}
         self._committed: dict[TP, tuple[int, int | None]] = {}
         self._delivering = asyncio.Lock()
         #: Raised whenever the flow stops: what was fetched before is void.
@@ -136,18 +67,7 @@ class BatchConsumer(KafkaConsumer):
         #: Set by the lanes: whether this partition may be given another batch now.
         self.has_room: Callable[[TP], bool] = lambda _tp: True
         self.room_made = asyncio.Event()
-        #: Set by the lanes: stop work on partitions about to be revoked, started work done.
-        self.on_revoking: Callable[[], Awaitable[None]] | None = None
-        #: Set by the lanes: partitions are recovered, sought and about to flow; from where, and their watermarks.
-        self.on_flowing: OnFlowing | None = None
-        #: Set by the lanes: the watermarks to say with the next commit.
-        self.on_committing: Callable[[], dict[TP, int]] = dict
         super().__init__(*args, **kwargs)
-
-    _thread: BatchConsumerThread
-
-    def _new_consumer_thread(self) -> BatchConsumerThread:
-        return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     # --- delivery -----------------------------------------------------------------------------------------------
 
@@ -222,7 +142,7 @@ class BatchConsumer(KafkaConsumer):
 
     def on_durable(self, tp: TP, next_offset: int) -> None:
         """Note that everything before `next_offset` is durable: it may be committed, and there may be room again."""
-        self.durable[tp] = next_offset
+        super().on_durable(tp, next_offset)
         self.room_made.set()
 
     # --- committing ---------------------------------------------------------------------------------------------
@@ -279,13 +199,6 @@ class BatchConsumer(KafkaConsumer):
 
     async def verify_all_partitions_active(self) -> None:
         """Nothing: the stock detector compares monotonic with wall time; lag is on `/metrics`."""
-
-
-class OnceProducer(KafkaProducer):
-    """Producer whose retries append once: so a record between two of ours in a changelog is always somebody else's."""
-
-    def _settings_extra(self) -> Mapping[str, Any]:
-        return {**super()._settings_extra(), "acks": "all", "enable_idempotence": True}
 
 
 class BatchTransport(KafkaTransport):
