@@ -16,6 +16,7 @@ from pipeline.app import create_app, default_actors
 from pipeline.domain.rules import Rules
 from pipeline.errors import USAGE, OmniError
 from pipeline.settings import Settings
+from pipeline.streaming.outage import sum_up_complaints
 
 SLOTS = 64
 """Workers that may share one data directory."""
@@ -34,6 +35,7 @@ class WorkerFailed(RuntimeError):
 def run_worker(settings: Settings, rules: Rules) -> int:
     """Run a worker; return 0 once it was told to stop. Raises what made it fail."""
     actors, folder = default_actors(settings, rules), _slot(settings.data_dir / "workers")
+    sum_up_complaints()
     uvloop.install()
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.set_threshold(*GC_THRESHOLDS)

@@ -13,6 +13,9 @@ from tests.harness.fixtures import carts
 from tests.harness.installation import Installation
 from tests.harness.traffic import Traffic, assert_exact
 
+EACH_ATTEMPT = ("Unable connect", "Unable to update metadata", "Failed fetch", "waits for the broker")
+"""What the Kafka client says of each attempt to reach a broker that is away, some sixty times a second."""
+
 
 @pytest.mark.kafka
 @pytest.mark.timeout(400)
@@ -35,5 +38,9 @@ def test_b39_killed_and_restarted_under_load_nothing_is_lost_and_nothing_told_tw
             installation.settle()
             assert [worker.process.poll() for worker in workers] == [None, None]
             assert_exact(installation, traffic.sent)
+            for worker in workers:
+                said = worker.said()
+                assert "Kafka does not answer, trying again" in said
+                assert sum(said.count(each) for each in EACH_ATTEMPT) <= 12, "each outage is summed up"
         finally:
             installation.close()
