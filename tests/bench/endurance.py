@@ -16,7 +16,8 @@ from tests.bench.processes import Measured
 from tests.bench.race import OURS, SECONDS_PER_EVENT, START_SECONDS, Track, alive, start
 
 PORTION = 50_000
-"""Events produced at a time, and how many records the worker may be behind before the next portion."""
+"""Events produced at a time: as many as a worker may be behind. Counted in events, since one record of an inbox may
+hold thousands of them."""
 FLOWS = " partitions flow, "
 """What a worker logs when it has recovered and events flow."""
 
@@ -59,7 +60,7 @@ class Endurance(Struct, frozen=True):
 
 
 def memory(track: Track, spec: Spec) -> Memory:
-    """Play `spec` without a pause and sample the worker's memory."""
+    """Play `spec`, a portion after the other, and sample the worker's memory."""
     folder = track.folder / "memory"
     folder.mkdir()
     with Installation(track.bootstrap, "memory.", OURS.name, track.partitions, folder) as place:
@@ -96,19 +97,24 @@ def recovery(track: Track, spec: Spec) -> Recovery:
 
 
 def _play(place: Installation, process: Measured, track: Track, spec: Spec) -> Iterator[tuple[int, float]]:
-    """Produce in portions, never far ahead of the worker; yield (events so far, resident MiB)."""
+    """Produce in portions, each once all actors are done with the one before, so that no more events ever wait.
+
+    Yield (events so far, greatest resident MiB seen while this portion was handled).
+    """
     source = stream(spec)
     sent = 0
     while portion := list(islice(source, PORTION)):
         sent += place.produce(portion)
-        while place.lag() > PORTION:
+        seen = [_mib(process.resident_bytes())]
+
+        def look(seen: list[float] = seen) -> None:
             alive(process)()
-            time.sleep(0.2)
-        yield sent, _mib(process.resident_bytes())
+            seen.append(_mib(process.resident_bytes()))
+
+        place.wait_drained(look, START_SECONDS + len(portion) * SECONDS_PER_EVENT)
+        yield sent, max(seen)
         if sent % (10 * PORTION) == 0:
-            track.say(f"  {sent:,} events, {_mib(process.resident_bytes()):.0f} MiB")
-    place.wait_drained(alive(process), START_SECONDS + PORTION * SECONDS_PER_EVENT)
-    yield sent, _mib(process.resident_bytes())
+            track.say(f"  {sent:,} events, {max(seen):.0f} MiB")
 
 
 def _ready(process: Measured) -> float:
