@@ -60,6 +60,11 @@ class LaneConsumerThread(AIOKafkaConsumerThread):
                 await self.crash(error)
             self.log.warning("Commit failed, will be tried again: %r", error)
             return False
+        except RuntimeError as error:
+            if "handler is closed" not in str(error):  # uvloop's word for a connection that the broker has just closed
+                raise
+            self.log.warning("Commit failed, will be tried again: %r", error)
+            return False
         return True
 
 

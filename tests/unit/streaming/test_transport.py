@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import socket
 from collections import defaultdict
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import uvloop
 from faust.types import TP
 
 from pipeline.streaming import transport
+from pipeline.streaming.consumer import LaneConsumerThread
 from pipeline.streaming.stock import StockConsumer
 from pipeline.streaming.transport import FETCH_WAIT_SECONDS, HELD_BACK_WAIT_SECONDS, BatchConsumer
 
@@ -63,6 +67,25 @@ def test_a_commit_that_nobody_answers_holds_up_neither_a_revocation_nor_the_end_
         return asked
 
     assert asyncio.run(story()) == (0 if crashed else 1)
+
+
+def test_a_commit_on_a_connection_that_has_just_closed_is_one_to_be_tried_again() -> None:
+    async def story() -> bool:
+        _, writer = await asyncio.open_connection(sock=socket.socketpair()[0])
+        writer.transport.abort()
+        await asyncio.sleep(0)
+
+        async def commit(_offsets: Any) -> None:
+            writer.write(b"commit")
+
+        thread: Any = LaneConsumerThread.__new__(LaneConsumerThread)
+        thread.consumer = SimpleNamespace(watermarks={})
+        thread.assignment = lambda: {ONE}
+        thread._ensure_consumer = lambda: SimpleNamespace(commit=commit)
+        thread.log = logging.getLogger("test")
+        return bool(await thread._commit({ONE: 5}))
+
+    assert uvloop.run(story()) is False
 
 
 @pytest.mark.parametrize(
