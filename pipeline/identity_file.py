@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec.structs import replace
 from yaml.nodes import Node
 
-from pipeline.domain.identity_config import DEFAULT_ORDER, IdentityConfig
+from pipeline.domain.identity_config import DEFAULT_ORDER, MAX_MAPPING_CAP, IdentityConfig
 from pipeline.errors import USAGE, OmniError
 from pipeline.identifiers import COUNTRIES, HASHES, ascii_domain, blocked_forms
 from pipeline.yaml_nodes import YamlFile, nearest
@@ -107,7 +107,14 @@ class _IdentityYaml(YamlFile):
         return self._integer(node, text, place, f"or {NO_LIMIT} for no limit")
 
     def _mapping_cap(self, node: Node) -> int:
-        return self._integer(node, self.one_value(node, "mapping_cap"), "mapping_cap", "it bounds memory")
+        cap = self._integer(node, self.one_value(node, "mapping_cap"), "mapping_cap", "it bounds memory")
+        if cap > MAX_MAPPING_CAP:
+            raise self.wrong(
+                node,
+                f"mapping_cap: {cap} is more than {MAX_MAPPING_CAP}. A customer is written whole after its events, "
+                "and 500 kB by then: give less.",
+            )
+        return cap
 
     def _integer(self, node: Node, text: str, place: str, note: str) -> int:
         if not INTEGER.fullmatch(text) or int(text) < 1:

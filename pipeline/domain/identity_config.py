@@ -21,6 +21,10 @@ from pipeline.domain.messages import Identifier
 DEFAULT_ORDER = ("account", "loyalty", "email", "phone", "payment_token", "device", "voice_profile", "social", "cookie")
 """Identifier kinds, strongest first; any other kind ranks behind them, by name."""
 
+MAX_MAPPING_CAP = 10_000
+"""A customer's state is written whole after its events: with 10,000 identifiers these are 500 kB and 0.3 ms each time
+(35 µs with 1,000). Were every value as long as it may be, 11 MB, of the 15 MiB that a record may have."""
+
 MAX_VALUE_CHARACTERS = 1_024
 """A longer value is no identifier but a bug of the sender (a whole document, a token dump)."""
 

@@ -109,6 +109,7 @@ def test_kinds_of_the_shops_own_are_welcome(tmp_path: Path) -> None:
         ("merge_cap: many\n", 1, "'many' is not a limit"),
         ("merge_cap: 0\n", 1, "'0' is not a limit"),
         ("mapping_cap: none\n", 1, "'none' is not a limit"),
+        ("version: 1\nmapping_cap: 10001\n", 2, "mapping_cap: 10001 is more than 10000"),
         ("blocked: {patterns: ['(']}\n", 1, "'(' is not a regular expression"),
         ("normalise: {default_country: Germany}\n", 1, "'Germany' is not an ISO 3166 country"),
         ("normalise:\n  default_country: de\n", 2, "'de' is not an ISO 3166 country with phones. Did you mean DE?"),
