@@ -1,4 +1,8 @@
-"""A customer's identifiers: which it has, which it claims, and which went elsewhere."""
+"""A customer's identifiers: which it has, which it claims, and which went elsewhere.
+
+The identifiers of one event are claimed one after the other, strongest first, the next when the one before is
+answered: so it is the weakest that a limit leaves no room for. Other events do not wait.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,8 @@ from msgspec.structs import replace
 from pipeline.domain.customer_state import CustomerState, Draft, former
 from pipeline.domain.hashed import in_one_form, node_of
 from pipeline.domain.identity_changes import refusal
-from pipeline.domain.identity_config import IdentityConfig
-from pipeline.domain.identity_graph import EMPTY, REFUSED_KEPT, Link
+from pipeline.domain.identity_graph import CLAIMING_KEPT, EMPTY, REFUSED_KEPT, Claiming, Link
+from pipeline.domain.limits import Limits, standing
 from pipeline.domain.messages import (
     Arrived,
     Assign,
@@ -18,19 +22,17 @@ from pipeline.domain.messages import (
     Granted,
     Identifier,
     Send,
-    Standing,
     customer_key,
     identity_key,
 )
-from pipeline.domain.reasons import IdentityReason
 
 
 class Claims:
     """Notes the identifiers of events and claims the new ones, within the limits of identity.yaml."""
 
-    def __init__(self, config: IdentityConfig) -> None:
-        """Keep to the rules of identity.yaml."""
-        self._config = config
+    def __init__(self, limits: Limits) -> None:
+        """Keep to the limits of identity.yaml."""
+        self._limits = limits
 
     def elsewhere(self, draft: Draft, arrived: Arrived) -> Sequence[Send]:
         """Send an event on that belongs to a part taken out again, or to a device that has gone with another login."""
@@ -38,23 +40,24 @@ class Claims:
         if graph is None:
             return ()
         event = arrived.event
-        to = graph.departed.get(arrived.part)
-        if to is not None:
-            cause = (event.event_id, event.occurred_at_ms)
-            owner = assign(draft, arrived.identifiers[0], to, *cause, only=arrived.part)
-            return Send("customer", customer_key(draft.tenant, to), replace(arrived, customer_id=to)), owner
         moved = graph.moved.get(name_of(arrived.identifiers[0])) if graph.moved else None
-        if moved is None or event.occurred_at_ms <= moved.since_ms:
+        if moved is not None and event.occurred_at_ms > moved.since_ms:
+            to = moved.customer_id
+            sent_on = replace(arrived, customer_id=to, part=moved.part, hops=arrived.hops + 1)
+            return (Send("customer", customer_key(draft.tenant, to), sent_on),)
+        to = graph.departed.get(arrived.part, "")
+        if not to:
             return ()
-        to = moved.customer_id
-        sent_on = replace(arrived, customer_id=to, part=moved.part, hops=arrived.hops + 1)
-        return (Send("customer", customer_key(draft.tenant, to), sent_on),)
+        cause = (event.event_id, event.occurred_at_ms)
+        owner = assign(draft, arrived.identifiers[0], to, *cause, only=arrived.part)
+        return Send("customer", customer_key(draft.tenant, to), replace(arrived, customer_id=to)), owner
 
     def link(self, draft: Draft, arrived: Arrived, at_ms: int) -> None:
         """Note the identifiers of an event; claim those that are new."""
         known, identifiers = in_one_form(draft.identifiers, arrived.identifiers)
         anchor = identifiers[0]
-        new: list[Identifier] = []
+        wanted: list[Identifier] = []
+        any_new = False
         if arrived.customer_id != draft.customer_id:  # it waited for the clock while its customer merged
             draft.effects.append(assign(draft, anchor, draft.customer_id, arrived.event.event_id, at_ms))
         for identifier in identifiers:
@@ -63,50 +66,88 @@ class Claims:
             link = None if links is None else links.get(value)
             if link is None:
                 if identifier is not anchor:
-                    new.append(identifier)
+                    wanted.append(identifier)
+                    any_new = True
                     continue
                 link = Link(at_ms, arrived.event.event_id, _part(draft, arrived.part))
             elif identifier is anchor:
                 if at_ms <= link.last_at_ms and link.linked:
                     continue
-                link = Link(max(at_ms, link.last_at_ms), link.by, _part(draft, arrived.part))
-            elif at_ms > link.last_at_ms:
-                link = Link(at_ms, link.by, link.part, link.linked)
+                # The event may have waited, and the device gone with a login since: the link knows better.
+                part = link.part if link.linked else _part(draft, arrived.part)
+                link = Link(max(at_ms, link.last_at_ms), link.by, part)
             else:
-                continue
+                if not link.linked:
+                    wanted.append(identifier)
+                if at_ms <= link.last_at_ms:
+                    continue
+                link = Link(at_ms, link.by, link.part, link.linked)
             known = {**known, kind: {value: link} if links is None else {**links, value: link}}
         draft.identifiers = known
-        for identifier in new:
-            self._claim(draft, identifier, arrived, at_ms)
+        if any_new:
+            part = arrived.part or draft.customer_id
+            self._put(draft, Claiming(arrived.event.event_id, at_ms, part, (anchor, *wanted)))
 
-    def _claim(self, draft: Draft, identifier: Identifier, arrived: Arrived, at_ms: int) -> None:
-        graph = draft.graph
+    def go_on(self, draft: Draft) -> None:
+        """Claim the next identifier of each event whose last claim has been answered."""
+        if draft.graph is None or not draft.graph.claiming:
+            return
+        claiming = draft.graph.claiming
+        draft.graph = replace(draft.graph, claiming=())
+        for each in claiming:
+            self._put(draft, each)
+        if draft.graph == EMPTY:
+            draft.graph = None
+
+    def _put(self, draft: Draft, claiming: Claiming) -> None:
+        """Claim what is to be claimed now, and keep the rest for later."""
+        identifiers = claiming.identifiers
+        while len(identifiers) > 1 and not _is_under_way(draft, identifiers[0]):
+            identifiers = identifiers[1:]
+            self._claim(draft, identifiers[0], claiming)
+        if len(identifiers) == 1:
+            return
+        graph = draft.graph or EMPTY
+        kept = (*graph.claiming, replace(claiming, identifiers=identifiers))
+        if len(kept) > CLAIMING_KEPT:
+            for identifier in kept[0].identifiers[1:]:
+                self._claim(draft, identifier, kept[0])
+            draft.evicted("claiming")
+            kept = kept[1:]
+            graph = draft.graph or EMPTY
+        draft.graph = replace(graph, claiming=kept)
+
+    def _claim(self, draft: Draft, identifier: Identifier, claiming: Claiming) -> None:
+        """Claim an identifier for an event, unless it is the customer's, claimed or refused already."""
+        graph, at_ms = draft.graph, claiming.occurred_at_ms
         if graph is not None and graph.refused and node_of(identifier) in graph.refused:
             return
-        event_id = arrived.event.event_id
-        me = standing(draft)
-        claim = Claim(draft.tenant, identifier, me, arrived.part or me.customer_id, event_id, at_ms)
+        draft.identifiers, (identifier,) = in_one_form(draft.identifiers, (identifier,))
         kind, value = identifier
-        limit = self._config.limit_of(kind)
-        if limit is not None and me.counts.get(kind, 0) >= limit:
-            reason = IdentityReason.KIND_LIMIT
-        elif sum(me.counts.values()) >= self._config.mapping_cap:
-            reason = IdentityReason.MAPPING_CAP
-        else:
-            link = Link(at_ms, event_id, _part(draft, arrived.part), linked=False)
-            draft.identifiers = {**draft.identifiers, kind: {**draft.identifiers.get(kind, {}), value: link}}
-            draft.effects.append(Send("identity", identity_key(draft.tenant, identifier), claim))
+        links = draft.identifiers.get(kind, {})
+        link = links.get(value)
+        if link is not None:  # by another event, while this one waited
+            last_at_ms = max(at_ms, link.last_at_ms)
+            draft.identifiers = {**draft.identifiers, kind: {**links, value: replace(link, last_at_ms=last_at_ms)}}
             return
-        draft.effects.extend(refusal(me.customer_id, "", reason, claim))
-        _forget(draft, identifier)
+        me = standing(draft)
+        claim = Claim(draft.tenant, identifier, me, claiming.part, claiming.event_id, at_ms)
+        reason = self._limits.against_claim(me, kind)
+        if reason is not None:
+            draft.effects.extend(refusal(me.customer_id, "", reason, claim))
+            _forget(draft, identifier)
+            return
+        link = Link(at_ms, claiming.event_id, _part(draft, claiming.part), linked=False)
+        draft.identifiers = {**draft.identifiers, kind: {**links, value: link}}
+        draft.effects.append(Send("identity", identity_key(draft.tenant, identifier), claim))
 
     def granted(self, draft: Draft, granted: Granted) -> None:
         """Note that a claim was answered with yes."""
         draft.identifiers, ((kind, value),) = in_one_form(draft.identifiers, (granted.identifier,))
         links = draft.identifiers.get(kind, {})
-        link = links.get(value) or Link(granted.occurred_at_ms, granted.event_id)
-        if not link.linked or value not in links:
-            linked = Link(link.last_at_ms, link.by, link.part)
+        link = links.get(value) or Link(granted.occurred_at_ms, granted.event_id, linked=False)
+        if not link.linked:
+            linked = Link(link.last_at_ms, link.by, _part(draft, granted.part))
             draft.identifiers = {**draft.identifiers, kind: {**links, value: linked}}
         if granted.forwarded:
             cause = (granted.event_id, granted.occurred_at_ms)
@@ -114,13 +155,6 @@ class Claims:
         if draft.graph is not None and name_of(granted.identifier) in draft.graph.moved:
             moved = {name: to for name, to in draft.graph.moved.items() if name != name_of(granted.identifier)}
             draft.graph = replace(draft.graph, moved=moved)
-
-
-def standing(draft: Draft) -> Standing:
-    """Return the facts another customer needs to decide about a merge."""
-    graph = draft.graph or EMPTY
-    counts = {kind: len(links) for kind, links in draft.identifiers.items() if links}
-    return Standing(draft.customer_id, draft.founder, counts, len(graph.merges), graph.apart)
 
 
 def founded(arrived: Arrived) -> CustomerState:
@@ -157,10 +191,22 @@ def assign(
     only: str = "",
 ) -> Send:
     """Build the word to an identifier that it belongs to `after`, wherever it has last heard it belongs."""
-    aliases = owner.graph.aliases if owner.graph is not None else ()
-    before = (owner.customer_id, *sorted({*former(owner), *aliases} - {owner.customer_id}))
-    message = Assign(owner.tenant, identifier, before, after, event_id, at_ms, part, only)
+    message = Assign(owner.tenant, identifier, all_ids(owner), after, event_id, at_ms, part, only)
     return Send("identity", identity_key(owner.tenant, identifier), message)
+
+
+def all_ids(owner: CustomerState | Draft) -> tuple[str, ...]:
+    """Return every id by which an identifier may know this customer, the present one first."""
+    graph = owner.graph or EMPTY
+    others = {*former(owner), *graph.aliases, *graph.parted_from} - {owner.customer_id}
+    return (owner.customer_id, *sorted(others))
+
+
+def _is_under_way(draft: Draft, identifier: Identifier) -> bool:
+    """Whether an identifier is claimed and the claim is not answered yet."""
+    known, ((kind, value),) = in_one_form(draft.identifiers, (identifier,))
+    link = known.get(kind, {}).get(value)
+    return link is not None and not link.linked
 
 
 def name_of(identifier: Identifier) -> str:

@@ -13,7 +13,7 @@ from pipeline.domain.customer_json import customer_json
 from pipeline.domain.customer_state import TIMERS_KEPT, CustomerState, Draft, arrival_order
 from pipeline.domain.event_types import MERGE_CONFIRMED, MERGE_UNDONE
 from pipeline.domain.identity_config import IdentityConfig
-from pipeline.domain.linking import Linking, restored
+from pipeline.domain.linking import Linking
 from pipeline.domain.merging import credit, part_of
 from pipeline.domain.messages import (
     Arrived,
@@ -115,7 +115,7 @@ class CustomerActor:
         """Carry out a message about the identity graph; a merge may end what a rule was waiting for (B15)."""
         if state is None:
             if isinstance(message, Restore):
-                return restored(message), ()
+                return self._linking.restored(message)
             return None, self._linking.unknown(message)
         draft = Draft(state)
         pointer = self._linking.take(draft, message)

@@ -138,9 +138,9 @@ class IdentityActor:
         if state is None:
             taken = IdentityState(claimant, claim.part, claim.occurred_at_ms, claim.event_id)
             attached = identity_change("attached", claimant, IdentityReason.SEEN_TOGETHER, claim)
-            return taken, (_granted(claim, claimant), attached)
+            return taken, (_granted(claim, taken), attached)
         if state.customer_id == claimant:
-            return state, (_granted(claim, claimant),)
+            return state, (_granted(claim, state),)
         reason = self._not_linking(state, claimant)
         if reason is not None:
             refused = Refused(claim.tenant, claimant, claim.identifier, claim.event_id, claim.occurred_at_ms)
@@ -202,9 +202,8 @@ def _assigned(state: IdentityState | None, assign: Assign) -> tuple[IdentityStat
     past = (*state.past, Owner(before[0], state.part, state.since_ms))[-OWNERS_KEPT:]
     others = _with(others, before[0])
     moved = IdentityState(after, assign.part, assign.occurred_at_ms, assign.event_id, others, past=past)
-    granted = Granted(assign.tenant, after, assign.identifier, assign.event_id, assign.occurred_at_ms)
     return moved, (
-        Send("customer", customer_key(assign.tenant, after), granted),
+        _granted(assign, moved),
         identity_change("moved", after, IdentityReason.LATEST_LOGIN, assign, other=before[0]),
     )
 
@@ -225,9 +224,10 @@ def _blocked(state: IdentityState | None, block: Block) -> tuple[IdentityState, 
     )
 
 
-def _granted(claim: Claim, customer_id: str) -> Send:
-    granted = Granted(claim.tenant, customer_id, claim.identifier, claim.event_id, claim.occurred_at_ms)
-    return Send("customer", customer_key(claim.tenant, customer_id), granted)
+def _granted(asked: Claim | Assign, state: IdentityState) -> Send:
+    owner = state.customer_id
+    granted = Granted(asked.tenant, owner, asked.identifier, asked.event_id, asked.occurred_at_ms, part=state.part)
+    return Send("customer", customer_key(asked.tenant, owner), granted)
 
 
 def _with(ascending: tuple[str, ...], customer_id: str) -> tuple[str, ...]:

@@ -20,6 +20,11 @@ REFUSED_KEPT = 32
 """Identifiers refused, so that not every event asks for them again. The one refused longest ago is asked for again."""
 
 
+CLAIMING_KEPT = 16
+"""Events whose identifiers wait to be claimed; an answer takes a fraction of a second. Of one more, those of the one
+that has waited longest are claimed at once (counted as an eviction): a lost answer must not hold them up for ever."""
+
+
 class Seen(Struct, frozen=True, array_like=True, gc=False):
     """How often and when last a channel saw the customer."""
 
@@ -73,14 +78,28 @@ class Told(Struct, frozen=True, array_like=True, gc=False):
     part: str = ""
 
 
+class Claiming(Struct, frozen=True, array_like=True, gc=False):
+    """The identifiers of an event still to be claimed, strongest first; the first is the one under way.
+
+    `part` is the customer to which the event belonged before any merge.
+    """
+
+    event_id: str
+    occurred_at_ms: int
+    part: str
+    identifiers: tuple[Identifier, ...]
+
+
 class Graph(Struct, frozen=True, array_like=True, gc=False):
-    """What only a customer has that was merged, parted, refused or moved.
+    """What only a customer has that was merged, parted, refused or moved, or has claims waiting.
 
     `merges` are those that made this customer, oldest first. `parts` has an entry per former customer, its own
     included, once there was a merge; `settled` has those too old to be taken out again, with how often they moved.
     `aliases` are customers that were to be the winner of a merge and had become part of this one first. `departed`
-    says where parts went that were taken out again. A customer that has become part of another has `merged_into` and
-    nothing else, but the identifiers it has not told yet (`untold`) and its former ids.
+    says where parts went that were taken out again. `claiming` are events with identifiers still to be claimed. A
+    customer that has become part of another has `merged_into` and nothing else, but the identifiers it has not told
+    yet (`untold`) and its former ids. `parted_from` are all the ids of the customer it has just been taken out of,
+    while there are identifiers it has not told of that.
     """
 
     merges: tuple[Merge, ...] = ()
@@ -93,6 +112,8 @@ class Graph(Struct, frozen=True, array_like=True, gc=False):
     untold: tuple[Told, ...] = ()
     settled: dict[str, int] = {}
     aliases: tuple[str, ...] = ()
+    claiming: tuple[Claiming, ...] = ()
+    parted_from: tuple[str, ...] = ()
 
 
 EMPTY = Graph()

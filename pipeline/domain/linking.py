@@ -14,29 +14,16 @@ decided there anew.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from uuid import UUID
 
-import msgspec
-from msgspec import Raw
 from msgspec.structs import replace
 
-from pipeline.domain.claims import Claims, assign, forget_claim, name_of, standing
-from pipeline.domain.customer_state import CustomerState, Draft, former
-from pipeline.domain.identity_changes import Event, identity_change, refusal
+from pipeline.domain.claims import Claims, assign, forget_claim, name_of
+from pipeline.domain.customer_state import CustomerState, Draft
+from pipeline.domain.handover import hand_over, part, restored, take_over, tell
+from pipeline.domain.identity_changes import refusal
 from pipeline.domain.identity_config import IdentityConfig
-from pipeline.domain.identity_graph import (
-    ALIASES_KEPT,
-    APART_KEPT,
-    EMPTY,
-    MOVED_KEPT,
-    Graph,
-    Moved,
-    Told,
-    descendants,
-    merge_to_undo,
-)
-from pipeline.domain.ids import uuid5_text
-from pipeline.domain.merging import fold, split
+from pipeline.domain.identity_graph import EMPTY, MOVED_KEPT, Moved
+from pipeline.domain.limits import Limits, standing
 from pipeline.domain.messages import (
     Arrived,
     Claim,
@@ -46,15 +33,12 @@ from pipeline.domain.messages import (
     GoOn,
     Granted,
     Handover,
-    Identifier,
     InVain,
     Meet,
-    Merge,
     Refused,
     Release,
     Restore,
     Send,
-    Standing,
     customer_key,
     identity_key,
 )
@@ -63,28 +47,25 @@ from pipeline.domain.reasons import IdentityReason
 DEVICES = frozenset({"cookie", "device"})
 """Kinds that are used by one person and then another: they go with their latest login."""
 
-TOLD_AT_ONCE = 200
-"""Identifiers told of a merge in one step. A customer may have ten thousand, and its partition has others to serve."""
-
-_MERGES = UUID("850f7108-aeb8-5b12-8546-75c5afe877dd")
-"""Of every merge id."""
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(CustomerState).decode
-
 
 class Linking:
     """Carries out, on a customer's draft, what messages about the identity graph ask."""
 
     def __init__(self, config: IdentityConfig) -> None:
         """Keep to the rules of identity.yaml."""
-        self._config = config
-        self.claims = Claims(config)
+        self._limits = Limits(config)
+        self.claims = Claims(self._limits)
 
     # --- messages -----------------------------------------------------------------------------------------------
 
     def take(self, draft: Draft, message: CustomerMessage) -> CustomerState | None:
         """Carry out one message. Return what is left of this customer if it has become part of another, else None."""
+        pointer = self._taken(draft, message)
+        if pointer is None:
+            self.claims.go_on(draft)
+        return pointer
+
+    def _taken(self, draft: Draft, message: CustomerMessage) -> CustomerState | None:
         match message:
             case Granted():
                 self.claims.granted(draft, message)
@@ -95,9 +76,9 @@ class Linking:
             case Release():
                 self._release(draft, message)
             case Handover():
-                self._handed_over(draft, message)
+                take_over(draft, message, self._limits)
             case GoOn():
-                self._tell(draft, (message.event_id, message.occurred_at_ms))
+                tell(draft, (message.event_id, message.occurred_at_ms))
             case Restore():
                 draft.effects.append(Count("identity_messages_dropped", "restored_twice"))
         return None
@@ -119,10 +100,10 @@ class Linking:
         graph = state.graph or EMPTY
         to = graph.merged_into
         if isinstance(message, Restore):
-            return restored(message), ()
+            return self.restored(message)
         if isinstance(message, GoOn):
             draft = Draft(state)
-            self._tell(draft, (message.event_id, message.occurred_at_ms))
+            tell(draft, (message.event_id, message.occurred_at_ms))
             return draft.state(), draft.effects
         if isinstance(message, Meet) and message.other.customer_id == to:
             return state, ()  # the two have become one
@@ -135,6 +116,17 @@ class Linking:
             cause = (event.event_id, event.occurred_at_ms)
             sent.append(assign(state, message.identifiers[0], to, *cause))
         return state, sent
+
+    def restored(self, restore: Restore) -> tuple[CustomerState, Sequence[Effect]]:
+        """Return a customer that lives again; it goes on with what it had still to claim."""
+        draft = restored(restore)
+        self.claims.go_on(draft)
+        return draft.state(), draft.effects
+
+    def undo(self, draft: Draft, arrived: Arrived) -> None:
+        """Take a merge back, as an operator's event asks."""
+        part(draft, arrived)
+        self.claims.go_on(draft)
 
     # --- two customers meet ---------------------------------------------------------------------------------------
 
@@ -149,38 +141,15 @@ class Linking:
             )  # ours no longer: ask again who has it
             draft.effects.append(Send("identity", identity_key(draft.tenant, meet.identifier), claim))
             return None
-        reason = self._why_not(draft, me, other, meet.identifier)
+        reason = self._limits.against_merge(draft, me, other, meet.identifier)
         if reason is not None:
             self._refuse(draft, meet, reason)
             return None
-        if self._seniority(me) < self._seniority(other):
+        if self._limits.is_senior(me, other):
             asked = replace(meet, customer_id=other.customer_id, other=me)
             draft.effects.append(Send("customer", customer_key(draft.tenant, other.customer_id), asked))
             return None
-        return self._hand_over(draft, meet)
-
-    def _seniority(self, standing: Standing) -> tuple[int, str, str]:
-        return self._config.rank(standing.founder), standing.founder, standing.customer_id
-
-    def _why_not(self, draft: Draft, me: Standing, other: Standing, identifier: Identifier) -> IdentityReason | None:
-        """Return what speaks against this customer and the other being one: the limits, were they one."""
-        if other.customer_id in me.apart or not {me.customer_id, *former(draft)}.isdisjoint(other.apart):
-            return IdentityReason.KEPT_APART
-        together = dict(me.counts)
-        for kind, number in other.counts.items():
-            together[kind] = together.get(kind, 0) + number
-        kind, _ = identifier
-        together[kind] = together.get(kind, 0) - 1  # it is both the owner's and the claimant's
-        for kind in sorted(together):
-            limit = self._config.limit_of(kind)
-            if limit is not None and together[kind] > limit:
-                return IdentityReason.KIND_LIMIT
-        if sum(together.values()) > self._config.mapping_cap:
-            return IdentityReason.MAPPING_CAP
-        cap = self._config.merge_cap
-        if cap is not None and me.merges + other.merges + 1 > cap:
-            return IdentityReason.MERGE_CAP
-        return None
+        return hand_over(draft, meet)
 
     def _refuse(self, draft: Draft, meet: Meet, reason: IdentityReason) -> None:
         """Leave the two apart. A device goes with its latest login; anything else stays with its owner."""
@@ -190,7 +159,9 @@ class Linking:
         draft.effects.extend(refusal(claimant, owner, reason, meet))
         identifier, event_id, at_ms = meet.identifier, meet.event_id, meet.occurred_at_ms
         goes = identifier[0] in DEVICES and reason in (IdentityReason.KIND_LIMIT, IdentityReason.KEPT_APART)
-        if goes and self._has_room(draft, meet, mine):
+        kind = identifier[0]  # the claim counts already
+        number = len(draft.identifiers.get(kind, {})) if mine else meet.other.counts.get(kind, 0)
+        if goes and self._limits.holds(kind, number):
             release = Release(draft.tenant, owner, identifier, claimant, meet.part, event_id, at_ms)
             if mine:
                 draft.effects.append(Send("customer", customer_key(draft.tenant, owner), release))
@@ -205,13 +176,6 @@ class Linking:
         else:
             refused = Refused(draft.tenant, claimant, identifier, event_id, at_ms)
             draft.effects.append(Send("customer", customer_key(draft.tenant, claimant), refused))
-
-    def _has_room(self, draft: Draft, meet: Meet, mine: bool) -> bool:
-        """Whether the claimant may have one more of this kind; the claim counts already."""
-        kind = meet.identifier[0]
-        limit = self._config.limit_of(kind)
-        number = len(draft.identifiers.get(kind, {})) if mine else meet.other.counts.get(kind, 0)
-        return limit is None or number <= limit
 
     def _release(self, draft: Draft, release: Release) -> None:
         identifier, at_ms = release.identifier, release.occurred_at_ms
@@ -231,120 +195,3 @@ class Linking:
         draft.graph = replace(graph, moved=moved)
         cause = (release.event_id, at_ms)
         draft.effects.append(assign(draft, identifier, release.claimant, *cause, part=release.part))
-
-    # --- two customers become one ---------------------------------------------------------------------------------
-
-    def _hand_over(self, draft: Draft, meet: Meet) -> CustomerState:
-        me, winner, cause = draft.customer_id, meet.other.customer_id, (meet.event_id, meet.occurred_at_ms)
-        merge_id = uuid5_text(_MERGES, "\x1f".join((draft.tenant, me, winner, *meet.identifier, meet.event_id)))
-        merge = Merge(merge_id, me, winner, draft.founder, meet.identifier, *cause)
-        state = draft.state()
-        handover = Handover(draft.tenant, winner, merge, Raw(_encode(state)))
-        draft.effects.append(Send("customer", customer_key(draft.tenant, winner), handover))
-        former_ids = dict.fromkeys(former(state), 0)
-        aliases = (draft.graph or EMPTY).aliases
-        graph = Graph(merged_into=winner, untold=_told(state, winner), settled=former_ids, aliases=aliases)
-        pointer = Draft(CustomerState(draft.tenant, me, founder=draft.founder, graph=graph))
-        pointer.effects = draft.effects
-        self._tell(pointer, cause)
-        return pointer.state()
-
-    def _handed_over(self, draft: Draft, handover: Handover) -> None:
-        merge = handover.merge
-        graph = draft.graph or EMPTY
-        if any(known.merge_id == merge.merge_id for known in graph.merges):
-            return
-        loser = _decode(handover.state)
-        told = _told(loser, draft.customer_id) if merge.winner != draft.customer_id else ()
-        if told:  # it meant a customer that has become part of this one meanwhile
-            aliases = tuple(dict.fromkeys((*graph.aliases, merge.winner)))[-ALIASES_KEPT:]
-            draft.graph = replace(graph, aliases=aliases, untold=(*graph.untold, *told))
-        reason = self._why_not(draft, standing(draft), standing(Draft(loser)), merge.identifier)
-        if reason is not None:
-            self._send_back(draft, loser, merge, reason)
-            return
-        moved = fold(draft, loser, merge)
-        cause = Event(draft.tenant, merge.identifier, merge.event_id, merge.occurred_at_ms)
-        said = {"other": merge.loser, "merge_id": merge.merge_id}
-        draft.effects.append(
-            identity_change("merged", draft.customer_id, IdentityReason.SEEN_TOGETHER, cause, **said, parts=moved)
-        )
-        draft.effects.append(Count("identity_merges", "merged"))
-        self._tell(draft, (merge.event_id, merge.occurred_at_ms))
-
-    def _send_back(self, draft: Draft, loser: CustomerState, merge: Merge, reason: IdentityReason) -> None:
-        """Let a customer live again that came in vain: merges of the same moment have used up its room."""
-        cause = Event(draft.tenant, merge.identifier, merge.event_id, merge.occurred_at_ms)
-        draft.effects.extend(refusal(draft.customer_id, merge.loser, reason, cause))
-        forget_claim(draft, merge.identifier)
-        back = Draft(loser)
-        forget_claim(back, merge.identifier)
-        restore = Restore(draft.tenant, merge.loser, Raw(_encode(back.state())))
-        draft.effects.append(Send("customer", customer_key(draft.tenant, merge.loser), restore))
-        graph = draft.graph or EMPTY
-        parts = sorted({merge.loser, *former(loser)})
-        untold = tuple(told for told in graph.untold if told.customer_id != draft.customer_id)
-        draft.graph = replace(
-            graph,
-            departed={**graph.departed, **dict.fromkeys(parts, merge.loser)},
-            untold=(*untold, *_told(loser, merge.loser, of_parts=True)),
-        )
-        self._tell(draft, (merge.event_id, merge.occurred_at_ms))
-
-    def undo(self, draft: Draft, arrived: Arrived) -> None:
-        """Take a merge back, as an operator's event asks: by `properties.merge_id`, else what brought its anchor in."""
-        graph = draft.graph or EMPTY
-        event = arrived.event
-        cause = Event(draft.tenant, arrived.identifiers[0], event.event_id, event.occurred_at_ms)
-        merge_id = str(event.properties.get("merge_id") or "")
-        merge = merge_to_undo(graph, draft.identifiers, merge_id, cause.identifier)
-        if merge is None:
-            draft.effects.extend(refusal(draft.customer_id, "", IdentityReason.UNKNOWN_MERGE, cause))
-            return
-        leaving = descendants(graph.merges, merge.loser)
-        if not leaving <= graph.parts.keys():
-            draft.effects.extend(refusal(draft.customer_id, merge.loser, IdentityReason.TOO_OLD, cause))
-            return
-        state, moved = split(draft, leaving, merge)
-        restore = Restore(draft.tenant, merge.loser, Raw(_encode(state)))
-        draft.effects.append(Send("customer", customer_key(draft.tenant, merge.loser), restore))
-        told = {"other": merge.loser, "merge_id": merge.merge_id}
-        draft.effects.append(
-            identity_change("unmerged", draft.customer_id, IdentityReason.OPERATOR, cause, **told, parts=moved)
-        )
-        draft.effects.append(Count("identity_merges", "undone"))
-        after = draft.graph or EMPTY
-        draft.graph = replace(
-            after,
-            apart=(*after.apart, merge.loser)[-APART_KEPT:],
-            departed={**after.departed, **dict.fromkeys(sorted(leaving), merge.loser)},
-            untold=(*after.untold, *_told(state, merge.loser, of_parts=True)),
-        )
-        self._tell(draft, (event.event_id, event.occurred_at_ms))
-
-    def _tell(self, draft: Draft, cause: tuple[str, int]) -> None:
-        """Tell some identifiers whose they are now; the rest at the next `GoOn`."""
-        graph = draft.graph or EMPTY
-        if not graph.untold:
-            return
-        now, later = graph.untold[:TOLD_AT_ONCE], graph.untold[TOLD_AT_ONCE:]
-        for told in now:
-            draft.effects.append(assign(draft, told.identifier, told.customer_id, *cause, only=told.part))
-        draft.graph = replace(graph, untold=later)
-        if later:
-            go_on = GoOn(draft.tenant, draft.customer_id, *cause)
-            draft.effects.append(Send("customer", customer_key(draft.tenant, draft.customer_id), go_on))
-
-
-def restored(message: Restore) -> CustomerState:
-    """Return the state of a customer that lives again."""
-    return _decode(message.state)
-
-
-def _told(state: CustomerState, customer_id: str, *, of_parts: bool = False) -> tuple[Told, ...]:
-    """List the identifiers of `state`, to be told whose they are; with `of_parts` only while they are of their part."""
-    return tuple(
-        Told((kind, value), customer_id, link.part or state.customer_id if of_parts else "")
-        for kind, links in sorted(state.identifiers.items())
-        for value, link in sorted(links.items())
-    )

@@ -173,15 +173,26 @@ def _early(a: Waiting[Arrived], b: Waiting[Arrived], sides: Sides) -> Waiting[Ar
 
 def _graph(a: Graph | None, b: Graph | None, sides: Sides) -> Graph:
     ours, theirs = a or EMPTY, b or EMPTY
+    # What is back here has not gone elsewhere, and who came back knows better where others went since: else what is
+    # sent on would come back for ever.
+    here = {sides.winner, sides.loser}.union(ours.parts, theirs.parts, ours.settled, theirs.settled)
+    departed = {
+        part: to
+        for graph in (theirs, ours)
+        for part, to in graph.departed.items()
+        if part not in here and to not in here
+    }
     return Graph(
         merges=(*ours.merges, *theirs.merges),
         apart=tuple(dict.fromkeys((*ours.apart, *theirs.apart))),
-        departed={**theirs.departed, **ours.departed},
+        departed=departed,
         moved={**theirs.moved, **ours.moved},
         refused=(*theirs.refused, *ours.refused),
-        untold=(*ours.untold, *theirs.untold),
+        untold=ours.untold,
+        parted_from=ours.parted_from,
         settled={**theirs.settled, **ours.settled},
         aliases=tuple(dict.fromkeys((*theirs.aliases, *ours.aliases)))[-ALIASES_KEPT:],
+        claiming=(*ours.claiming, *theirs.claiming),
     )
 
 
@@ -210,6 +221,6 @@ FIELDS: dict[str, tuple[str, Fold]] = {
     "fired": ("all of both, so that a late purchase on either side revokes", _fired),
     "recent": ("all of both, so that an event told again on either side counts once", _recent),
     "early": ("all of both", _early),
-    "graph": ("merges, refusals and what was kept apart: all of both", _graph),
+    "graph": ("merges, refusals, what was kept apart and what is still to be claimed: all of both", _graph),
 }
 """What becomes of each field of `CustomerState`, for people, and how."""

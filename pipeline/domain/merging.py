@@ -66,8 +66,6 @@ def fold(draft: Draft, loser: CustomerState, merge: Merge) -> dict[str, int]:
         merges=(*graph.merges, merge),
         parts=parts,
         settled={**graph.settled, **settled},
-        # What is back here has not gone elsewhere: else what is sent on would come back for ever.
-        departed={part_id: to for part_id, to in graph.departed.items() if part_id not in parts},
         moved={name: to for name, to in graph.moved.items() if name not in held},
     )
     _bound(draft)
@@ -107,6 +105,7 @@ def split(draft: Draft, leaving: set[str], merge: Merge) -> tuple[CustomerState,
         parts=gone,
         apart=(*graph.apart, draft.customer_id),
         refused=graph.refused,
+        claiming=tuple(each for each in graph.claiming if theirs(each)),
     )
     _total(left, gone)
 
@@ -119,7 +118,12 @@ def split(draft: Draft, leaving: set[str], merge: Merge) -> tuple[CustomerState,
     draft.timers = tuple(timer for timer in draft.timers if timer not in left.timers)
     ours = {sku for order in draft.orders.values() if order.is_kept for sku in order.skus}
     draft.owned = {sku: at_ms for sku, at_ms in draft.owned.items() if sku in ours or sku not in their_skus}
-    draft.graph = replace(graph, parts=stay, merges=tuple(each for each in graph.merges if each.loser not in leaving))
+    draft.graph = replace(
+        graph,
+        parts=stay,
+        merges=tuple(each for each in graph.merges if each.loser not in leaving),
+        claiming=tuple(each for each in graph.claiming if not theirs(each)),
+    )
     _total(draft, stay)
     return left.state(), {part_id: part.moves for part_id, part in gone.items()}
 

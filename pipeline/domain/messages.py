@@ -138,6 +138,7 @@ class Granted(Struct, frozen=True, array_like=True, tag="g", gc=False):
     """`identifier` is the customer's now, as it claimed on `event_id`.
 
     `forwarded` tells that it was meant for one that has become part of the customer: the identifier must hear of that.
+    `part` is the customer to which it belongs before any merge.
     """
 
     tenant: str
@@ -146,6 +147,7 @@ class Granted(Struct, frozen=True, array_like=True, tag="g", gc=False):
     event_id: str
     occurred_at_ms: int
     forwarded: bool = False
+    part: str = ""
 
 
 class Refused(Struct, frozen=True, array_like=True, tag="r", gc=False):
@@ -196,11 +198,17 @@ class Handover(Struct, frozen=True, array_like=True, tag="h", gc=False):
 
 
 class Restore(Struct, frozen=True, array_like=True, tag="s", gc=False):
-    """A merge was undone: this customer lives again, with `state` (an encoded `CustomerState`)."""
+    """A merge was undone: this customer lives again, with `state` (an encoded `CustomerState`).
+
+    `parted_from` are all the ids of the customer it was part of, by which its identifiers still go.
+    """
 
     tenant: str
     customer_id: str
     state: Raw
+    event_id: str = ""
+    occurred_at_ms: int = 0
+    parted_from: tuple[str, ...] = ()
 
 
 class GoOn(Struct, frozen=True, array_like=True, tag="n", gc=False):

@@ -49,11 +49,6 @@ def random_stream(seed: int, events: int = 60, people: int = 5) -> list[ChannelE
     return made
 
 
-def with_one_claim_each(events: Sequence[ChannelEvent]) -> list[ChannelEvent]:
-    """Return the stream with two identifiers an event: two claims at once may compete for what a limit leaves."""
-    return [replace(event, identifiers=dict(NO_LIMITS.strongest_first(event.identifiers)[:2])) for event in events]
-
-
 def with_undone_merges(events: Sequence[ChannelEvent], seed: int) -> list[ChannelEvent]:
     """Return the stream with an operator who now and then takes a merge back, half a step after some event."""
     chance = Random(seed)

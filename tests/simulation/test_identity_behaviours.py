@@ -10,9 +10,9 @@ import pytest
 
 from pipeline.domain.errors import InvalidEvent
 from pipeline.domain.events import ChannelEvent, Context, Item
+from pipeline.domain.handover import TOLD_AT_ONCE
 from pipeline.domain.identity import IdentityActor, founded_by
 from pipeline.domain.identity_config import IdentityConfig
-from pipeline.domain.linking import TOLD_AT_ONCE
 from pipeline.domain.messages import Identifier
 from pipeline.domain.records import IdentityChange
 from pipeline.domain.rules import Rule, Rules
@@ -458,15 +458,15 @@ def test_a_customer_with_ten_thousand_identifiers_merges_in_steps_of_bounded_siz
     ]
     town.simulation.play([town.simulation.read(event) for event in events])
     most = 0
-    deliver = town.simulation.bus._deliver
+    delivered = town.simulation.bus._delivered
 
     def watched(output: Output) -> None:
         nonlocal most
         if output.topic.endswith("identity.inbox"):
             most = max(most, len(EnvelopeDecoder(IdentityActor.message_type).decode(output.value).entries))
-        deliver(output)
+        delivered(output)
 
-    town.simulation.bus._deliver = watched  # type: ignore[method-assign]
+    town.simulation.bus._delivered = watched
     town.at(20, account="u1", email="m1@example.com")
 
     (one,) = town.customers
@@ -474,7 +474,23 @@ def test_a_customer_with_ten_thousand_identifiers_merges_in_steps_of_bounded_siz
     assert (len(one["identifiers"]["cookie"]), one["events"]) == (10_000, 10_002)
     owners = {state.customer_id for _, state in town.simulation.bus.states("identity")}
     assert owners == {one["customer_id"]}
-    assert most <= TOLD_AT_ONCE + 1
+    assert TOLD_AT_ONCE <= most <= TOLD_AT_ONCE + 1
+
+
+def test_a_customer_taken_out_again_has_all_its_identifiers_back_however_many() -> None:
+    unlimited = IdentityConfig(limits={}, default_limit=None, customers_per_value=None)
+    town = Town(unlimited, rules=Rules("", ()))
+    for number in range(2 * TOLD_AT_ONCE + 50):
+        town.at(number / 100, email="m1@example.com", cookie=f"a{number}")
+    town.at(20, account="u1", email="m1@example.com")
+    assert len(town.customers) == 1
+
+    town.at(21, "merge_undone", email="m1@example.com")
+
+    mail = customer("email", "m1@example.com")
+    owners = [(key, state.customer_id) for key, state in town.simulation.bus.states("identity")]
+    assert [key for key, owner in owners if owner != mail] == ["default\x1faccount:u1"]
+    assert len(owners) == 2 * TOLD_AT_ONCE + 52
 
 
 def test_ten_thousand_identifiers_on_one_event_are_refused_with_their_number() -> None:

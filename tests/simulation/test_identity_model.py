@@ -20,11 +20,14 @@ from tests.simulation.identity_model import (
     forgetting_the_plain_form_of,
     random_stream,
     with_hashes,
-    with_one_claim_each,
     with_undone_merges,
 )
 
 SEEDS = range(200 * ROUNDS)
+
+
+FOUND = (418, 433, 439, 815, 985)
+"""Seeds with devices that go back and forth while merges are taken back: messages went in circles, links got lost."""
 
 
 def disturbed(seed: int) -> Conditions:
@@ -80,9 +83,9 @@ def test_no_customer_is_ever_above_its_limits(seed: int) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", (*SEEDS, *FOUND))
 def test_under_limits_and_with_merges_taken_back_any_delivery_gives_the_same_customers(seed: int) -> None:
-    events = with_hashes(with_undone_merges(with_one_claim_each(random_stream(seed)), seed), seed)
+    events = with_hashes(with_undone_merges(random_stream(seed), seed), seed)
     limits = IdentityConfig(limits={"account": 1}, default_limit=2, customers_per_value=3, merge_cap=5)
 
     straight = played(events, limits, Conditions())

@@ -50,7 +50,7 @@ def claim(identifier: Identifier, customer_id: str, event_id: str = "e-1") -> Cl
 
 
 def granted(identifier: Identifier, customer_id: str, event_id: str = "e-1") -> Granted:
-    return Granted("default", customer_id, identifier, event_id, NOON)
+    return Granted("default", customer_id, identifier, event_id, NOON, part=customer_id)
 
 
 def sent(effects: Sequence[Effect]) -> list[Send]:
