@@ -41,9 +41,13 @@ def _of_group(event: ChannelEvent, number: int) -> ChannelEvent:
         event,
         event_id=f"{number}-{event.event_id}",
         channel="web" if event.channel == "pos" else event.channel,
-        identifiers={kind: f"{number}-{value}" for kind, value in event.identifiers.items()},
+        identifiers={kind: _of(number, kind, value) for kind, value in event.identifiers.items()},
         order_id=event.order_id and f"{number}-{event.order_id}",
     )
+
+
+def _of(number: int, kind: str, value: str) -> str:
+    return f"+49170{number:03}{value[-4:]}" if kind == "phone" else f"{number}-{value}"  # a phone number stays one
 
 
 def facts(customer: dict[str, Any]) -> dict[str, Any]:
