@@ -22,13 +22,13 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from heapq import heapify, heappop, heappush
 from typing import Generic, TypeAlias, TypeVar
 
 import msgspec
 
 from pipeline.domain.actor import Actor
 from pipeline.streaming import envelope, recovery
+from pipeline.streaming.cache import Cache
 from pipeline.streaming.envelope import EFFECT_BITS, Envelope, EnvelopeDecoder
 from pipeline.streaming.recovery import Seen
 from pipeline.streaming.step import Held, Step
@@ -45,6 +45,7 @@ from pipeline.streaming.values import (
     STATE_VERSION,
     wake_time,
 )
+from pipeline.streaming.wakes import Wakes
 
 S = TypeVar("S")
 M = TypeVar("M")
@@ -60,9 +61,6 @@ MAX_UNIT_MESSAGES = 500
 turn, and with dozens of lanes longer units starve the heartbeat of the process."""
 MAX_WAKES = 500
 """Bound of the keys that one tick wakes; the next tick goes on."""
-CACHED_STATES = 5_000
-"""Decoded states kept per partition. With 1,000 to 20,000 the customer stage was equally fast: a state that lies cold
-in memory takes as long to walk as its bytes take to decode, and ten times the room."""
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -99,7 +97,7 @@ class ActorPartition(Generic[S, M]):
         self._on_invalid = on_invalid
         self._envelopes: EnvelopeDecoder[M] = EnvelopeDecoder(actor.message_type)
         self._decode_state = msgspec.msgpack.Decoder(actor.state_type).decode
-        self._held: dict[str, Held[S]] = {}
+        self._held: Cache[S] = Cache()
         self._taken_over = False
         #: Inboxes have no watermark of their own.
         self.watermark: int | None = None
@@ -107,9 +105,7 @@ class ActorPartition(Generic[S, M]):
         #: Number of keys with a state.
         self.keys = found.keys
         self._seen = found.seen
-        self._wakes = found.wakes
-        self._heap = [(wakes_at, key) for key, wakes_at in found.wakes.items()]
-        heapify(self._heap)
+        self._wakes = Wakes(found.wakes)
         self._outbox = found.outbox
         self._ticks = found.ticks
         self._epoch = found.epoch + 1
@@ -122,10 +118,7 @@ class ActorPartition(Generic[S, M]):
 
     def next_wake(self) -> int | None:
         """Return the earliest time (ms) any key waits for."""
-        heap = self._heap
-        while heap and self._wakes.get(heap[0][1]) != heap[0][0]:
-            heappop(heap)
-        return heap[0][0] if heap else None
+        return self._wakes.next_ms()
 
     def takeover(self) -> Unit | None:
         """Return the unit that makes this partition ours, to be made durable before anything else; None once it is.
@@ -167,7 +160,7 @@ class ActorPartition(Generic[S, M]):
             )
         else:
             held = Held(self._decode_state(memoryview(value)[HEADER.size :]), len(value), wake_time(value))
-        self._held[key] = held
+        self._held.put(key, held)
         return held
 
     def apply(self, records: Sequence[Record]) -> Iterator[Unit]:
@@ -238,8 +231,7 @@ class ActorPartition(Generic[S, M]):
         step.touch(clock_ms)
         woken = 0
         while due is not None and due <= clock_ms and woken < MAX_WAKES and step.estimated_bytes < MAX_UNIT_BYTES:
-            key = heappop(self._heap)[1]
-            del self._wakes[key]
+            key = self._wakes.pop()
             held = self._hold(key)
             held.wakes_at = None
             if held.state is not None:
@@ -262,9 +254,7 @@ class ActorPartition(Generic[S, M]):
         """Note that `unit` is in the changelog up to `offset`: its changes may now be read back from the store."""
         if unit.changes:
             self._store.write(unit.changes, offset)
-        if len(self._held) > CACHED_STATES:
-            for key in list(self._held)[: CACHED_STATES // 4]:
-                del self._held[key]
+        self._held.tidy()
 
     def _finish(self, step: Step[S]) -> Unit:
         unit = step.pack()
@@ -281,11 +271,7 @@ class ActorPartition(Generic[S, M]):
         wakes_at = None if state is None else self.actor.wakes_at(state)
         if wakes_at != held.wakes_at:
             held.wakes_at = wakes_at
-            if wakes_at is None:
-                del self._wakes[key]
-            else:
-                self._wakes[key] = wakes_at
-                heappush(self._heap, (wakes_at, key))
+            self._wakes.put(key, wakes_at)
         if state is None:
             self.keys -= held.size > 0
             held.size = 0

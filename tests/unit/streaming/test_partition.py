@@ -8,7 +8,7 @@ import pytest
 from msgspec import Raw, Struct
 
 from pipeline.domain.messages import AskComplements, Effect, Publish, Send
-from pipeline.streaming import envelope, partition
+from pipeline.streaming import cache, envelope, partition
 from pipeline.streaming.envelope import Entry, Envelope
 from pipeline.streaming.partition import ActorPartition, shard
 from pipeline.streaming.step import TooManyEffects
@@ -450,6 +450,16 @@ def test_a_unit_with_large_outputs_is_cut_before_it_holds_too_much(monkeypatch: 
     units = _apply(_engine(Table()), Record(0, 1_000, None, fat))
 
     assert [unit.handled for unit in units] == [30, 30, 30, 10]
+
+
+def test_a_partition_that_may_hold_nothing_decoded_counts_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "CACHED_BYTES", 0)
+    engine = _engine(Table())
+    for number in range(1_000):
+        _apply(engine, _record(number, "identity/0", (number, f"key-{number % 7}", Add(1)), appended_ms=1_000 + number))
+
+    assert sum((engine.state(f"key-{number}") or Tally()).total for number in range(7)) == 1_000
+    assert engine.keys == 7
 
 
 def test_a_unit_tells_the_earliest_time_among_its_messages() -> None:

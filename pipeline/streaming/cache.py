@@ -1,0 +1,43 @@
+"""The decoded states of a partition: those used last, within a bound of bytes."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+from pipeline.streaming.step import CHANGE_BYTES, Held
+
+S = TypeVar("S")
+
+CACHED_BYTES = 4 * 1024 * 1024
+"""Bound of what a partition holds decoded, counted as it is encoded and half a KiB each; decoded it takes up to four
+times that. With 20,000 customers in four partitions twice as much is no faster, half of it costs 5 % of the path."""
+
+
+class Cache(Generic[S]):
+    """Two generations: who is used again while in the elder joins the younger; when that is full, the elder goes.
+
+    What is not yet in the table must not go, so `tidy` is for the moment when nothing is under way.
+    """
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._younger: dict[str, Held[S]] = {}
+        self._elder: dict[str, Held[S]] = {}
+        self._bytes = 0
+
+    def get(self, key: str) -> Held[S] | None:
+        """Return what is held of `key`."""
+        held = self._younger.get(key)
+        if held is None and (held := self._elder.get(key)) is not None:
+            self.put(key, held)
+        return held
+
+    def put(self, key: str, held: Held[S]) -> None:
+        """Hold `key`."""
+        self._younger[key] = held
+        self._bytes += held.size + CHANGE_BYTES
+
+    def tidy(self) -> None:
+        """Let go of what was not used for long."""
+        if self._bytes > CACHED_BYTES // 2:
+            self._elder, self._younger, self._bytes = self._younger, {}, 0
