@@ -174,7 +174,7 @@ class CustomerActor:
             counter = "duplicates" if known == message.digest else "event_conflicts"
             draft.effects.append(Count(counter, event.channel))
             return
-        draft.recent = remember(draft.recent, key, message.digest)
+        draft.recent, draft.generation = remember(draft.recent, draft.generation, key, message.digest, received_at_ms)
         if event.event_type == MERGE_UNDONE:
             self._linking.undo(draft, message)
             return

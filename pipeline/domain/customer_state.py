@@ -10,6 +10,7 @@ from pipeline.domain.identity_graph import Graph, Link, Seen
 from pipeline.domain.messages import Arrived, Count, Effect
 from pipeline.domain.money import added
 from pipeline.domain.orders import ORDERS_KEPT, Order
+from pipeline.domain.recent import Generation
 from pipeline.domain.time import DAY_MS
 from pipeline.domain.triggers.kind import Fired, Timer
 from pipeline.domain.waiting import Waiting
@@ -44,7 +45,7 @@ class CustomerState(Struct, frozen=True, array_like=True, gc=False):
 
     Every collection is bounded by the constant named like it. `closed_at_ms` is the latest order that named no cart
     and so closed them all. `orders_counted` counts orders completed, ever. `early` holds events whose time the
-    clock has not reached, by time (event clock only, at most `WAITING_KEPT`).
+    clock has not reached, by time (event clock only, at most `WAITING_KEPT`). `generation` is that of `recent`.
     """
 
     tenant: str
@@ -68,6 +69,7 @@ class CustomerState(Struct, frozen=True, array_like=True, gc=False):
     recent: bytes = b""
     early: Waiting[Arrived] = ()
     graph: Graph | None = None
+    generation: Generation = Generation()
 
     @property
     def is_pointer(self) -> bool:
@@ -105,6 +107,7 @@ class Draft:
     recent: bytes
     early: Waiting[Arrived]
     graph: Graph | None
+    generation: Generation
     part: str
     effects: list[Effect]
 
@@ -131,6 +134,7 @@ class Draft:
         self.recent = state.recent
         self.early = state.early
         self.graph = state.graph
+        self.generation = state.generation
         self.part = ""
         self.effects = []
 
@@ -158,6 +162,7 @@ class Draft:
             self.recent,
             self.early,
             self.graph,
+            self.generation,
         )
 
     def evicted(self, collection: str) -> None:

@@ -15,7 +15,7 @@ from pipeline.domain.hashed import in_one_form
 from pipeline.domain.identity_graph import ALIASES_KEPT, EMPTY, Graph, Link, Seen
 from pipeline.domain.messages import Arrived
 from pipeline.domain.orders import Order
-from pipeline.domain.recent import united
+from pipeline.domain.recent import Generation, united, united_generation
 from pipeline.domain.triggers.kind import Fired, Timer
 from pipeline.domain.waiting import Waiting
 
@@ -167,6 +167,10 @@ def _recent(a: bytes, b: bytes, sides: Sides) -> bytes:
     return united(a, b)
 
 
+def _generation(a: Generation, b: Generation, sides: Sides) -> Generation:
+    return united_generation(a, b)
+
+
 def _early(a: Waiting[Arrived], b: Waiting[Arrived], sides: Sides) -> Waiting[Arrived]:
     return waiting.united(a, b, arrival_order)
 
@@ -222,5 +226,6 @@ FIELDS: dict[str, tuple[str, Fold]] = {
     "recent": ("all of both, so that an event told again on either side counts once", _recent),
     "early": ("all of both", _early),
     "graph": ("merges, refusals, what was kept apart and what is still to be claimed: all of both", _graph),
+    "generation": ("all that `recent` has of both is as new as the newer", _generation),
 }
 """What becomes of each field of `CustomerState`, for people, and how."""

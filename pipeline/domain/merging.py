@@ -97,7 +97,8 @@ def split(draft: Draft, leaving: set[str], merge: Merge) -> tuple[CustomerState,
     left.identifiers = {kind: values for kind, values in links.items() if values}
     left.carts, left.orders = their_carts, their_orders
     left.timers = tuple(timer for timer in draft.timers if timer.subject in their_carts)
-    left.cooldowns, left.fired, left.recent = draft.cooldowns, draft.fired, draft.recent
+    left.cooldowns, left.fired = draft.cooldowns, draft.fired
+    left.recent, left.generation = draft.recent, draft.generation
     their_skus = {sku for order in their_orders.values() if order.is_kept for sku in order.skus}
     left.owned = {sku: at_ms for sku, at_ms in draft.owned.items() if sku in their_skus}
     left.graph = Graph(

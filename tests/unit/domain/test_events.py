@@ -8,7 +8,6 @@ import pytest
 
 from pipeline.domain.events import ChannelEvent
 from pipeline.domain.messages import Complement, Complements, Count
-from pipeline.domain.recent import RECENT_KEPT, event_key, remember, remembered_digest
 from tests.unit.domain.story import (
     Story,
     abandoned_cart,
@@ -119,17 +118,6 @@ def test_identifiers_are_claimed_up_to_the_limit_of_their_kind_and_the_event_cou
     assert story.customer["identifiers"] == {"account": ["u-1"], "cookie": ["c-0", "c-1", "c-2", "c-3", "c-4"]}
     assert story.customer["events"] == 7
     assert story.counted("identity_refusals") == ["kind_limit", "kind_limit"]
-
-
-def test_the_oldest_event_id_is_forgotten_first_and_a_key_across_two_entries_is_not_found() -> None:
-    keys = [event_key(f"e-{number}") for number in range(RECENT_KEPT + 1)]
-    recent = b""
-    for number, key in enumerate(keys):
-        recent = remember(recent, key, number)
-
-    assert remembered_digest(recent, keys[0]) is None
-    assert [remembered_digest(recent, key) for key in keys[1:]] == list(range(1, RECENT_KEPT + 1))
-    assert remembered_digest(recent, recent[5:13]) is None
 
 
 @pytest.mark.parametrize("told", [lambda: product_added("A"), lambda: order_completed("A")])
