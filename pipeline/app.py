@@ -163,9 +163,15 @@ def _faust_app(settings: Settings, folder: Path) -> OmniApp:
 
 
 def _table(app: OmniApp, settings: Settings, actor: str, folder: Path) -> ActorTable:
-    on_disk = folder / "tables" / app.conf.id / actor if settings.store == "rocksdb" else None
+    in_memory = settings.store == "memory"
     table = ActorTable(
-        app, name=actor, partitions=settings.partitions, schema=BatchSchema(), recovery_buffer_size=2, folder=on_disk
+        app,
+        name=actor,
+        partitions=settings.partitions,
+        schema=BatchSchema(),
+        recovery_buffer_size=2,
+        folder=folder / ("checkpoints" if in_memory else "tables") / app.conf.id / actor,
+        in_memory=in_memory,
     )
     app.tables.add(table)
     return table

@@ -35,14 +35,14 @@ class ActorTables(TableManager):
             await self.recovery.start()
 
     async def _learn_topic_ids(self) -> None:
-        """Tell tables on disk which topics their changelogs are, before any of their partitions is opened."""
-        on_disk = {table.changelog_topic.get_topic_name(): table for table in self.values() if table.folder}
-        for table in on_disk.values():
+        """Tell tables which topics their changelogs are, before any of their partitions is opened."""
+        tables = {table.changelog_topic.get_topic_name(): table for table in self.values()}
+        for table in tables.values():
             await table.changelog_topic.maybe_declare()
-        if on_disk:
+        if tables:
             bootstrap = ",".join(f"{url.host}:{url.port}" for url in self.app.conf.broker_consumer)
-            for name, topic_id in (await asyncio.to_thread(topic_ids, bootstrap, list(on_disk))).items():
-                on_disk[name].partitions_of.topic_id = topic_id
+            for name, topic_id in (await asyncio.to_thread(topic_ids, bootstrap, list(tables))).items():
+                tables[name].partitions_of.topic_id = topic_id
 
 
 class ChangelogRecovery(Recovery):

@@ -1,14 +1,15 @@
 """Tables: Faust's, with a store per partition and changes that arrive a unit at a time.
 
 A unit's changes are one record batch of the changelog, and are written to the store with the changelog offset they
-end at, in one step. Recovery applies the changelog in batches and begins where the store ends, so a partition that
-never left, or that is on disk, reads only what it misses.
+end at, in one step. Recovery applies the changelog in batches and begins where the store ends: a partition that never
+left, is on disk, or has a checkpoint reads only what it misses.
 """
 
 from __future__ import annotations
 
 import logging
 import shutil
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from yarl import URL
 
 from pipeline import metrics
 from pipeline.streaming.batch import Batch
+from pipeline.streaming.checkpoint import Head, load, save
 from pipeline.streaming.values import EPOCH, EPOCH_BYTES, META, is_absent
 
 log = logging.getLogger(__name__)
@@ -33,16 +35,32 @@ OVERWRITTEN = META + b"overwritten"
 TOPIC_ID = META + b"topic"
 """Where it keeps which changelog it follows: a topic that is made anew has the same name and another id."""
 _LOCAL = frozenset({OFFSET, OVERWRITTEN, TOPIC_ID})
+CHECKPOINT = "checkpoint"
+"""Name of the file in a partition's folder that a partition in memory keeps."""
+
+
+CHECKPOINT_CHANGES = 100_000
+"""Changes between two checkpoints, or as many as there were keys, if more. So the next start after a kill reads no more
+than that, however fast events come; and a change is written to a file at most twice."""
 
 
 class MemoryPartition:
-    """A partition in memory: fast, and read from the changelog whole when a worker starts."""
+    """A partition in memory, with a checkpoint in a file now and then and when it is closed."""
 
-    def __init__(self) -> None:
-        """Start empty."""
+    def __init__(self, file: Path | None = None, topic_id: str = "") -> None:
+        """Start from the checkpoint in `file` if it follows the changelog of `topic_id`, else empty."""
         self.offset: int | None = None
         self._data: dict[bytes, bytes] = {}
         self._overwritten: set[bytes] = set()
+        self._file = file
+        self._topic_id = topic_id
+        self._unsaved = 0
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            if (found := load(file, topic_id)) is not None:
+                head, self._data = found
+                self.offset, self._overwritten = head.offset, set(head.overwritten)
+        self._save_after = max(CHECKPOINT_CHANGES, len(self._data))
 
     def overwritten(self) -> Collection[bytes]:
         """Return the keys whose last changelog record was ignored."""
@@ -68,9 +86,20 @@ class MemoryPartition:
             self._overwritten -= changes.keys()
         self._overwritten.update(ignored)
         self.offset = offset
+        self._unsaved += len(changes)
+        if self._unsaved >= self._save_after:
+            self._save()
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Leave a checkpoint for the next start."""
+        if self._unsaved:
+            self._save()
+
+    def _save(self) -> None:
+        self._unsaved, self._save_after = 0, max(CHECKPOINT_CHANGES, len(self._data))
+        if self._file is not None and self.offset is not None:
+            head = Head(self._topic_id, self.offset, time.time(), len(self._data), sorted(self._overwritten))
+            save(self._file, head, self._data)
 
 
 def recover(store: MemoryPartition | DiskPartition, records: Iterable[tuple[bytes, bytes | None]], last: int) -> None:
@@ -154,10 +183,11 @@ class DiskPartition:
 class Partitions(FaustStore[bytes, bytes]):
     """Faust's view of a table's stores: which offset each partition has reached."""
 
-    def __init__(self, *args: Any, folder: Path | None = None, **kwargs: Any) -> None:
-        """Keep partitions in memory, or in RocksDB below `folder`."""
+    def __init__(self, *args: Any, folder: Path, in_memory: bool = False, **kwargs: Any) -> None:
+        """Keep partitions in RocksDB below `folder`, or in memory with checkpoints there."""
         super().__init__(*args, **kwargs)
         self._folder = folder
+        self._in_memory = in_memory
         self._open: dict[int, MemoryPartition | DiskPartition] = {}
         #: Which topic the changelog is now; known before the first partition is opened.
         self.topic_id = ""
@@ -166,7 +196,8 @@ class Partitions(FaustStore[bytes, bytes]):
         """Return the store of one partition, opened at first use."""
         store = self._open.get(number)
         if store is None:
-            store = self._on_disk(self._folder / str(number)) if self._folder else MemoryPartition()
+            path = self._folder / str(number)
+            store = MemoryPartition(path / CHECKPOINT, self.topic_id) if self._in_memory else self._on_disk(path)
             self._open[number] = store
         return store
 
@@ -194,8 +225,7 @@ class Partitions(FaustStore[bytes, bytes]):
     def begin_anew(self, number: int) -> None:
         """Forget all that one partition has kept."""
         self._open.pop(number).close()
-        if self._folder:
-            shutil.rmtree(self._folder / str(number))
+        shutil.rmtree(self._folder / str(number))
 
     async def on_stop(self) -> None:
         """Close every partition."""
@@ -239,13 +269,22 @@ class Partitions(FaustStore[bytes, bytes]):
 class ActorTable(faust.Table[bytes, bytes]):
     """The table of one actor, recovered a batch at a time."""
 
-    def __init__(self, *args: Any, folder: Path | None = None, **kwargs: Any) -> None:
-        """Declare the table; `folder` is where its partitions are kept on disk, None for memory."""
+    def __init__(self, *args: Any, folder: Path, in_memory: bool = False, **kwargs: Any) -> None:
+        """Declare the table; `folder` is for its partitions in RocksDB, or the checkpoints of those in memory."""
         self.folder = folder
+        self._in_memory = in_memory
         super().__init__(*args, key_type=bytes, value_type=bytes, **kwargs)
 
     def _new_store(self) -> Partitions:
-        return Partitions(URL("memory://"), self.app, self, table_name=self.name, folder=self.folder, loop=self.loop)
+        return Partitions(
+            URL("memory://"),
+            self.app,
+            self,
+            table_name=self.name,
+            folder=self.folder,
+            in_memory=self._in_memory,
+            loop=self.loop,
+        )
 
     @property
     def partitions_of(self) -> Partitions:

@@ -39,7 +39,10 @@ def test_a_planned_restart_sends_nothing_twice(install: Install) -> None:
     assert len(installation.triggers()) == 40
 
 
-def test_the_metrics_tell_how_much_was_read_back_and_how_long_events_stood_still(install: Install) -> None:
+@pytest.mark.parametrize(("data_dir", "reads"), [("data", False), ("elsewhere", True)])
+def test_a_planned_restart_reads_nothing_back_but_on_another_machine_the_whole_changelog_and_the_metrics_tell(
+    install: Install, data_dir: str, reads: bool
+) -> None:
     installation = install(carts("1h"))
     worker = installation.start()
     installation.flowing(worker)
@@ -47,13 +50,18 @@ def test_the_metrics_tell_how_much_was_read_back_and_how_long_events_stood_still
     installation.settle(until_ms=0)
     assert worker.stop() == 0
 
-    again = installation.start()
+    again = installation.start(data_dir=str(installation.folder / data_dir))
     installation.flowing(again)
     with urlopen(f"http://127.0.0.1:{again.port}/metrics", timeout=10) as answer:
         values = dict(line.rsplit(" ", 1) for line in answer.read().decode().splitlines() if line[0] != "#")
+    installation.publish(cart(f"u-{number}") for number in range(40, 50))
+    installation.publish(cart(f"u-{number}") for number in range(50))  # every one of them again
+    installation.settle(until_ms=0)
 
-    assert float(values['omni_recovered_records_total{actor="customer"}']) >= 40
+    read = float(values.get('omni_recovered_records_total{actor="customer"}', 0))
+    assert read >= 40 if reads else read == 0
     assert 0 < float(values["omni_recovery_seconds"]) < 60
+    assert [state.events for state in installation.customers.by_account().values()] == [1] * 50
 
 
 def made_anew(installation: Installation) -> None:

@@ -16,9 +16,9 @@ from pipeline.streaming.changelogs import ActorTables, ChangelogRecovery
 from pipeline.streaming.table import ActorTable
 
 
-def recovery_of(folder: Path) -> tuple[ChangelogRecovery, ActorTable]:
+def recovery_of(folder: Path, in_memory: bool = False) -> tuple[ChangelogRecovery, ActorTable]:
     app = faust.App("test", store="memory://", TableManager=ActorTables)
-    table = ActorTable(app, name="customer", partitions=2, folder=folder)
+    table = ActorTable(app, name="customer", partitions=2, folder=folder, in_memory=in_memory)
     app.tables.add(table)
     tables: Any = app.tables
     recovery = tables.recovery
@@ -46,8 +46,9 @@ def test_a_step_that_takes_longer_than_the_timeout_is_waited_for_and_told_of(
     assert asyncio.run(story()) == ["set up"]
 
 
+@pytest.mark.parametrize("in_memory", [True, False])
 def test_a_store_that_is_ahead_of_its_changelog_is_begun_anew_and_the_others_stay(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, in_memory: bool
 ) -> None:
     class Broker:
         async def highwaters(self, *tps: TP) -> dict[TP, int]:
@@ -57,7 +58,7 @@ def test_a_store_that_is_ahead_of_its_changelog_is_begun_anew_and_the_others_sta
             return dict.fromkeys(tps, 0)
 
     async def story() -> tuple[Any, ...]:
-        recovery, table = recovery_of(tmp_path)
+        recovery, table = recovery_of(tmp_path, in_memory)
         topic = table.changelog_topic.get_topic_name()
         ahead, at_the_end = TP(topic, 0), TP(topic, 1)
         table.partitions_of.partition(0).write({b"a": b"\0\0\0\0001"}, 10)
