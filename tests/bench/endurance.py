@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
 from itertools import islice
@@ -20,6 +21,8 @@ PORTION = 50_000
 hold thousands of them."""
 FLOWS = " partitions flow, "
 """What a worker logs when it has recovered and events flow."""
+FLAT = 0.05
+"""Memory is called flat if it grows by less than this share in the second half of the run."""
 
 
 class Memory(Struct, frozen=True):
@@ -31,16 +34,25 @@ class Memory(Struct, frozen=True):
     samples: list[tuple[int, float]]
     wrong: list[str]
 
+    @property
+    def growth(self) -> float:
+        """Return by which share it grew in the second half."""
+        middle = next(mib for events, mib in self.samples if events * 2 >= self.events)
+        return self.samples[-1][1] / middle - 1
+
 
 class Recovery(Struct, frozen=True):
     """Seconds from the start of a process until events flow: with an empty changelog, and with `records` to read.
 
-    `bytes_per_customer` is what they took in memory, `state_bytes` the mean size of one in the changelog.
+    `restart_seconds` is after a planned stop, on the data directory that was left; `ready_seconds` on an empty one,
+    from the changelog alone. `bytes_per_customer` is what they took in memory, `state_bytes` the mean size of one in
+    the changelog.
     """
 
     customers: int
     records: int
     empty_seconds: float
+    restart_seconds: float
     ready_seconds: float
     bytes_per_customer: int
     state_bytes: int
@@ -74,7 +86,7 @@ def memory(track: Track, spec: Spec) -> Memory:
 
 
 def recovery(track: Track, spec: Spec) -> Recovery:
-    """Play `spec`, stop the worker, start it anew with nothing but the changelogs."""
+    """Play `spec`, stop the worker, start it again as it is, and then with nothing but the changelogs."""
     folder = track.folder / "recovery"
     folder.mkdir()
     with Installation(track.bootstrap, "recovery.", OURS.name, track.partitions, folder) as place:
@@ -89,10 +101,15 @@ def recovery(track: Track, spec: Spec) -> Recovery:
         records = place.changelog_records()
         process.log.unlink()
         with start(OURS, place, track) as process:
+            restart_seconds = _ready(process)
+            process.stop()
+        process.log.unlink()
+        shutil.rmtree(place.settings.data_dir)
+        with start(OURS, place, track) as process:
             ready_seconds = _ready(process)
             process.stop()
     state_bytes = sum(len(value) for value in known.values()) // len(known)
-    seconds = (round(empty_seconds, 2), round(ready_seconds, 2))
+    seconds = (round(empty_seconds, 2), round(restart_seconds, 2), round(ready_seconds, 2))
     return Recovery(len(known), records, *seconds, grown // len(known), state_bytes)
 
 

@@ -7,7 +7,7 @@ from statistics import median
 
 from msgspec import Struct
 
-from tests.bench.endurance import Endurance
+from tests.bench.endurance import FLAT, Endurance
 from tests.bench.ladder import best
 from tests.bench.latency import Latency
 from tests.bench.race import Round
@@ -121,11 +121,16 @@ def _endurance(endurance: Endurance) -> Iterator[str]:
     yield f"  MiB resident: {memory.at_start_mib:.0f} at start, " + ", ".join(
         f"{mib:.0f} at {events:,}" for events, mib in dict([*marks, memory.samples[-1]]).items()
     )
+    verdict = "flat" if memory.growth < FLAT else "NOT FLAT"
+    yield f"  grown by {memory.growth:.1%} in the second half: {verdict} (below {FLAT:.0%})"
     yield from (f"  VOID: {wrong}" for wrong in memory.wrong)
     speed = recovery.records_per_second
     yield (
-        f"restart from the changelog alone with {recovery.customers:,} customers: {recovery.ready_seconds:.1f} s "
-        f"from process start ({recovery.empty_seconds:.1f} s with nothing to read), {recovery.records:,} changelog "
-        f"records" + (f", {speed:,} a second" if speed else "")
+        f"restart with {recovery.customers:,} customers: {recovery.restart_seconds:.1f} s from process start after a "
+        f"planned stop ({recovery.empty_seconds:.1f} s with nothing to read)"
+    )
+    yield (
+        f"  from the changelog alone, {recovery.records:,} records: {recovery.ready_seconds:.1f} s"
+        + (f", {speed:,} records a second" if speed else "")
     )
     yield f"  {recovery.bytes_per_customer:,} bytes a customer resident, {recovery.state_bytes:,} in the changelog"
