@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from pipeline.domain.events import ChannelEvent
+from pipeline.domain.hashed import HASHED_KINDS, hash_of
 from pipeline.domain.identity_config import IdentityConfig
 from pipeline.domain.messages import identity_key
 from pipeline.domain.rules import Rules
@@ -26,8 +27,20 @@ from tests.simulation.identity_model import (
 SEEDS = range(200 * ROUNDS)
 
 
-FOUND = (418, 433, 439, 815, 985)
+FOUND = (407, 418, 433, 439, 493, 815, 985)
 """Seeds with devices that go back and forth while merges are taken back: messages went in circles, links got lost."""
+
+
+def by_hashes(simulation: Simulation) -> list[dict[str, object]]:
+    """The customers, addresses and numbers by their hashes.
+
+    Which side of a merge that is undone goes on knowing the plain form of an address depends on when it was told.
+    """
+    customers = [json.loads(line) for line in simulation.customer_lines()]
+    for customer in customers:
+        for kind in HASHED_KINDS & customer["identifiers"].keys():
+            customer["identifiers"][kind] = sorted(map(hash_of, customer["identifiers"][kind]))
+    return sorted(customers, key=lambda customer: str(customer["customer_id"]))
 
 
 def disturbed(seed: int) -> Conditions:
@@ -91,7 +104,8 @@ def test_under_limits_and_with_merges_taken_back_any_delivery_gives_the_same_cus
     straight = played(events, limits, Conditions())
     simulation = played(events, limits, disturbed(seed))
 
-    assert simulation.state_digest() == straight.state_digest()
+    assert by_hashes(simulation) == by_hashes(straight)
+    assert simulation.product_lines() == straight.product_lines()
     customers = [json.loads(line) for line in simulation.customer_lines()]
     assert sum(customer["events"] for customer in customers) == sum(e.event_type != "merge_undone" for e in events)
     owners = {key: state.customer_id for key, state in simulation.bus.states("identity")}
