@@ -21,14 +21,18 @@ from pipeline.errors import USAGE, OmniError
 ENTRY_POINTS: Final = "omni.sources"
 DEFAULT: Final = "channel_event"
 SOURCES: Final[dict[str, str]] = {
+    "cdnow": "pipeline.sources.cdnow:Cdnow",
     "channel_event": "pipeline.sources.channel_event:ChannelEvents",
+    "complete_journey": "pipeline.sources.complete_journey:CompleteJourney",
+    "online_retail": "pipeline.sources.online_retail:OnlineRetail",
     "rees46": "pipeline.sources.rees46:Rees46",
+    "retentioneering": "pipeline.sources.retentioneering:Retentioneering",
 }
 """Name to `module:class` of the sources that come with the project."""
 
 
 class Read(Struct, frozen=True):
-    """An event and the line it was read from."""
+    """An event and the line it was read from; the first of several lines, which are all in `original`."""
 
     path: str
     line: int
@@ -65,8 +69,9 @@ class SourceError(OmniError):
 class Source(Protocol):
     """Reads files of one kind.
 
-    The same file gives the same events, ids included, in the order of the file. What is wrong with one line is a
-    `Rejected` in its place and stops nothing; what is wrong with the whole file raises SourceError.
+    The same file gives the same events, ids included, in the order of the file, or of time where a file stands by
+    customer. What is wrong with one line is a `Rejected` in its place and stops nothing; what is wrong with the whole
+    file raises SourceError.
     """
 
     def read(self, path: Path) -> Iterator[Line]:

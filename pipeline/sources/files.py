@@ -6,13 +6,15 @@ import gzip
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 from zlib import error as ZlibError
 
 from pipeline.domain.errors import InvalidEvent
 from pipeline.domain.events import ChannelEvent
 from pipeline.sources import Line, Read, Rejected, SourceError
 from pipeline.wire.channel_event import check_size
+
+T = TypeVar("T")
 
 STANDARD_INPUT: Final = Path("-")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -56,14 +58,25 @@ def events_of(
     So is a line larger than the largest record, which no topic would take.
     """
     name = str(path)
+    for found in decoded(path, lines, decode):
+        yield found if isinstance(found, Rejected) else Read(name, *found)
+
+
+def decoded(
+    path: Path, lines: Iterable[tuple[int, bytes]], decode: Callable[[bytes], T]
+) -> Iterator[tuple[int, bytes, T] | Rejected]:
+    """Do the same for lines that are not an event each: yield (number, line, what `decode` made of it)."""
+    name = str(path)
     for number, line in lines:
         if not line or line.isspace():
             continue
         try:
             check_size(line)
-            yield Read(name, number, line, decode(line))
+            found = number, line, decode(line)
         except InvalidEvent as error:
             yield Rejected(name, number, error.reason, error.detail, line)
+        else:
+            yield found
 
 
 def _numbered(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:

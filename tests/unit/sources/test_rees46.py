@@ -1,25 +1,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from pipeline.domain.events import ChannelEvent, Item
-from pipeline.sources import Line, Read, Rejected, SourceError, find_source
+from pipeline.sources import Line, Rejected, SourceError, find_source
 from tests.harness.rees46 import CUSTOMERS, DISTINCT, EVENTS, REVENUE_MINOR
+from tests.unit.sources.reading import events_in, read_rows
 from tests.unit.sources.test_sources import REES46_HEADER
 
 
 def read(tmp_path: Path, *rows: str) -> list[Line]:
-    path = tmp_path / "events.csv"
-    path.write_text("\n".join((REES46_HEADER, *rows)))
-    return list(find_source("rees46").read(path))
-
-
-def events_in(lines: Iterable[Line]) -> list[ChannelEvent]:
-    return [line.event for line in lines if isinstance(line, Read)]
+    return read_rows("rees46", REES46_HEADER, tmp_path, *rows)
 
 
 def test_a_purchase_is_an_order_of_one_line_with_its_price_in_cents(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import pytest
 
@@ -18,24 +19,74 @@ from pipeline.wire.channel_event import MAX_BYTES, Decoder, encode
 from pipeline.wire.normalise import normalise
 
 REES46_HEADER = "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session"
+CDNOW_HEADER = "customer_id,date,number_of_cds,dollar_value"
+COMPLETE_JOURNEY_HEADER = (
+    "household_id,store_id,basket_id,product_id,quantity,sales_value,retail_disc,coupon_disc,coupon_match_disc,week,"
+    "transaction_timestamp"
+)
+ONLINE_RETAIL_HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
+RETENTIONEERING_HEADER = "user_id,session_id,event,timestamp,platform,acquisition_channel,user_cohort,user_lifecycle"
+
+
+class Sample(NamedTuple):
+    """A file of three lines that are no blanks, the second of them wrong in its time, and how such a file is called."""
+
+    name: str
+    suffix: str
+    header: str
+    first: str
+    wrong: str
+    last: str
+
+    @property
+    def text(self) -> str:
+        """The file, with a blank line."""
+        return f"{self.header}{self.first}\n\n{self.wrong}\n{self.last}"
+
+    @property
+    def numbers(self) -> tuple[int, int, int]:
+        """Where the three lines stand."""
+        first = 1 + self.header.count("\n")
+        return first, first + 2, first + 3
+
+
 SAMPLES = {
-    "channel_event": (
-        ".jsonl",
-        '{"event_id":"e-1","event_type":"page_viewed","channel":"web","occurred_at":1795514400000,"identifiers":{}}\n'
-        "\n"
-        '{"event_id":"e-2","event_type":"page_viewed","channel":"web","occurred_at":"noon","identifiers":{}}\n'
+    "cdnow": Sample(
+        "transactions", ".csv", f"{CDNOW_HEADER}\n", "00001,19970101,1,11.77", "00001,1997,1,12.00",
+        "00002,19970112,5,77.00",
+    ),
+    "channel_event": Sample(
+        "events", ".jsonl", "",
+        '{"event_id":"e-1","event_type":"page_viewed","channel":"web","occurred_at":1795514400000,"identifiers":{}}',
+        '{"event_id":"e-2","event_type":"page_viewed","channel":"web","occurred_at":"noon","identifiers":{}}',
         '{"event_id":"e-3","event_type":"page_viewed","channel":"app","occurred_at":1795514400001,"identifiers":{}}',
     ),
-    "rees46": (
-        ".csv",
-        f"{REES46_HEADER}\n"
-        "2019-10-01 00:00:00 UTC,view,3900821,2053013552326770905,,aqua,33.20,554748717,s-1\n"
-        "\n"
-        "2019-10-01 00:00:00,view,3900821,2053013552326770905,,aqua,33.20,554748717,s-1\n"
-        "2019-10-01 00:00:01 UTC,purchase,1307067,2053013558920217191,a.b,,251.74,554748717,s-1\n",
+    "complete_journey": Sample(
+        "transactions", ".csv", f"{COMPLETE_JOURNEY_HEADER}\n",
+        "993,32004,31198515122,840361,1,1.0,0.09,0.0,0.0,1,2017-01-01T14:16:13",
+        "993,32004,31198515123,859075,1,1.67,0.22,0.0,0.0,1,new year",
+        "993,32004,31198515124,866227,2,1.0,0.0,0.0,0.0,1,2017-01-01T14:16:14",
     ),
-}
-"""For each source a file of three lines that are no blanks, the second of them wrong in its time."""
+    "online_retail": Sample(
+        "germany", ".csv", f"{ONLINE_RETAIL_HEADER}\n",
+        "536527,22809,SET OF 6 T-LIGHTS SANTA,6,12/1/2010 13:04,2.95,12662,Germany",
+        "536528,84347,ROTATING SILVER ANGELS T-LIGHT HLDR,6,13/1/2010 13:04,2.55,12662,Germany",
+        "536529,84945,MULTI COLOUR SILVER T-LIGHT HOLDER,12,12/1/2010 13:05,0.85,12662,Germany",
+    ),
+    "rees46": Sample(
+        "events", ".csv", f"{REES46_HEADER}\n",
+        "2019-10-01 00:00:00 UTC,view,3900821,2053013552326770905,,aqua,33.20,554748717,s-1",
+        "2019-10-01 00:00:00,view,3900821,2053013552326770905,,aqua,33.20,554748717,s-1",
+        "2019-10-01 00:00:01 UTC,purchase,1307067,2053013558920217191,a.b,,251.74,554748717,s-1",
+    ),
+    "retentioneering": Sample(
+        "ecom", ".csv", f"{RETENTIONEERING_HEADER}\n",
+        "user_0000,sess_000001,home,2024-03-13 10:21:14,desktop,email,2024-01,returning",
+        "user_0000,sess_000001,promo_page,2024-03-13,desktop,email,2024-01,returning",
+        "user_0000,sess_000001,product_view,2024-03-13 10:22:12,desktop,email,2024-01,returning",
+    ),
+}  # fmt: skip
+"""For each source."""
 
 
 def test_every_source_has_a_sample() -> None:
@@ -48,30 +99,30 @@ def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def plain(folder: Path, suffix: str, text: str) -> Path:
-    path = folder / f"sample{suffix}"
-    path.write_text(text)
+def plain(folder: Path, sample: Sample) -> Path:
+    path = folder / f"{sample.name}{sample.suffix}"
+    path.write_text(sample.text)
     return path
 
 
-def windows(folder: Path, suffix: str, text: str) -> Path:
-    path = folder / f"sample{suffix}"
-    path.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+def windows(folder: Path, sample: Sample) -> Path:
+    path = folder / f"{sample.name}{sample.suffix}"
+    path.write_bytes(b"\xef\xbb\xbf" + sample.text.replace("\n", "\r\n").encode())
     return path
 
 
-def zipped(folder: Path, suffix: str, text: str) -> Path:
-    path = folder / f"sample{suffix}.gz"
-    path.write_bytes(gzip.compress(text.encode()))
+def zipped(folder: Path, sample: Sample) -> Path:
+    path = folder / f"{sample.name}{sample.suffix}.gz"
+    path.write_bytes(gzip.compress(sample.text.encode()))
     return path
 
 
-def folder_of_two(folder: Path, suffix: str, text: str) -> Path:
+def folder_of_two(folder: Path, sample: Sample) -> Path:
     inside = folder / "many"
     inside.mkdir()
     (inside / "notes.txt").write_text("not for us")
-    (inside / f"1{suffix}").write_text(text)
-    (inside / f"2{suffix}.gz").write_bytes(gzip.compress(b"" if suffix == ".jsonl" else f"{REES46_HEADER}\n".encode()))
+    (inside / f"{sample.name}1{sample.suffix}").write_text(sample.text)
+    (inside / f"{sample.name}2{sample.suffix}.gz").write_bytes(gzip.compress(sample.header.encode()))
     return inside
 
 
@@ -81,37 +132,40 @@ def read(name: str, path: Path) -> list[Line]:
 
 @pytest.mark.parametrize("form", [plain, windows, zipped, folder_of_two])
 def test_b24_a_wrong_line_is_a_rejection_in_its_place_and_stops_nothing(
-    name: str, form: Callable[[Path, str, str], Path], tmp_path: Path
+    name: str, form: Callable[[Path, Sample], Path], tmp_path: Path
 ) -> None:
-    first, wrong, last = read(name, form(tmp_path, *SAMPLES[name]))
+    sample = SAMPLES[name]
+
+    first, wrong, last = read(name, form(tmp_path, sample))
 
     assert isinstance(first, Read)
     assert isinstance(last, Read)
-    assert (first.line, last.line) == {"channel_event": (1, 4), "rees46": (2, 5)}[name]
-    assert last.original.decode() == SAMPLES[name][1].rstrip().rpartition("\n")[2]
+    assert (first.line, wrong.line, last.line) == sample.numbers
+    assert (first.original.decode(), last.original.decode()) == (sample.first, sample.last)
     assert isinstance(wrong, Rejected)
     assert wrong.reason is InvalidReason.BAD_TIME
-    assert wrong.line == {"channel_event": 3, "rees46": 4}[name]
-    assert wrong.original.decode() in SAMPLES[name][1]
+    assert wrong.original.decode() == sample.wrong
     assert f"line {wrong.line}: bad_time: " in str(wrong)
 
 
 def test_a_line_larger_than_any_record_is_rejected(name: str, tmp_path: Path) -> None:
-    suffix, text = SAMPLES[name]
-    lines = read(name, plain(tmp_path, suffix, f"{text.rstrip()}\n{'x' * (MAX_BYTES + 1)}\n"))
+    sample = SAMPLES[name]
+    large = sample._replace(last=f"{sample.last}\n{'x' * (MAX_BYTES + 1)}\n")
+
+    lines = read(name, plain(tmp_path, large))
 
     assert isinstance(lines[-1], Rejected)
     assert (len(lines), lines[-1].reason) == (4, InvalidReason.VALUE_TOO_LONG)
 
 
 def test_the_same_file_gives_the_same_events(name: str, tmp_path: Path) -> None:
-    path = plain(tmp_path, *SAMPLES[name])
+    path = plain(tmp_path, SAMPLES[name])
 
     assert read(name, path) == read(name, path)
 
 
 def test_events_are_valid_and_survive_the_wire(name: str, tmp_path: Path) -> None:
-    found = [line.event for line in read(name, plain(tmp_path, *SAMPLES[name])) if isinstance(line, Read)]
+    found = [line.event for line in read(name, plain(tmp_path, SAMPLES[name])) if isinstance(line, Read)]
 
     assert [normalise(event, IdentityConfig()).event for event in found] == found
     assert [Decoder().decode(encode(event)) for event in found] == found
@@ -119,7 +173,7 @@ def test_events_are_valid_and_survive_the_wire(name: str, tmp_path: Path) -> Non
 
 
 def test_standard_input_is_a_file_called_dash(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    stream = io.BytesIO(SAMPLES[name][1].encode())
+    stream = io.BytesIO(SAMPLES[name].text.encode())
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=stream))
 
     assert len(read(name, STANDARD_INPUT)) == 3
