@@ -8,6 +8,7 @@ from typing import TypeAlias
 from pipeline.domain.carts import Cart
 from pipeline.domain.customer_state import CustomerState, former
 from pipeline.domain.events import Item
+from pipeline.domain.facets import facets_json
 from pipeline.domain.orders import Order
 from pipeline.domain.time import rfc3339
 
@@ -15,22 +16,33 @@ Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | float | boo
 
 
 def customer_json(state: CustomerState) -> dict[str, Json]:
-    """Return the customer as an object with sorted keys: equal states are equal bytes. Times as RFC 3339 in UTC."""
-    return {
+    """Return the customer as an object with sorted keys: equal states are equal bytes. Times as RFC 3339 in UTC.
+
+    Each facet that knows something stands under its name. `traits`, `consent` and `journey_stage` are always there.
+    """
+    permissions = state.facets.permissions
+    consents = {} if permissions is None else permissions.consents
+    said: dict[str, Json] = {
         "carts": [_cart(cart_id, cart, state.closed_at_ms) for cart_id, cart in sorted(state.carts.items())],
         "channels": {
             channel: {"events": seen.events, "last_seen_at": rfc3339(seen.last_at_ms)}
             for channel, seen in sorted(state.channels.items())
         },
+        "consent": {name: word.granted for name, word in sorted(consents.items())},
         "cooldowns": {rule: rfc3339(at_ms) for rule, at_ms in sorted(state.cooldowns.items())},
         "customer_id": state.customer_id,
         "events": state.events,
         "first_seen_at": _time(state.first_seen_at_ms),
+        "held": [
+            {"release_at": rfc3339(held.release_at_ms), "rule": held.rule, "subject": held.proposal.subject}
+            for held in sorted(state.held, key=lambda held: (held.release_at_ms, held.rule, held.proposal.subject))
+        ],
         "identifiers": {
             kind: sorted(value for value, link in links.items() if link.linked)
             for kind, links in sorted(state.identifiers.items())
             if any(link.linked for link in links.values())
         },
+        "journey_stage": state.facets.stage,
         "last_orders": [_order(order_id, order) for order_id, order in sorted(state.orders.items())],
         "last_received_at": _time(state.last_received_at_ms),
         "last_seen_at": _time(state.last_seen_at_ms),
@@ -43,11 +55,14 @@ def customer_json(state: CustomerState) -> dict[str, Json]:
             {"due_at": rfc3339(timer.due_at_ms), "rule": timer.rule, "subject": timer.subject}
             for timer in sorted(state.timers, key=lambda timer: (timer.due_at_ms, timer.rule, timer.subject))
         ],
+        "traits": {},
         "triggers": [
             {"due_at": rfc3339(fired.due_at_ms), "rule": fired.rule, "trigger_id": fired.trigger_id}
             for fired in sorted(state.fired, key=lambda fired: (fired.due_at_ms, fired.rule, fired.trigger_id))
         ],
+        **facets_json(state.facets),
     }
+    return dict(sorted(said.items()))
 
 
 def _cart(cart_id: str, cart: Cart, closed_at_ms: int) -> dict[str, Json]:

@@ -1,8 +1,8 @@
 """The event types we know by name, and what each changes: one table, printed by `omni schemas types`.
 
 The words are those of Segment's e-commerce specification, version 2, in snake_case, and our own for stores, call
-centres, voice, loyalty and logistics. Any other type is kept and counted, and changes only when and where its
-customer was last seen.
+centres, voice, loyalty and logistics. Any other type is kept and counted, and changes only what every event does
+(`Changes.LAST_SEEN`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ class Changes(StrEnum):
     """What an event may change in the state. Closed."""
 
     LAST_SEEN = "last_seen"
-    """When, and in which channel, the customer was last seen; its identifiers."""
+    """When, and in which channel, the customer was last seen; its identifiers. And what any event may bring along:
+    how often its type happened, its context, consent, session and store, the message that led there."""
     CART = "cart"
     """The lines of the cart it names."""
     CART_ACTIVITY = "cart_activity"
@@ -28,10 +29,32 @@ class Changes(StrEnum):
     """The customer's orders and spend."""
     COMPLEMENTS = "complements"
     """Which products are bought together."""
+    SENDER = "sender"
+    """The customer who had sent the code is told."""
     CLOCK = "clock"
     """The event clock of its partition, and no customer."""
     IDENTITY = "identity"
     """Which identifiers belong together."""
+    TRAITS = "traits"
+    """What the customer told of themselves."""
+    PERMISSIONS = "permissions"
+    """Consent by channel or purpose, subscriptions, addresses that must not be written to."""
+    RESPONSES = "responses"
+    """How messages of a channel are received."""
+    VISITS = "visits"
+    """Visits to stores, orders there, where the customer is."""
+    INTERESTS = "interests"
+    """Products viewed and wished for, searches, alerts, categories, sizes."""
+    PURCHASES = "purchases"
+    """On which days the customer bought, and what."""
+    LOYALTY = "loyalty"
+    """Points, tier, vouchers, referrals."""
+    CARDS = "cards"
+    """Stored-value cards."""
+    SERVICE = "service"
+    """Support cases, calls, appointments, feedback, steps done."""
+    JOURNEY = "journey"
+    """The stage of the customer's journey."""
 
 
 class EventType(Struct, frozen=True):
@@ -53,6 +76,8 @@ MERGE_CONFIRMED: Final = "merge_confirmed"
 """An operator's event: whose its identifiers are is one customer. Evidence like any other, and not counted as one."""
 IDENTIFIER_BLOCKED: Final = "identifier_blocked"
 """An operator's event about an identifier; it reaches no customer."""
+REFERRAL: Final = "referral"
+"""Identifier kind of a referral code, which `referral_sent` makes its sender's."""
 OPERATOR_EVENTS: Final = "operator_events"
 """Counter of these, by type: no customer counts them among its events."""
 
@@ -77,6 +102,7 @@ _EFFECTIVE = (
         "money went back, for an order or part of it; the sign of the amount does not matter",
         (_SEEN, Changes.ORDERS),
     ),
+    EventType("referral_redeemed", "loyalty", "an invited friend bought", (_SEEN, Changes.SENDER)),
     EventType(
         MERGE_UNDONE,
         "operators",
@@ -100,7 +126,7 @@ _EFFECTIVE = (
     EventType(STREAM_TIME, "control", "the stream has come this far", (Changes.CLOCK,)),
 )
 
-_SEEN_ONLY = {
+_OTHERS = {
     "browsing": {
         "products_searched": "a search was made",
         "product_list_viewed": "a list or category was looked at",
@@ -113,6 +139,7 @@ _SEEN_ONLY = {
         "promotion_clicked": "a promotion was followed",
         "page_viewed": "a page was looked at",
         "screen_viewed": "a screen of the app was looked at",
+        "video_viewed": "a video was watched",
         "identified": "somebody said who they are",
     },
     "shopping": {
@@ -172,26 +199,63 @@ _SEEN_ONLY = {
         "chat_ended": "a chat ended",
         "appointment_booked": "an appointment was made",
         "appointment_done": "an appointment was kept",
+        "appointment_cancelled": "an appointment was called off",
+        "step_completed": "a step of a form or a flow was done",
         "feedback_given": "an opinion or score was given",
         "voice_intent": "a wish was spoken",
     },
     "loyalty": {
         "card_topped_up": "money was put on a card",
+        "card_charged": "money on a card was spent",
+        "tier_changed": "the customer's tier is another",
+        "voucher_issued": "a voucher or reward was given",
+        "voucher_redeemed": "a voucher or reward was used",
         "points_earned": "points were earned",
         "points_redeemed": "points were spent",
         "referral_sent": "a friend was invited",
-        "referral_redeemed": "an invited friend bought",
     },
 }
 
+_FACETS: Final[dict[Changes, str]] = {
+    Changes.TRAITS: "identified",
+    Changes.PERMISSIONS: "consent_granted consent_denied subscribed unsubscribed email_bounced email_marked_as_spam "
+    "email_delivered email_opened email_link_clicked",
+    Changes.RESPONSES: "email_delivered email_opened email_link_clicked push_received push_opened sms_delivered "
+    "sms_link_clicked ad_viewed ad_clicked",
+    Changes.VISITS: "store_entered store_exited location_seen order_completed",
+    Changes.INTERESTS: "barcode_scanned item_tried_on order_completed price_alert_requested product_added "
+    "product_added_to_wishlist product_clicked product_list_filtered product_list_viewed "
+    "product_removed_from_wishlist product_viewed products_searched shelf_item_picked stock_alert_requested "
+    "wishlist_product_added_to_cart",
+    Changes.PURCHASES: "order_completed",
+    Changes.LOYALTY: "points_earned points_redeemed tier_changed voucher_issued voucher_redeemed referral_sent "
+    "referral_redeemed coupon_applied identified",
+    Changes.CARDS: "card_topped_up card_charged",
+    Changes.SERVICE: "case_opened case_closed call_started call_ended chat_started chat_ended appointment_booked "
+    "appointment_done appointment_cancelled feedback_given product_reviewed checkout_step_completed step_completed",
+    Changes.JOURNEY: "ad_clicked ad_viewed page_viewed promotion_clicked promotion_viewed screen_viewed video_viewed "
+    "barcode_scanned cart_updated cart_viewed checkout_started item_tried_on price_alert_requested "
+    "product_added product_added_to_wishlist product_clicked product_list_filtered product_list_viewed "
+    "product_viewed products_searched shelf_item_picked stock_alert_requested wishlist_product_added_to_cart "
+    "order_completed order_collected order_delivered product_reviewed case_opened case_closed",
+}
+"""What facets learn from by its type. A test holds it against what each of them does learn."""
+
+
+def _known(kind: EventType) -> EventType:
+    """Return the type with what facets learn from it."""
+    learnt = tuple(changes for changes, names in _FACETS.items() if kind.name in names.split())
+    return EventType(kind.name, kind.family, kind.says, kind.changes + learnt)
+
+
 EVENT_TYPES: Final[dict[str, EventType]] = {
-    kind.name: kind
+    kind.name: _known(kind)
     for kind in (
         *_EFFECTIVE,
-        *(EventType(name, family, says) for family, types in _SEEN_ONLY.items() for name, says in types.items()),
+        *(EventType(name, family, says) for family, types in _OTHERS.items() for name, says in types.items()),
     )
 }
-"""Name to type, those that change more than last-seen first."""
+"""Name to type, those that change carts, orders, identity or the clock first."""
 
 CONTROL_TYPES: Final = frozenset(kind.name for kind in EVENT_TYPES.values() if kind.family == "control")
 """Types that only move the clock: they have no identifiers and reach no customer."""

@@ -13,10 +13,11 @@ import fastavro
 import msgspec
 import pytest
 
+from pipeline.domain.audiences import AudienceReason
 from pipeline.domain.errors import InvalidEvent, InvalidReason
 from pipeline.domain.identity_config import IdentityConfig
 from pipeline.domain.reasons import DropReason, FiredReason, IdentityReason, RevokedReason
-from pipeline.domain.records import DeadLetter, Decision, IdentityChange, Trigger
+from pipeline.domain.records import AudienceMember, Customer, DeadLetter, Decision, IdentityChange, Trigger
 from pipeline.wire import json_event
 from pipeline.wire.channel_event import Decoder, encode
 from pipeline.wire.normalise import normalise
@@ -28,6 +29,8 @@ RECORDS: dict[str, type] = {
     "trigger": Trigger,
     "decision": Decision,
     "identity_change": IdentityChange,
+    "customer": Customer,
+    "audience_member": AudienceMember,
     "dead_letter": DeadLetter,
 }
 
@@ -98,6 +101,11 @@ def test_a_record_names_a_reason_that_there_is(path: Path) -> None:
     assert REASONS[example.get("outcome") or example["change"]](example["reason"])
 
 
+@pytest.mark.parametrize("path", examples("audience_member", "valid"))
+def test_an_audience_names_a_reason_that_there_is(path: Path) -> None:
+    assert AudienceReason(load(path)["reason"])
+
+
 @pytest.mark.parametrize("path", examples("dead_letter", "valid"))
 def test_the_bytes_in_a_dead_letter_are_refused_for_what_it_says(path: Path) -> None:
     example = load(path)
@@ -130,6 +138,8 @@ def avro(example: dict[str, Any], definition: dict[str, Any]) -> bytes:
     for name in ("key", "value"):
         if f"{name}_base64" in fields:
             fields[name] = base64.b64decode(fields[f"{name}_base64"])
+    if isinstance(fields.get("details"), dict):
+        fields["details"] = msgspec.json.encode(fields["details"], order="sorted").decode()
     buffer = io.BytesIO()
     fastavro.schemaless_writer(buffer, definition, times(fields, definition), strict_allow_default=False)
     return buffer.getvalue()
