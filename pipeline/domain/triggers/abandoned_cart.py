@@ -7,13 +7,14 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from pipeline.domain.carts import Cart, totals
+from pipeline.domain.carts import Cart, totals, worth
 from pipeline.domain.events import Item, Scalar
 from pipeline.domain.money import money_text
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.time import HOUR_MS, duration_text
 from pipeline.domain.triggers import kind
-from pipeline.domain.triggers.kind import Cancel, Change, CustomerView, Drop, Proposal, Revoke, Step, Timer, WakeAt
+from pipeline.domain.triggers.steps import Cancel, Change, Drop, Proposal, Revoke, Step, Timer, WakeAt
+from pipeline.domain.triggers.view import CustomerView
 
 
 class Config(kind.Config, frozen=True):
@@ -25,8 +26,9 @@ class Config(kind.Config, frozen=True):
 class AbandonedCart(kind.Kind):
     """Fires when a cart with something in it has lain untouched for `delay`, in every channel.
 
-    Unless it is bought or emptied first; each change to the cart starts the wait anew. At most once per change of
-    the cart, and per `cooldown` if the rule has one. A purchase we learn of too late takes the trigger back.
+    Unless it is bought or emptied first; each change to the cart starts the wait anew. What was bought meanwhile, in
+    whatever channel, is not named. At most once per change of the cart, and per `cooldown` if the rule has one. A
+    purchase we learn of too late takes the trigger back.
     """
 
     config_type = Config
@@ -58,31 +60,32 @@ class AbandonedCart(kind.Kind):
 
     def on_merge(self, timer: Timer, customer: CustomerView) -> DropReason | None:
         """Stop waiting for a cart that turns out to be bought or emptied on the other side."""
-        cart = customer.carts.get(timer.subject)
-        if cart is None:
-            return DropReason.CART_FORGOTTEN
-        if not cart.is_open:
-            bought_at_ms = max(cart.closed_at_ms, customer.closed_at_ms)
-            return DropReason.BOUGHT if bought_at_ms >= cart.changed_at_ms else DropReason.CART_EMPTIED
-        return DropReason.BOUGHT if _all_bought(cart, customer.owned) else None
+        return _pointless(timer.subject, customer)
 
-    def on_time(self, timer: Timer, customer: CustomerView) -> Proposal | Drop:
+    def on_release(self, proposal: Proposal, customer: CustomerView) -> DropReason | None:
+        """Do not remind of a cart bought or emptied meanwhile."""
+        return _pointless(proposal.subject, customer)
+
+    def on_time(self, timer: Timer, customer: CustomerView) -> Sequence[Step]:
         """Propose the reminder with what is in the cart now."""
         cart = customer.carts.get(timer.subject)
         if cart is None or not cart.is_open:
             reason = DropReason.CART_FORGOTTEN
-            return Drop(timer.subject, timer.generation, timer.due_at_ms, timer.caused_by, reason)
-        items = cart.items()
-        worth = _worth(cart, items)
+            return (Drop(timer.subject, timer.generation, timer.due_at_ms, timer.caused_by, reason),)
+        items = _left(cart, customer.owned)
+        if cart.items() and not items:
+            reason = DropReason.BOUGHT
+            return (Drop(timer.subject, timer.generation, timer.due_at_ms, timer.caused_by, reason),)
+        amounts = worth(cart) if items == cart.items() else totals(items) or {}
         pieces = sum(item.quantity for item in items)
         contents = f" with {pieces} {'item' if pieces == 1 else 'items'}" if items else ""
         context: dict[str, Scalar] = {"cart_id": timer.subject, "pieces": pieces}
-        if len(worth) == 1:
-            ((currency, amount),) = worth.items()
+        if len(amounts) == 1:
+            ((currency, amount),) = amounts.items()
             context |= {"amount_minor": amount, "currency": currency or None}
-        price = "".join(f", {money_text(amount, currency)}" for currency, amount in sorted(worth.items()))
+        price = "".join(f", {money_text(amount, currency)}" for currency, amount in sorted(amounts.items()))
         idle = duration_text(self._delay_ms)
-        return Proposal(
+        proposal = Proposal(
             subject=timer.subject,
             generation=timer.generation,
             due_at_ms=timer.due_at_ms,
@@ -93,21 +96,24 @@ class AbandonedCart(kind.Kind):
             context=context,
             reason=f"{_name(timer.subject)}{contents}{price}, untouched for {idle}",
         )
+        return (proposal,)
 
 
-def _all_bought(cart: Cart, owned: Mapping[str, int]) -> bool:
-    """Whether each line was bought, in whatever channel, after it was put into the cart."""
-    lines = [(sku, line.changed_at_ms) for sku, line in cart.lines.items() if line.quantity > 0]
-    return bool(lines) and all(owned.get(sku, -1) >= changed_at_ms for sku, changed_at_ms in lines)
+def _pointless(cart_id: str, customer: CustomerView) -> DropReason | None:
+    """Say why nobody need be reminded of this cart."""
+    cart = customer.carts.get(cart_id)
+    if cart is None:
+        return DropReason.CART_FORGOTTEN
+    if not cart.is_open:
+        bought_at_ms = max(cart.closed_at_ms, customer.closed_at_ms)
+        return DropReason.BOUGHT if bought_at_ms >= cart.changed_at_ms else DropReason.CART_EMPTIED
+    return DropReason.BOUGHT if cart.items() and not _left(cart, customer.owned) else None
+
+
+def _left(cart: Cart, owned: Mapping[str, int]) -> tuple[Item, ...]:
+    """Return what lies in it and was not bought, in whatever channel, after it was put there."""
+    return tuple(item for item in cart.items() if owned.get(item.sku, -1) < cart.lines[item.sku].changed_at_ms)
 
 
 def _name(cart_id: str) -> str:
     return f"Cart {cart_id}" if cart_id else "The cart"
-
-
-def _worth(cart: Cart, items: tuple[Item, ...]) -> dict[str, int]:
-    """Return the worth per currency: the lines where all are priced, else what the cart was said to be worth."""
-    priced = totals(items)
-    if priced:
-        return priced
-    return {} if cart.amount_minor is None else {cart.currency or "": cart.amount_minor}

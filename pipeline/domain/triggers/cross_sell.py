@@ -11,7 +11,9 @@ from pipeline.domain.events import Item
 from pipeline.domain.messages import Complements
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.triggers import kind
-from pipeline.domain.triggers.kind import Ask, Change, CustomerView, Drop, Proposal, Revoke, Step
+from pipeline.domain.triggers.answers import is_in_a_cart
+from pipeline.domain.triggers.steps import Ask, Change, Drop, Proposal, Revoke, Step
+from pipeline.domain.triggers.view import CustomerView
 
 ASKS_PER_EVENT = 10
 """SKUs of one order asked about, first by SKU: only one answer is sent, and each asking is a message to a product."""
@@ -52,7 +54,7 @@ class CrossSell(kind.Kind):
         )
         return steps
 
-    def on_complements(self, answer: Complements, customer: CustomerView) -> Proposal | Drop | None:
+    def on_complements(self, answer: Complements, customer: CustomerView) -> Sequence[Step]:
         """Propose the best complement the customer neither owns nor has in a cart."""
         passed_over: DropReason | None = None
         for complement in answer.complements:
@@ -61,11 +63,11 @@ class CrossSell(kind.Kind):
             if complement.sku in customer.owned:
                 passed_over = passed_over or DropReason.ALREADY_OWNED
                 continue
-            if _in_a_cart(complement.sku, customer):
+            if is_in_a_cart(complement.sku, customer):
                 passed_over = passed_over or DropReason.IN_CART
                 continue
             share = f"{complement.confidence * 100:.0f} %"
-            return Proposal(
+            proposal = Proposal(
                 subject=answer.sku,
                 generation=answer.event_id,
                 due_at_ms=answer.asked_at_ms,
@@ -82,10 +84,13 @@ class CrossSell(kind.Kind):
                 reason=f"{complement.sku} goes well with {answer.sku}: "
                 f"bought together in {complement.baskets} orders, {share} of those with {answer.sku}",
             )
+            return (proposal,)
         if passed_over is None:
-            return None
-        return Drop(answer.sku, answer.event_id, answer.asked_at_ms, answer.event_id, passed_over)
+            return ()
+        return (Drop(answer.sku, answer.event_id, answer.asked_at_ms, answer.event_id, passed_over),)
 
-
-def _in_a_cart(sku: str, customer: CustomerView) -> bool:
-    return any((line := cart.lines.get(sku)) is not None and line.quantity > 0 for cart in customer.carts.values())
+    def on_release(self, proposal: Proposal, customer: CustomerView) -> DropReason | None:
+        """Do not offer what was bought or put into a cart meanwhile."""
+        if proposal.about in customer.owned:
+            return DropReason.ALREADY_OWNED
+        return DropReason.IN_CART if is_in_a_cart(proposal.about, customer) else None

@@ -272,3 +272,26 @@ def test_b18_a_backlog_that_holds_the_cart_and_then_its_purchase_reminds_of_noth
         story.tell(replace(told, occurred_at_ms=at_ms(happened)), at_ms("12:30"))
 
     assert story.at("12:31").decisions == [("11:30", "dropped", "bought")]
+
+
+def test_what_was_bought_meanwhile_in_another_cart_is_not_reminded_of() -> None:
+    story = Story(abandoned_cart("60m")).at("10:00", product_added("A", "B", cart="online", price=1999))
+    story.at("10:30", order_completed("A", cart="store", channel="pos")).at("11:00")
+
+    (trigger,) = story.triggers
+    assert [each.sku for each in trigger.items] == ["B"]
+    assert trigger.reason == "Cart online with 1 item, 19.99 EUR, untouched for 60 min"
+
+
+def test_a_cart_of_which_all_was_bought_in_another_is_not_reminded_of() -> None:
+    story = Story(abandoned_cart("60m")).at("10:00", product_added("A", cart="online", price=1999))
+    story.at("10:30", order_completed("A", cart="store", channel="pos")).at("11:00")
+
+    assert story.decisions == [("11:00", "dropped", "bought")]
+
+
+def test_what_was_put_into_the_cart_after_it_was_bought_is_wanted_again() -> None:
+    story = Story(abandoned_cart("60m")).at("10:00", order_completed("A", cart="store", channel="pos"))
+    story.at("10:30", product_added("A", cart="online", price=1999)).at("11:30")
+
+    assert [each.sku for each in story.triggers[0].items] == ["A"]

@@ -1,0 +1,168 @@
+"""The sequence: several messages, with waits between them and turns by what happened, until a goal is reached."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Steps
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from pipeline.domain.reasons import DropReason
+from pipeline.domain.time import DAY_MS
+from pipeline.domain.triggers import kind
+from pipeline.domain.triggers.answers import not_any_more
+from pipeline.domain.triggers.steps import Cancel, Change, Mark, OfferPolicy, Proposal, Step, Timer, WakeAt
+from pipeline.domain.triggers.view import Condition, CustomerView
+
+MOST_STEPS = 100
+"""Steps of a sequence, those of its branches included: more is a program, not a series of messages."""
+
+
+class Part(Struct, frozen=True):
+    """One step: wait, then, if `when` holds (or is not given), send and go on with `then`; else with `otherwise`.
+
+    `send` names the message. Every part of a step may be left out.
+    """
+
+    wait_ms: Annotated[int, Meta(ge=1)] | None = None
+    when: Condition | None = None
+    send: str | None = None
+    offer: OfferPolicy | None = None
+    then: tuple[Part, ...] = ()
+    otherwise: tuple[Part, ...] = ()
+
+
+class Config(kind.Config, frozen=True):
+    """`start`: event types that begin it, `goal`: those that end it at once. `steps`: what is done in between.
+
+    `restart`: a further start begins anew while it runs; else it goes on. `again_after_ms`: not begun again before
+    that much time since it was begun last.
+    """
+
+    start: tuple[str, ...] = ("product_added",)
+    goal: tuple[str, ...] = ("order_completed",)
+    steps: tuple[Part, ...] = (Part(wait_ms=DAY_MS, send="reminder"),)
+    restart: bool = False
+    again_after_ms: Annotated[int, Meta(ge=0)] = 7 * DAY_MS
+
+    def __post_init__(self) -> None:
+        """Refuse what is too long or begins and ends with the same event. Raises ValueError."""
+        if len(_compiled(self.steps)) > MOST_STEPS * 4:
+            raise ValueError(f"more than {MOST_STEPS} steps")
+        both = sorted(set(self.start) & set(self.goal))
+        if both:
+            raise ValueError(f"{both[0]} is both start and goal")
+
+
+_MESSAGE = "message"
+"""Subject of its messages, of which one that waits for the morning gives way to the next; "" is that of the waits."""
+
+
+class Instruction(Struct, frozen=True, gc=False):
+    """One of: wait so long; go on at `jump` unless `when` holds (always, without one); send."""
+
+    wait_ms: int | None = None
+    when: Condition | None = None
+    jump: int | None = None
+    send: str | None = None
+    offer: OfferPolicy | None = None
+
+
+class Sequence(kind.Kind):
+    """Fires when it is the turn of each of its messages, from a `start` event on, by its `steps`.
+
+    Unless a `goal` event comes: then it ends at once. Of messages held over a night or a cap, the latest is sent. At
+    most once per message and run; a run begins anew no sooner than `again_after`.
+    """
+
+    config_type = Config
+
+    def __init__(self, rule: str, config: Config) -> None:
+        """Bind to the rule's name and compile its steps."""
+        super().__init__(rule, config)
+        self._config = config
+        self._start, self._goal = frozenset(config.start), frozenset(config.goal)
+        self._program = _compiled(config.steps)
+        self.events = self._start | self._goal
+
+    def on_event(self, change: Change, customer: CustomerView) -> Steps[Step]:
+        """Begin, begin anew, or end."""
+        begun_ms = customer.mark(self.rule, "")
+        if change.event.event_type in self._goal:
+            was_before = begun_ms is not None and change.at_ms < begun_ms
+            return () if was_before else (Cancel(None, DropReason.GOAL_REACHED),)
+        if self._reached_since(change.at_ms, customer):
+            return ()
+        if customer.waits_until(self.rule, "") is not None:
+            if not self._config.restart or (begun_ms is not None and change.at_ms <= begun_ms):
+                return ()
+        elif begun_ms is not None and change.at_ms < begun_ms + max(self._config.again_after_ms, 1):
+            return ()
+        run = Timer(self.rule, "", change.at_ms, change.at_ms, change.event.event_id, by_event=True)
+        return [Mark("", change.at_ms), *self._from(0, run, customer)]
+
+    def on_time(self, timer: Timer, customer: CustomerView) -> Steps[Step]:
+        """Go on after a wait."""
+        if not timer.note.isdecimal():  # it was armed by a rule of this name but of another kind
+            return (not_any_more(timer, DropReason.RULE_REMOVED),)
+        return self._from(int(timer.note), timer, customer)
+
+    def end(self, subject: str, since_ms: int, customer: CustomerView) -> DropReason | None:
+        """End what had its goal reached, be it on the other side of a merge."""
+        return DropReason.GOAL_REACHED if self._reached_since(since_ms, customer) else None
+
+    def _reached_since(self, at_ms: int, customer: CustomerView) -> bool:
+        activity = customer.facets.activity
+        times = () if activity is None else (activity.last_at_ms(event_type) for event_type in self._goal)
+        return any(reached_ms is not None and reached_ms >= at_ms for reached_ms in times)
+
+    def _from(self, place: int, timer: Timer, customer: CustomerView) -> list[Step]:
+        """Carry out instructions from `place` on, until one waits."""
+        steps: list[Step] = []
+        while place < len(self._program):
+            at = self._program[place]
+            place += 1
+            if at.wait_ms is not None:
+                due_at_ms = timer.due_at_ms + at.wait_ms
+                steps.append(WakeAt("", due_at_ms, timer.since_ms, by_event=True, note=str(place)))
+                break
+            if at.jump is not None:
+                if at.when is None or not at.when.holds(customer, timer.due_at_ms):
+                    place = at.jump
+            elif at.send is not None:
+                steps.append(self._message(at.send, at.offer, place, timer))
+        return steps
+
+    def _message(self, send: str, offer: OfferPolicy | None, place: int, timer: Timer) -> Proposal:
+        return Proposal(
+            subject=_MESSAGE,
+            generation=f"{timer.generation}/{place}",
+            due_at_ms=timer.due_at_ms,
+            about="",
+            since_ms=timer.since_ms,
+            caused_by=timer.caused_by,
+            items=(),
+            context={"step": send},
+            reason=f"It is the turn of {send}",
+            offer=offer,
+        )
+
+
+def _compiled(parts: tuple[Part, ...], start: int = 0) -> tuple[Instruction, ...]:
+    """Lay out steps and their branches as one list, whose places begin at `start`."""
+    program: list[Instruction] = []
+    for part in parts:
+        if part.wait_ms is not None:
+            program.append(Instruction(wait_ms=part.wait_ms))
+        here = start + len(program)
+        message = [] if part.send is None else [Instruction(send=part.send, offer=part.offer)]
+        if part.when is None:
+            program += message
+            program += _compiled(part.then, start + len(program))
+            continue
+        then = [*message, *_compiled(part.then, here + 1 + len(message))]
+        otherwise_at = here + 1 + len(then) + 1
+        otherwise = _compiled(part.otherwise, otherwise_at)
+        program.append(Instruction(when=part.when, jump=otherwise_at))
+        program += [*then, Instruction(jump=otherwise_at + len(otherwise)), *otherwise]
+    return tuple(program)
