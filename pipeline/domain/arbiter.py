@@ -1,211 +1,131 @@
 """The arbiter: the one place where a proposal becomes exactly one final decision, sent or not, and why.
 
-Ids are functions of what is proposed (tenant, customer, rule, subject, generation), never of a clock or of chance:
-the same cart in the same state gives the same trigger id on every way through the pipeline, however often it runs.
+One pass through gates in this order; the first that is shut decides:
+
+1. it has expired; the rule's `when` does not hold; the rule has fired within its cooldown; it was held and has become
+   pointless; a support case is open, or the customer is upset (marketing only): **dropped**
+2. no channel with an address that may be written to, and consent: **dropped**, for what came nearest to sending
+3. quiet hours on the customer's clock: **held** until they end
+4. no such channel has room under the caps: **dropped**, or **deferred** until there is room, as the rule says
+5. a holdout: **held_out**
+6. **fired**
+
+What waited goes through all gates again, together with what is due at the same moment; the higher priority goes first.
+Quiet hours come before the caps because room at midnight says nothing of the morning.
 """
 
 from __future__ import annotations
 
-from base64 import b32encode
 from collections.abc import Iterable
-from hashlib import sha256
+from functools import partial
 from typing import TypeAlias
-from uuid import UUID
 
+from pipeline.domain.caps import cause_of, remember, room_at
 from pipeline.domain.customer_state import Draft
-from pipeline.domain.hashed import is_hashed
-from pipeline.domain.ids import uuid5_text
-from pipeline.domain.messages import Effect, Publish
-from pipeline.domain.reasons import DropReason, FiredReason, RevokedReason
-from pipeline.domain.records import Decision, Offer, Outcome, Trigger
-from pipeline.domain.rules import OfferPolicy, Rule, Rules
-from pipeline.domain.triggers.kind import Drop, Fired, Proposal, Revoke
+from pipeline.domain.held import put, supersede
+from pipeline.domain.holdout import held_out
+from pipeline.domain.local_time import end_of, minute_of_day, within, zone_of
+from pipeline.domain.messages import Effect
+from pipeline.domain.outcomes import after, fired, kept_out, refused, waiting
+from pipeline.domain.reach import ways
+from pipeline.domain.reasons import DropReason, WaitReason
+from pipeline.domain.rules import Rule, Rules
+from pipeline.domain.time import DAY_MS
+from pipeline.domain.triggers.steps import Held, Proposal, Sent
 
-ADDRESS_KIND: dict[str, str] = {
-    "email": "email",
-    "sms": "phone",
-    "call_center": "phone",
-    "push": "device",
-    "app": "device",
-    "web": "cookie",
-    "ads": "cookie",
-    "voice": "voice_profile",
-    "social": "social",
-}
-"""Channel a rule may use → the identifier kind it reaches a customer by."""
+DEFERRED_AT_MOST_MS = 7 * DAY_MS
+"""How long a proposal that never expires may be deferred: after a week it is no longer about what just happened (as
+with `BEHIND_MS`), and a monthly cap must not let a month of messages pile up."""
 
-_TRIGGERS = UUID("5d3c1f5e-6f0b-5c55-9a53-0c9a7d1f5a01")
-_DECISIONS = UUID("5d3c1f5e-6f0b-5c55-9a53-0c9a7d1f5a02")
-_CODE_LETTERS = 8  # 40 bits: two customers of a million share a code once in two campaigns, nobody guesses one
 
-Named: TypeAlias = tuple[str, str, str, str, str]
+Proposed: TypeAlias = tuple[Rules, Rule, Proposal]
+"""A proposal with its rule, and the version of the rules that decides about it."""
 
 
 def settle(
-    rules: Rules, proposals: Iterable[tuple[Rule, Proposal]], customer: Draft, clock_ms: int | None
+    proposals: Iterable[Proposed],
+    customer: Draft,
+    clock_ms: int | None,
+    released: Iterable[tuple[Rules, Held]] = (),
 ) -> list[Effect]:
-    """Decide proposals of the same instant, the highest priority first; return what to publish.
+    """Decide proposals of the same instant and those `released` at it, the highest priority first.
 
-    `clock_ms` is the wall's time where proposals may come late (an outage), None where time is the event's own.
+    Each under its own version of the rules. Return what to publish. `clock_ms` is the wall's time where proposals may
+    come late (an outage): quiet hours, caps and expiry go by it. None where time is the event's own.
     """
     effects: list[Effect] = []
-    ranked = sorted(proposals, key=lambda entry: (-entry[0].priority, entry[0].name, entry[1].subject))
-    for rule, proposal in ranked:
-        channel, address = _reach(rule, customer)
-        refusal = _refusal(rule, proposal, customer, clock_ms)
-        if refusal is None and rule.channels and address is None:
-            refusal = DropReason.NO_ADDRESS
-        if refusal is not None:
-            drop = Drop(proposal.subject, proposal.generation, proposal.due_at_ms, proposal.caused_by, refusal)
-            effects.append(dropped(rules, rule.name, drop, customer))
+    contenders = [(rules, rule, proposal, proposal.due_at_ms, False) for rules, rule, proposal in proposals]
+    for rules, held in released:
+        rule, release_at_ms = rules.by_name.get(held.rule), held.release_at_ms
+        if rule is None:
+            reason = DropReason.RULE_REMOVED
+            effects.append(refused(rules, held.rule, held.proposal, reason, release_at_ms, customer))
         else:
-            effects.extend(_fire(rules, rule, proposal, customer, channel, address))
+            contenders.append((rules, rule, held.proposal, release_at_ms, True))
+    contenders.sort(key=lambda each: (-each[1].priority, each[1].name, each[2].subject, each[3], each[2].generation))
+    for rules, rule, proposal, instant_ms, was_held in contenders:
+        at_ms = instant_ms if clock_ms is None else clock_ms
+        effects += _decide(rules, rule, proposal, instant_ms, at_ms, customer, was_held)
     return effects
 
 
-def dropped(rules: Rules, rule: str, drop: Drop, customer: Draft) -> Effect:
-    """Return the decision that a proposal came to nothing."""
-    name = _name(customer, rule, drop.subject, drop.generation)
-    return _decision(rules, name, "dropped", drop.reason, None, drop.due_at_ms, drop.caused_by)
-
-
-def revoked(rules: Rules, revoke: Revoke, customer: Draft, at_ms: int, caused_by: str) -> list[Effect]:
-    """Take a fired trigger back under its own id, because of the purchase `caused_by` at `at_ms` (B13)."""
-    fired = revoke.fired
-    customer.fired = tuple(other for other in customer.fired if other.trigger_id != fired.trigger_id)
-    name = _name(customer, fired.rule, fired.subject, fired.generation)
-    trigger = Trigger(
-        trigger_id=fired.trigger_id,
-        status="revoked",
-        rule=fired.rule,
-        kind=fired.kind,
-        rules_version=fired.rules_version,
-        tenant=customer.tenant,
-        customer_id=customer.customer_id,
-        channel=fired.channel,
-        address=fired.address,
-        caused_by=caused_by,
-        due_at_ms=fired.due_at_ms,
-        fired_at_ms=fired.due_at_ms,
-        expires_at_ms=fired.expires_at_ms,
-        items=(),
-        offer=None,
-        context={},
-        content_variant=None,
-        reason=revoke.reason,
-    )
-    reason = RevokedReason.BOUGHT
-    return [
-        Publish(customer.customer_id, trigger, caused_by),
-        _decision(rules, name, "revoked", reason, fired.trigger_id, at_ms, caused_by),
-    ]
-
-
-def _refusal(rule: Rule, proposal: Proposal, customer: Draft, clock_ms: int | None) -> DropReason | None:
-    expires_at_ms = _after(proposal.due_at_ms, rule.expires_after_ms)
-    if clock_ms is not None and expires_at_ms is not None and clock_ms >= expires_at_ms:
-        return DropReason.EXPIRED
-    last_ms = customer.cooldowns.get(rule.name)
-    if rule.cooldown_ms is not None and last_ms is not None and proposal.due_at_ms < last_ms + rule.cooldown_ms:
-        return DropReason.COOLDOWN
-    return None
-
-
-def _reach(rule: Rule, customer: Draft) -> tuple[str | None, str | None]:
-    """Return the first channel of the rule with an address, and the address seen last."""
-    for channel in rule.channels:
-        links = customer.identifiers.get(ADDRESS_KIND[channel], {})
-        seen = [(link.last_at_ms, value) for value, link in links.items() if link.linked and not is_hashed(value)]
-        if seen:
-            return channel, max(seen)[1]
-    return None, None
-
-
-def _fire(
-    rules: Rules, rule: Rule, proposal: Proposal, customer: Draft, channel: str | None, address: str | None
+def _decide(
+    rules: Rules, rule: Rule, proposal: Proposal, instant_ms: int, at_ms: int, customer: Draft, was_held: bool
 ) -> list[Effect]:
-    name = _name(customer, rule.name, proposal.subject, proposal.generation)
-    trigger_id = _uuid(_TRIGGERS, name)
-    at_ms = proposal.due_at_ms
-    expires_at_ms = _after(at_ms, rule.expires_after_ms)
-    trigger = Trigger(
-        trigger_id=trigger_id,
-        status="fired",
-        rule=rule.name,
-        kind=rule.kind,
-        rules_version=rules.version,
-        tenant=customer.tenant,
-        customer_id=customer.customer_id,
-        channel=channel,
-        address=address,
-        caused_by=proposal.caused_by,
-        due_at_ms=at_ms,
-        fired_at_ms=at_ms,
-        expires_at_ms=expires_at_ms,
-        items=proposal.items,
-        offer=_offer(rule.offer, trigger_id, at_ms),
-        context=proposal.context,
-        content_variant=None,
-        reason=proposal.reason,
-    )
+    """Decide one proposal. `instant_ms` is the logical time it is about and published with, `at_ms` the clock's."""
+    policy = rules.policy
+    refusal = _refusal(rules, rule, proposal, instant_ms, at_ms, customer, was_held)
+    if refusal is not None:
+        return [refused(rules, rule.name, proposal, refusal, instant_ms, customer)]
+    possible, nearest = ways(rule, customer, policy)
+    if not possible:
+        return [refused(rules, rule.name, proposal, nearest, instant_ms, customer)]
+    zone = partial(zone_of, customer, policy.time_zone)
+    if rule.quiet_hours is not None and within(rule.quiet_hours, minute_of_day(at_ms, zone())):
+        held = Held(rule.name, end_of(rule.quiet_hours, at_ms, zone()), proposal, rules.number)
+        decision = waiting(rules, held, "held", WaitReason.QUIET_HOURS, instant_ms, customer)
+        return [decision, *put(rules, held, instant_ms, customer)]
+    rooms = [room_at(rule, channel, customer.sent, policy.caps, at_ms, zone) for channel, _ in possible]
+    room_ms = min(rooms)
+    if room_ms > at_ms:
+        expires_at_ms = after(proposal.due_at_ms, rule.expires_after_ms or DEFERRED_AT_MOST_MS) or 0
+        if rule.when_capped == "drop" or room_ms >= expires_at_ms:
+            return [refused(rules, rule.name, proposal, DropReason.CAPPED, instant_ms, customer)]
+        held = Held(rule.name, room_ms, proposal, rules.number)
+        decision = waiting(rules, held, "deferred", WaitReason.CAPPED, instant_ms, customer)
+        return [decision, *put(rules, held, instant_ms, customer)]
+    channel, address = possible[rooms.index(room_ms)]
     if rule.cooldown_ms is not None:
-        customer.start_cooldown(rule.name, at_ms)
-    customer.put_fired(
-        Fired(
-            trigger_id,
-            rule.name,
-            rule.kind,
-            rules.version,
-            proposal.subject,
-            proposal.generation,
-            proposal.about,
-            proposal.since_ms,
-            at_ms,
-            expires_at_ms,
-            channel,
-            address,
-            proposal.caused_by,
-        )
-    )
-    return [
-        Publish(customer.customer_id, trigger, proposal.caused_by),
-        _decision(rules, name, "fired", FiredReason.SENT, trigger_id, at_ms, proposal.caused_by),
-    ]
+        customer.start_cooldown(rule.name, instant_ms)
+    effects = supersede(rules, customer, rule.name, proposal, instant_ms)
+    holdout = held_out(rule, customer, policy)
+    cause = cause_of(proposal.caused_by)
+    remember(Sent(at_ms, rule.name, rule.rule_class, channel or "", str(holdout or ""), cause), customer, rules)
+    if holdout is not None:
+        return [*effects, kept_out(rules, rule, proposal, holdout, instant_ms, customer)]
+    return effects + fired(rules, rule, proposal, instant_ms, customer, channel, address)
 
 
-def _offer(policy: OfferPolicy | None, trigger_id: str, at_ms: int) -> Offer | None:
-    if policy is None:
+def _refusal(
+    rules: Rules, rule: Rule, proposal: Proposal, instant_ms: int, at_ms: int, customer: Draft, was_held: bool
+) -> DropReason | None:
+    """Return why a proposal is not to be sent in any channel, now or later."""
+    expires_at_ms = after(proposal.due_at_ms, rule.expires_after_ms)
+    if expires_at_ms is not None and at_ms >= expires_at_ms:
+        return DropReason.EXPIRED
+    if rule.when is not None and not rule.when.holds(customer, at_ms):
+        return DropReason.CONDITION
+    last_ms = customer.cooldowns.get(rule.name)
+    if rule.cooldown_ms is not None and last_ms is not None and instant_ms < last_ms + rule.cooldown_ms:
+        return DropReason.COOLDOWN
+    pointless = rules.logic[rule.name].on_release(proposal, customer) if was_held else None
+    if pointless is not None:
+        return pointless
+    service = customer.facets.service
+    if service is None or rule.rule_class != "marketing" or rule.during_case:
         return None
-    letters = b32encode(sha256(trigger_id.encode()).digest()).decode("ascii")[:_CODE_LETTERS]
-    return Offer(f"{policy.code_prefix}{letters}", policy.percent, _after(at_ms, policy.valid_for_ms))
-
-
-def _decision(
-    rules: Rules, name: Named, outcome: Outcome, reason: str, trigger_id: str | None, at_ms: int, caused_by: str
-) -> Publish:
-    tenant, customer_id, rule, _, _ = name
-    decision = Decision(
-        decision_id=_uuid(_DECISIONS, (*name, outcome)),
-        tenant=tenant,
-        customer_id=customer_id,
-        rule=rule,
-        outcome=outcome,
-        reason=str(reason),
-        trigger_id=trigger_id,
-        decided_at_ms=at_ms,
-        rules_version=rules.version,
-        caused_by=caused_by,
-    )
-    return Publish(customer_id, decision, caused_by)
-
-
-def _name(customer: Draft, rule: str, subject: str, generation: str) -> Named:
-    return (customer.tenant, customer.customer_id, rule, subject, generation)
-
-
-def _uuid(namespace: UUID, parts: tuple[str, ...]) -> str:
-    return uuid5_text(namespace, "\x1f".join(parts))
-
-
-def _after(at_ms: int, duration_ms: int | None) -> int | None:
-    return None if duration_ms is None else at_ms + duration_ms
+    if rules.logic[rule.name].cares:
+        return None
+    if service.has_open_case:
+        return DropReason.OPEN_CASE
+    return DropReason.BAD_FEEDBACK if service.is_upset(at_ms) else None

@@ -14,6 +14,20 @@ class FiredReason(StrEnum):
     SENT = "sent"
 
 
+class WaitReason(StrEnum):
+    """Why a proposal waits: held for the customer's morning, deferred until there is room under a cap."""
+
+    QUIET_HOURS = "quiet_hours"
+    CAPPED = "capped"
+
+
+class HoldoutReason(StrEnum):
+    """Which holdout a proposal fell into."""
+
+    GLOBAL_HOLDOUT = "global_holdout"  # the customer gets no marketing at all
+    RULE_HOLDOUT = "rule_holdout"  # … gets nothing of this rule
+
+
 class RevokedReason(StrEnum):
     """Why a trigger was taken back."""
 
@@ -33,7 +47,24 @@ class DropReason(StrEnum):
     IN_CART = "in_cart"
     NO_ADDRESS = "no_address"
     EXPIRED = "expired"
+    CARTED = "carted"  # what was looked at went into a cart
+    FOUND = "found"  # what was searched for was looked at
+    CALLED_OFF = "called_off"  # the order or appointment was cancelled
+    DONE = "done"  # the appointment was kept, the review written
+    REFILLED = "refilled"
+    CAME_BACK = "came_back"
+    GOAL_REACHED = "goal_reached"  # the customer did what the sequence was for
+    SOLD_OUT = "sold_out"  # again, before it could be told
+    NOT_SO = "not_so"  # what it was about is no longer so: the balance is up again, the date has changed
     RULE_REMOVED = "rule_removed"  # the running rules no longer have the rule that waited
+    CONDITION = "condition"  # the rule's `when` does not hold of the customer
+    OPEN_CASE = "open_case"  # a support case is open: no marketing until it is closed
+    BAD_FEEDBACK = "bad_feedback"  # the customer has just said that something is bad: no marketing for some days
+    SUPPRESSED = "suppressed"  # the address bounced or complained
+    NO_CONSENT = "no_consent"
+    CAPPED = "capped"
+    SUPERSEDED = "superseded"  # while it waited, the rule began anew about the same subject
+    TOO_MANY_HELD = "too_many_held"
 
 
 class IdentityReason(StrEnum):
@@ -49,6 +80,7 @@ class IdentityReason(StrEnum):
     MERGE_CAP = "merge_cap"  # … more merges than allowed
     CUSTOMERS_PER_VALUE = "customers_per_value"  # too many customers have claimed this value in vain
     BLOCKED = "blocked"  # an operator blocked this value
+    SHARED_CODE = "shared_code"  # a referral code tells who sent it: two who send the same are still two
     KEPT_APART = "kept_apart"  # an operator undid a merge of these two
     EARLIER_LOGIN = "earlier_login"  # the device has been used by its owner since
     UNKNOWN_IDENTIFIER = "unknown_identifier"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.domain.arbiter import ADDRESS_KIND
 from pipeline.domain.customer import CustomerActor
 from pipeline.domain.customer_state import COOLDOWNS_KEPT, FIRED_KEPT
-from pipeline.domain.reasons import DropReason
+from pipeline.domain.reach import ADDRESS_KIND
+from pipeline.domain.reasons import DropReason, HoldoutReason, WaitReason
 from pipeline.domain.records import Decision
-from pipeline.domain.rules import OfferPolicy, Rules
+from pipeline.domain.rules import Rules
 from pipeline.domain.time import HOUR_MS
+from pipeline.domain.triggers.steps import OfferPolicy
 from tests.unit.domain.story import Story, abandoned_cart, at_ms, cross_sell, event, product_added
 
 
@@ -179,5 +180,24 @@ def test_reasons_are_words_that_never_change_their_spelling() -> None:
         "in_cart",
         "no_address",
         "expired",
+        "carted",
+        "found",
+        "called_off",
+        "done",
+        "refilled",
+        "came_back",
+        "goal_reached",
+        "sold_out",
+        "not_so",
         "rule_removed",
+        "condition",
+        "open_case",
+        "bad_feedback",
+        "suppressed",
+        "no_consent",
+        "capped",
+        "superseded",
+        "too_many_held",
     }
+    assert {str(reason) for reason in WaitReason} == {"quiet_hours", "capped"}
+    assert {str(reason) for reason in HoldoutReason} == {"global_holdout", "rule_holdout"}
