@@ -16,12 +16,10 @@ class YamlFile:
 
     error: ClassVar[type[Exception]]
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, text: str | None = None) -> None:
+        """Read the file, or `text` if that is known already."""
         self.path = path
-        try:
-            self.text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise self.error(f"{path}: cannot be read: {error}. Name an existing UTF-8 file.") from None
+        self.text = self.text_of(path) if text is None else text
         try:
             self.root: Node | None = yaml.compose(self.text, Loader=yaml.SafeLoader)
         except yaml.YAMLError as error:
@@ -30,21 +28,33 @@ class YamlFile:
             problem = getattr(error, "problem", None) or str(error)
             raise self.error(f"{path}{line}: not YAML: {problem}.") from None
 
+    @classmethod
+    def text_of(cls, path: Path) -> str:
+        """Return what stands in a file. Raises `error` if it cannot be read."""
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise cls.error(f"{path}: cannot be read: {error}. Name an existing UTF-8 file.") from None
+
     def mapping(self, node: Node | None, place: str, keys: Iterable[str] | None) -> dict[str, Node]:
         """Return the values by key; an absent node has none. `keys` are those allowed, None allows all."""
-        if node is None:
-            return {}
-        if not isinstance(node, MappingNode):
-            raise self.wrong(node, f"{place} must be a mapping (key: value).")
         known = None if keys is None else tuple(keys)
-        found: dict[str, Node] = {}
-        for key_node, value in node.value:
-            key = self.one_value(key_node, "a key")
+        pairs = {} if node is None else self.pairs(node, place)
+        for key, (key_node, _) in pairs.items():
             if known is not None and key not in known:
                 raise self.unknown_key(key_node, key, place, known)
+        return {key: value for key, (_, value) in pairs.items()}
+
+    def pairs(self, node: Node, place: str) -> dict[str, tuple[Node, Node]]:
+        """Return the nodes of key and value by key, whatever the keys are."""
+        if not isinstance(node, MappingNode):
+            raise self.wrong(node, f"{place} must be a mapping (key: value).")
+        found: dict[str, tuple[Node, Node]] = {}
+        for key_node, value in node.value:
+            key = self.one_value(key_node, "a key")
             if key in found:
                 raise self.wrong(key_node, f"{key} stands twice in {place}. Leave one away.")
-            found[key] = value
+            found[key] = (key_node, value)
         return found
 
     def entries(self, node: Node | None, place: str) -> list[Node]:
