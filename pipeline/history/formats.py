@@ -40,7 +40,13 @@ def _is_number(kind: str) -> bool:
 
 
 def table(answer: Answer) -> str:
-    """A table for people: numbers to the right, long text cut."""
+    """A table for people: numbers to the right, long text cut; below it the number of rows."""
+    count = f"({len(answer.rows)} row{'' if len(answer.rows) == 1 else 's'})"
+    return "\n".join([*grid(answer), count]) + "\n"
+
+
+def grid(answer: Answer) -> list[str]:
+    """The lines of such a table alone."""
     cells = [[_short(_cell(value)) for value in row] for row in answer.rows]
     widths = [max(map(len, column)) for column in zip(answer.columns, *cells, strict=True)]
     numbers = [_is_number(kind) for kind in answer.types]
@@ -50,8 +56,7 @@ def table(answer: Answer) -> str:
         return "  ".join(text.rjust(width) if right else text.ljust(width) for text, width, right in placed).rstrip()
 
     rule = "  ".join("─" * width for width in widths)
-    count = f"({len(cells)} row{'' if len(cells) == 1 else 's'})"
-    return "\n".join([line(answer.columns), rule, *map(line, cells), count]) + "\n"
+    return [line(answer.columns), rule, *map(line, cells)]
 
 
 def _short(text: str) -> str:

@@ -9,6 +9,7 @@ import msgspec
 from pipeline.domain.errors import InvalidReason
 from pipeline.domain.messages import Arrived, CustomerMessage
 from pipeline.domain.records import DeadLetter, Decision, IdentityChange, Trigger
+from pipeline.domain.referral_codes import is_word_to_sender
 from pipeline.history.rows import Kind, Origin, Row, refusal
 from pipeline.settings import Settings
 from pipeline.streaming.envelope import EnvelopeDecoder, NoEnvelope, UnknownVersion
@@ -93,7 +94,7 @@ class Intake:
         return [
             Row(event, entry.message, source, entry.position, origin)
             for entry in envelope.entries
-            if type(entry.message) is Arrived
+            if type(entry.message) is Arrived and not is_word_to_sender(entry.message.event)
         ]
 
     def _readable_events(self, origin: Origin, value: bytes) -> list[Row]:
@@ -109,7 +110,8 @@ class Intake:
                 detail = f"entry {entry.position} of {envelope.source}: {error}"
                 rows.append(refusal(origin, InvalidReason.UNDECODABLE, detail, bytes(entry.message)))
                 continue
-            rows.append(Row(Kind.EVENT, arrived, envelope.source, entry.position, origin))
+            if not is_word_to_sender(arrived.event):
+                rows.append(Row(Kind.EVENT, arrived, envelope.source, entry.position, origin))
         return rows
 
     def _record(self, origin: Origin, value: bytes) -> Row:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from pipeline.domain.messages import Arrived
 from pipeline.domain.records import DeadLetter, Decision, IdentityChange, Trigger
+from pipeline.domain.referral_codes import is_word_to_sender
 from pipeline.history.columns import TABLES
 from pipeline.history.rows import Kind, Origin, Row
 from pipeline.history.writer import HistoryWriter
@@ -34,6 +35,8 @@ class Recorder:
 
     def arrived(self, source: str, position: int, event: Arrived) -> None:
         """Note an event that has found its customer."""
+        if is_word_to_sender(event.event):
+            return
         self._note(Row(Kind.EVENT, event, source, position, Origin(source, 0, position, event.received_at_ms)))
 
     def published(self, record: Trigger | Decision | IdentityChange) -> None:
