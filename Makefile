@@ -46,10 +46,11 @@ format: install ## let ruff mend what it can
 bench-quick: install ## measured speed in about 90 seconds, against stock Faust and a bare loop
 	$(BIN)/python -m tests.bench --quick
 
-bench: install ## measured speed in about a quarter of an hour, then many customers merging, and values many share
+bench: install ## measured speed in about a quarter of an hour, then many customers merging, values many share, and timers
 	$(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench.storm
 	$(BIN)/python -m tests.bench.blob
+	$(BIN)/python -m tests.bench.timers
 
 soak: install ## the tests that live from chance, with other seeds for two hours: streams, then kills
 	TEST_ROUNDS=$(SOAK_STREAMS) $(BIN)/python -m pytest -m soak tests/simulation

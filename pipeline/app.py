@@ -18,8 +18,10 @@ from pipeline.domain.actor import Actor
 from pipeline.domain.customer import CustomerActor
 from pipeline.domain.identity import IdentityActor
 from pipeline.domain.product import ProductActor
+from pipeline.domain.rule_book import RuleBook
 from pipeline.domain.rules import Rules
 from pipeline.identity_file import load_identity
+from pipeline.rules_log.following import RulesFollower, watch_file
 from pipeline.settings import Settings
 from pipeline.streaming.changelogs import ActorTables
 from pipeline.streaming.clock import InstallationClock
@@ -71,10 +73,10 @@ class OmniApp(faust.App):
         await super().stop()
 
 
-def create_app(settings: Settings, actors: Sequence[Actor[Any, Any]], folder: Path) -> OmniApp:
+def create_app(settings: Settings, actors: Sequence[Actor[Any, Any]], folder: Path, rules: RulesFollower) -> OmniApp:
     """Build the application of one worker: ingest and `actors`, each with inbox, table and agent.
 
-    `folder` is this worker's own: no other process uses it.
+    Customers wait while `rules` cannot tell what holds. `folder` is this worker's own: no other process uses it.
     """
     app = _faust_app(settings, folder)
     topology = InstallationTopology(settings)
@@ -109,25 +111,39 @@ def create_app(settings: Settings, actors: Sequence[Actor[Any, Any]], folder: Pa
         settings.tick_ms / 1000,
         app.lease,
         not event_clock,
+        lambda topic: names[topic] != "customer" or rules.is_fresh,
     )
     app.lanes = lanes
     add_agent(app, lanes, "ingest", channels)
     for actor in actors:
         add_agent(app, lanes, actor.name, (inbox_topic(settings, actor.name),))
 
-    add_pages(app, lanes, clock)
+    add_pages(app, lanes, clock, rules)
 
     @app.task  # type: ignore[untyped-decorator]
     async def follow_clock() -> None:
         await clock.run()
 
+    @app.task  # type: ignore[untyped-decorator]
+    async def follow_rules() -> None:
+        await rules.run()
+
+    @app.task  # type: ignore[untyped-decorator]
+    async def watch_rules_file() -> None:
+        if not event_clock:  # where in a replay a change is to hold, nobody has said
+            await watch_file(settings)
+
     return app
 
 
-def default_actors(settings: Settings, rules: Rules) -> list[Actor[Any, Any]]:
+def default_actors(settings: Settings, rules: RuleBook | Rules) -> list[Actor[Any, Any]]:
     """Build the actors of the product under `rules` and the configured identity rules."""
     identity = load_identity(settings.identity_file)
-    return [IdentityActor(identity), CustomerActor(rules, settings.clock, identity), ProductActor(settings.clock)]
+    return [
+        IdentityActor(identity),
+        CustomerActor(rules, settings.clock, identity, settings.customers_every_ms),
+        ProductActor(settings.clock),
+    ]
 
 
 def _faust_app(settings: Settings, folder: Path) -> OmniApp:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from msgspec import Raw
+from msgspec import Raw, structs
 
 from pipeline.domain.errors import InvalidEvent, InvalidReason
 from pipeline.domain.event_types import (
@@ -17,10 +17,14 @@ from pipeline.domain.events import ChannelEvent
 from pipeline.domain.identity import ALONE
 from pipeline.domain.identity_config import IdentityConfig
 from pipeline.domain.messages import Block, Identifier, Observed, identity_key
+from pipeline.domain.time import MINUTE_MS
 from pipeline.streaming.ingest import Ingested
 from pipeline.streaming.units import Record
 from pipeline.wire.channel_event import Decoder
 from pipeline.wire.normalise import encoded, normalise
+
+TOLERATED_SKEW_MS = MINUTE_MS
+"""A difference between sending and arrival that is taken for the way, not for a wrong clock."""
 
 
 class ChannelReader:
@@ -34,14 +38,18 @@ class ChannelReader:
 
     def __call__(self, record: Record) -> Ingested:
         """Read one record."""
-        normalised = normalise(self._decode(record.value), self._config)
+        told = self._decode(record.value)
+        skew_ms = 0 if self._event_clock else _skew_ms(told, record.timestamp_ms)
+        if skew_ms:
+            told = structs.replace(told, occurred_at_ms=told.occurred_at_ms + skew_ms, sent_at_ms=record.timestamp_ms)
+        normalised = normalise(told, self._config)
         event, identifiers = normalised.event, normalised.identifiers
         if event.event_type in CONTROL_TYPES:
             return Ingested("", event.occurred_at_ms, None, event.occurred_at_ms)
         received_at_ms = event.occurred_at_ms if self._event_clock else record.timestamp_ms
         if event.event_type == IDENTIFIER_BLOCKED:
             return _block(event, identifiers[0], received_at_ms)
-        packed, digest = encoded(event)
+        packed, digest = encoded(event, skew_ms)
         message = Observed(
             event.tenant,
             identifiers,
@@ -52,12 +60,25 @@ class ChannelReader:
             Raw(packed),
         )
         counts = tuple(("identifiers_blocked", why) for _, why in normalised.blocked) if normalised.blocked else ()
+        if skew_ms:
+            counts = (*counts, ("clocks_corrected", event.channel))
         if event.event_type not in EVENT_TYPES:
             counts = (*counts, ("unknown_event_types", event.channel))
         elif event.event_type in (MERGE_CONFIRMED, MERGE_UNDONE):
             counts = (*counts, (OPERATOR_EVENTS, event.event_type))
         key = identity_key(event.tenant, identifiers[0])
         return Ingested(key, received_at_ms, message, event.occurred_at_ms, counts)
+
+
+def _skew_ms(event: ChannelEvent, received_at_ms: int) -> int:
+    """Return by how much (ms) the clock that told the event is behind: what it sent arrived as it was sent.
+
+    Segment corrects the same way: https://segment.com/docs/connections/spec/common/#timestamp-overview
+    """
+    if event.sent_at_ms is None:
+        return 0
+    skew_ms = received_at_ms - event.sent_at_ms
+    return skew_ms if abs(skew_ms) > TOLERATED_SKEW_MS else 0
 
 
 def _block(event: ChannelEvent, identifier: Identifier, received_at_ms: int) -> Ingested:

@@ -1,4 +1,4 @@
-"""How e-mail addresses, phone numbers and their hashes are written, so that one is equal however it was typed.
+"""How e-mail addresses, phone numbers, their hashes and referral codes are written: equal however they were typed.
 
 `identity.yaml` states the rules under `normalise`. Values of other kinds are taken as they are, without blanks around.
 """
@@ -13,9 +13,11 @@ import idna
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat, ValidationResult
 
+from pipeline.domain.event_types import REFERRAL
 from pipeline.domain.hashed import HASHED_KINDS, PREFIX, hash_of, is_hashed
 from pipeline.domain.identity_config import IdentityConfig
 from pipeline.domain.messages import Identifier
+from pipeline.domain.referral_codes import code_form
 
 COUNTRIES = frozenset(phonenumbers.SUPPORTED_REGIONS)
 """ISO 3166 codes whose phone numbers are known."""
@@ -53,7 +55,7 @@ def identifier_of(kind: str, text: str, country: str | None, config: IdentityCon
     """
     why = config.blocked_reason(text)
     if kind not in _WRITTEN_KINDS or why == "blocked_length":
-        return (kind, text), why
+        return (kind, code_form(text) if kind == REFERRAL else text), why
     identifier, malformed = _written(kind, text, country, config)
     why = why or malformed
     value = identifier[1]

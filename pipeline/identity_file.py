@@ -1,4 +1,4 @@
-"""Reads `identity.yaml` (`surfaces.md` §3) into an `IdentityConfig`. A wrong file is refused whole, with its line."""
+"""Reads `identity.yaml` into an `IdentityConfig`. A wrong file is refused whole, with its line."""
 
 from __future__ import annotations
 

@@ -35,6 +35,12 @@ CLOCK_LAG_SECONDS = Gauge(
     "omni_clock_lag_seconds",
     "Seconds that the whole installation is behind the time of day (-1: unknown). Above 10, timers run on stream time.",
 )
+RULES_NUMBER = Gauge(
+    "omni_rules_number",
+    "Number of the rules in force on this worker, by version. Workers that differ for more than some seconds: one "
+    "cannot read the topic of the rules.",
+    ["version"],
+)
 HISTORY_ROWS = Counter(
     "omni_history_rows", "Rows written into the history, by table; those of a failed write again.", ["table"]
 )
@@ -67,7 +73,14 @@ COUNTS = Counter(
     ["what", "reason"],
 )
 BY_CHANNEL = frozenset(
-    {"duplicates", "event_conflicts", "events_out_of_time", "orders_repeated", "unknown_event_types"}
+    {
+        "clocks_corrected",
+        "duplicates",
+        "event_conflicts",
+        "events_out_of_time",
+        "orders_repeated",
+        "unknown_event_types",
+    }
 )
 """What is counted under an event's channel, which is any word of a producer: one not configured counts as `other`."""
 END_TO_END_SECONDS = Histogram(

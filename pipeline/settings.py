@@ -33,6 +33,7 @@ CHANNELS = (
 
 Count = Annotated[int, Meta(ge=1, le=10_000)]
 Milliseconds = Annotated[int, Meta(ge=1, le=86_400_000)]
+MillisecondsOrNever = Annotated[int, Meta(ge=0, le=86_400_000)]
 Ratio = Annotated[float, Meta(gt=0, le=1)]
 TopicPart = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]+$", max_length=100)]
 TopicPrefix = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]*$", max_length=100)]
@@ -65,8 +66,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Everything that can be configured but rules and identity, which have files of their own.
 
     `bootstrap` is None until it is known which broker to use. `partitions` holds for every topic and is fixed when
-    the topics are created. `history_path` left out is `<data_dir>/history`. `origins` maps a field to where its value
-    came from; absent means its default.
+    the topics are created. A changed customer is published once per `customers_every_ms`, 0: never.
+    `history_path` left out is `<data_dir>/history`. `origins` maps a field to where its value came from; absent means
+    its default.
     """
 
     bootstrap: Addresses | None = None
@@ -88,6 +90,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     history_port: Annotated[int, Meta(ge=0, le=65535)] = 6166
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     tick_ms: Milliseconds = 250
+    customers_every_ms: MillisecondsOrNever = 60_000
     batch_max_records: Annotated[int, Meta(ge=1, le=100_000)] = 1000
     commit_interval_ms: Milliseconds = 500
     session_timeout_ms: Milliseconds = 6000

@@ -24,7 +24,8 @@ from pipeline.domain.identity import IdentityActor
 from pipeline.domain.identity_config import IdentityConfig
 from pipeline.domain.messages import Arrived, CustomerMessage
 from pipeline.domain.product import ProductActor, product_json
-from pipeline.domain.records import Decision, IdentityChange, Trigger
+from pipeline.domain.records import AudienceMember, Decision, IdentityChange, Trigger
+from pipeline.domain.rule_book import RuleBook
 from pipeline.domain.rules import Rules
 from pipeline.settings import Settings
 from pipeline.streaming.envelope import EnvelopeDecoder
@@ -36,7 +37,7 @@ from pipeline.streaming.units import Output, Record
 from pipeline.topics import inbox_topic
 from pipeline.topology import InstallationTopology
 from pipeline.wire.channel_event import Decoder
-from pipeline.wire.records import decode_record, json_line
+from pipeline.wire.records import SCHEMA_OF, decode_record, json_line
 
 Published: TypeAlias = Trigger | Decision | IdentityChange
 
@@ -72,26 +73,31 @@ class Simulation:
     def __init__(
         self,
         settings: Settings,
-        rules: Rules,
+        rules: RuleBook | Rules,
         identity: IdentityConfig,
         conditions: Conditions | None = None,
         on_published: Callable[[Published], None] | None = None,
         on_arrived: Callable[[str, int, Arrived], None] | None = None,
         crashes: Crashes | None = None,
+        keep: bool = True,
+        customers_every_ms: int = 0,
     ) -> None:
         """Set up an empty installation.
 
         `on_published` is told of each public record once, as it appears; `on_arrived` of each event that has found
         its customer (its source, its position there, the event), again when it is delivered again. `crashes`: chosen
-        ones instead of the random ones of `conditions`.
+        ones instead of the random ones of `conditions`. Without `keep`, records are told of and then forgotten (but for
+        a digest each): `triggers`, `decisions`, `identity_changes`, `feed` are empty. `customers_every_ms`: customers
+        are published as well, for tests (see `feed`).
         """
         self._conditions = conditions = conditions or Conditions()
         self._on_published = on_published
         self._on_arrived = on_arrived
+        self._keep = keep
         settings = settings.replace("simulation", partitions=conditions.partitions)
         actors: Sequence[Actor[Any, Any]] = (
             IdentityActor(identity),
-            CustomerActor(rules, "event", identity),
+            CustomerActor(rules, "event", identity, customers_every_ms),
             ProductActor(clock="event"),
         )
         self._reader = ChannelReader(cast(Decoder, _Decoded()), identity, event_clock=True)
@@ -106,8 +112,10 @@ class Simulation:
             crashes or Crashes(conditions.crash, conditions.seed or 0),
             conditions.duplicate,
         )
-        self._records: dict[tuple[bytes, str], tuple[Published, bytes]] = {}
+        self._records: dict[tuple[bytes, str], tuple[Published | None, bytes]] = {}
         self._lines: dict[str, list[bytes]] = {}
+        #: The last record of each key of the compacted topics, by schema and key: what a consumer would hold.
+        self.feed: dict[tuple[str, str], bytes] = {}
         #: Events handed over, repeats included; events after the end, which were not played.
         self.handed_over = 0
         self._of_operators = 0
@@ -164,15 +172,18 @@ class Simulation:
         schema = dict(output.headers).get("schema", b"")
         decode = _DECODERS.get(schema)
         if decode is None:
+            if self._keep and output.key is not None:
+                self.feed[schema.decode(), output.key.decode()] = output.value
             return
         record = decode(output.value)
         name = (schema, _name(record))
+        content = output.value if self._keep else sha256(output.value).digest()
         known = self._records.get(name)
         if known is None:
-            self._records[name] = (record, output.value)
+            self._records[name] = (record if self._keep else None, content)
             if self._on_published is not None:
                 self._on_published(record)
-        elif known[1] != output.value:
+        elif known[1] != content:
             raise Contradiction(f"{name[1]} was published as {known[0]} and then as {record}")
 
     # --- what came of it ---
@@ -195,6 +206,12 @@ class Simulation:
         """Return every change of the identity graph, in the order of time."""
         found = [record for record, _ in self._records.values() if isinstance(record, IdentityChange)]
         return sorted(found, key=lambda change: (change.occurred_at_ms, change.change_id))
+
+    def audience_members(self) -> list[AudienceMember]:
+        """Return what was told last of each customer and audience, by audience; `member` False: has left."""
+        told = (value for (schema, _), value in self.feed.items() if schema == SCHEMA_OF[AudienceMember])
+        found = (decode_record(AudienceMember, value) for value in told)
+        return sorted(found, key=lambda each: (each.audience, each.member, each.customer_id))
 
     def customer_lines(self) -> list[bytes]:
         """Return every customer as a line of canonical JSON, sorted."""

@@ -17,6 +17,7 @@ IDENTITY_CHANGES: Final = "identity.changes"
 CUSTOMERS: Final = "customers"
 AUDIENCES: Final = "audiences"
 DEADLETTER: Final = "deadletter"
+RULES: Final = "rules"
 ACTORS: Final = ("identity", "customer", "product")
 
 DAY_MS: Final = 86_400_000
@@ -44,13 +45,17 @@ def _kept(days: int) -> dict[str, str]:
 
 
 class Declaration(Struct, frozen=True):
-    """One line of the table. `{…}` in `pattern` stands for one topic per channel, actor or rule."""
+    """One line of the table. `{…}` in `pattern` stands for one topic per channel, actor or rule.
+
+    `partitions` None: as many as the settings say, so that shards meet.
+    """
 
     pattern: str
     key: str
     value: str
     who: str
     configs: dict[str, str]
+    partitions: int | None = None
 
 
 class Topic(Struct, frozen=True):
@@ -85,8 +90,8 @@ DECLARED: Final = (
     Declaration("triggers.{rule}", "customer id", "Trigger (Avro)", "actors → consumers, history", _kept(7)),
     Declaration(DECISIONS, "customer id", "Decision (Avro)", "actors → consumers, history", _kept(7)),
     Declaration(IDENTITY_CHANGES, "customer id", "IdentityChange (Avro)", "actors → consumers, history", _kept(7)),
-    Declaration(CUSTOMERS, "customer id", "Customer (Avro)", "actors → consumers", _COMPACTED),
-    Declaration(AUDIENCES, "audience + customer id", "AudienceMember (Avro)", "actors → consumers", _COMPACTED),
+    Declaration(CUSTOMERS, "customer id", "Customer (Avro)", "actors → consumers", {**_COMPACTED, **_BIG}),
+    Declaration(AUDIENCES, "audience/customer id", "AudienceMember (Avro)", "actors → consumers", _COMPACTED),
     Declaration(
         DEADLETTER,
         "source topic, partition, offset",
@@ -94,6 +99,15 @@ DECLARED: Final = (
         "ingest, actors → operators, history",
         # Holds the refused bytes with the reason around them; what is refused may be as big as an envelope.
         {**_kept(30), **_BIG},
+    ),
+    Declaration(
+        RULES,
+        "none",
+        "rules file (YAML)",
+        "`omni rules apply`, workers → workers",
+        # A timer may wait under any version; the append time says from when a version holds.
+        {**_kept(1), "retention.ms": "-1"},
+        partitions=1,  # versions have one order
     ),
 )
 
@@ -137,7 +151,7 @@ def topics(settings: Settings, rules: Iterable[str] = ()) -> tuple[Topic, ...]:
                     name=prefixed(settings, name),
                     key=line.key,
                     value=line.value,
-                    partitions=settings.partitions,
+                    partitions=line.partitions or settings.partitions,
                     replication=settings.replication,
                     configs={**line.configs, **durable},
                     who=line.who,
@@ -147,9 +161,11 @@ def topics(settings: Settings, rules: Iterable[str] = ()) -> tuple[Topic, ...]:
 
 
 def retention(configs: dict[str, str]) -> str:
-    """Return how long a topic keeps its records, in words: `7 days`, or `compacted`."""
+    """Return how long a topic keeps its records, in words: `7 days`, `compacted` or `for ever`."""
     if configs.get("cleanup.policy") == "compact":
         return "compacted"
+    if configs["retention.ms"] == "-1":
+        return "for ever"
     return f"{int(configs['retention.ms']) // DAY_MS} days"
 
 
@@ -157,7 +173,7 @@ def markdown_table(settings: Settings) -> str:
     """Return the table of the README, one line per declaration, as Markdown."""
     lines = ["| topic | key | value | partitions | keeps | who |", "|---|---|---|---|---|---|"]
     lines += [
-        f"| `{_readable(line.pattern)}` | {line.key} | {line.value} | {settings.partitions} "
+        f"| `{_readable(line.pattern)}` | {line.key} | {line.value} | {line.partitions or settings.partitions} "
         f"| {retention(line.configs)} | {line.who} |"
         for line in DECLARED
     ]

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from pipeline.domain.messages import Publish
-from pipeline.domain.records import DeadLetter, Decision, IdentityChange
+from pipeline.domain.records import AudienceMember, Customer, DeadLetter, Decision, IdentityChange, Trigger
 from pipeline.settings import Settings
 from pipeline.streaming.partition import shard
 from pipeline.streaming.units import Output, Record
-from pipeline.topics import ACTORS, DEADLETTER, DECISIONS, IDENTITY_CHANGES, MIB, inbox_topic, prefixed, trigger_topic
-from pipeline.wire.records import encode_record
+from pipeline.topics import (
+    ACTORS,
+    AUDIENCES,
+    CUSTOMERS,
+    DEADLETTER,
+    DECISIONS,
+    IDENTITY_CHANGES,
+    MIB,
+    inbox_topic,
+    prefixed,
+    trigger_topic,
+)
+from pipeline.wire.records import SCHEMA_OF, encode_record
 
 MAX_VALUE_BYTES = 14 * MIB
 """Kept of a refused value: a record batch holds 15 MiB, key, place and reason want room as well."""
@@ -25,8 +36,12 @@ class InstallationTopology:
             actor: tuple((inbox_topic(settings, actor), number) for number in range(settings.partitions))
             for actor in ACTORS
         }
-        self._decisions = prefixed(settings, DECISIONS)
-        self._identity_changes = prefixed(settings, IDENTITY_CHANGES)
+        self._topics: dict[type, str] = {
+            Decision: prefixed(settings, DECISIONS),
+            IdentityChange: prefixed(settings, IDENTITY_CHANGES),
+            Customer: prefixed(settings, CUSTOMERS),
+            AudienceMember: prefixed(settings, AUDIENCES),
+        }
 
     def inbox(self, actor: str, key: str) -> tuple[str, int]:
         """Return the inbox topic of `actor` and the partition of `key`."""
@@ -36,12 +51,11 @@ class InstallationTopology:
     def record(self, publish: Publish) -> Output:
         """Encode a public record for its topic; its bytes are a function of the record alone."""
         record = publish.record
-        if isinstance(record, Decision):
-            topic, schema = self._decisions, b"decision"
-        elif isinstance(record, IdentityChange):
-            topic, schema = self._identity_changes, b"identity_change"
+        if isinstance(record, Trigger):
+            topic = trigger_topic(self._settings, record.rule)
         else:
-            topic, schema = trigger_topic(self._settings, record.rule), b"trigger"
+            topic = self._topics[type(record)]
+        schema = SCHEMA_OF[type(record)].encode()
         headers = (("tenant", record.tenant.encode()), ("schema", schema), ("trace", publish.cause.encode()))
         return Output(topic, None, publish.key.encode(), encode_record(record), headers)
 

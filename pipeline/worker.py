@@ -13,8 +13,8 @@ from typing import Any
 import uvloop
 
 from pipeline.app import create_app, default_actors
-from pipeline.domain.rules import Rules
 from pipeline.errors import USAGE, OmniError
+from pipeline.rules_log.following import RulesFollower
 from pipeline.settings import Settings
 from pipeline.streaming.outage import sum_up_complaints
 
@@ -32,14 +32,15 @@ class WorkerFailed(RuntimeError):
     """The application ended, and nobody had told it to."""
 
 
-def run_worker(settings: Settings, rules: Rules) -> int:
+def run_worker(settings: Settings) -> int:
     """Run a worker; return 0 once it was told to stop. Raises what made it fail."""
-    actors, folder = default_actors(settings, rules), _slot(settings.data_dir / "workers")
+    rules = RulesFollower(settings)
+    actors, folder = default_actors(settings, rules.book), _slot(settings.data_dir / "workers")
     sum_up_complaints()
     uvloop.install()
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.set_threshold(*GC_THRESHOLDS)
-    app = create_app(settings, actors, folder)
+    app = create_app(settings, actors, folder, rules)
     app.lease.watch()
     worker: Any = app.Worker(
         loglevel=settings.log_level.upper(),

@@ -39,6 +39,7 @@ class Command(Struct, frozen=True):
 COMMANDS: Final[dict[str, Command]] = {
     "demo": Command("demo", "play a shop on every channel and watch its triggers arrive"),
     "simulate": Command("simulate", "run the same actors over files, on event time, without a broker"),
+    "backtest": Command("backtest", "what a rules file would have sent over stored history, against another"),
     "publish": Command("publish", "put JSON events onto their channel topics"),
     "replay": Command("replay", "put a data set or an export onto the channel topics, at a chosen speed"),
     "kafka": Command("kafka", "start, stop or look at the local broker"),
@@ -49,6 +50,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "identity": Command(
         "identity", "whose an identifier is and why; merge, undo a merge, block a value; suggest merges"
     ),
+    "rules": Command("rules", "check a rules file, show the rules in force, explain one in plain words"),
     "topics": Command("topics", "create the topics, check them, print their table"),
     "deadletter": Command("deadletter", "list and show what was refused, and why"),
     "schemas": Command("schemas", "check the schemas' compatibility, list the event types"),

@@ -12,6 +12,7 @@ from typing import TypeVar
 from pipeline.domain.errors import InvalidEvent
 from pipeline.domain.identity_config import IdentityConfig
 from pipeline.domain.messages import Identifier
+from pipeline.domain.time import parse_duration
 from pipeline.errors import USAGE, OmniError
 from pipeline.identifiers import identifier_of
 from pipeline.settings import Settings
@@ -43,6 +44,14 @@ def moment(text: str) -> int:
     except InvalidEvent as error:
         raise argparse.ArgumentTypeError(f"{error.detail}. Write it like 2026-11-24T10:00:00Z.") from None
     return at_ms
+
+
+def duration(text: str) -> int:
+    """Read a length of time, as in 90d; in ms."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def identifier_named(who: str, identity: IdentityConfig) -> Identifier:

@@ -23,6 +23,7 @@ WHY = {
     IdentityReason.CUSTOMERS_PER_VALUE: "too many customers have claimed the value (`customers_per_value`)",
     IdentityReason.BLOCKED: "the value is blocked",
     IdentityReason.KEPT_APART: "a merge of the two was undone",
+    IdentityReason.SHARED_CODE: "both have sent the same referral code, and the first keeps it",
     IdentityReason.EARLIER_LOGIN: "its owner has used the device since",
     IdentityReason.UNKNOWN_IDENTIFIER: "nobody knows the identifier",
     IdentityReason.UNKNOWN_CUSTOMER: "there is no such customer",

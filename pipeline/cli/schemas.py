@@ -46,7 +46,11 @@ def _types(as_json: bool) -> int:
     changed = max(len(", ".join(kind.changes)) for kind in EVENT_TYPES.values())
     for kind in EVENT_TYPES.values():
         print(f"{kind.name:<{width}}  {', '.join(kind.changes):<{changed}}  {kind.says}")
-    print("Any other type is kept and counted, and changes last_seen.", file=sys.stderr)
+    print(
+        "Any other type is kept and counted, and changes last_seen: with it goes what any event may bring along, which "
+        "is context, consent, session, store and the message that led there.",
+        file=sys.stderr,
+    )
     return DONE
 
 

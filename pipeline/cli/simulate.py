@@ -7,7 +7,8 @@ import gc
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -16,11 +17,13 @@ from pipeline.cli.arguments import moment, within
 from pipeline.cli.progress import Progress, lines_in
 from pipeline.cli.simulate_input import Input
 from pipeline.cli.simulate_output import Summary, summarise, write_folder
+from pipeline.domain.records import DeadLetter
+from pipeline.domain.rule_book import RuleBook
 from pipeline.errors import DONE, USAGE, OmniError
 from pipeline.history.recorder import Recorder
 from pipeline.history.writer import open_history
 from pipeline.identity_file import load_identity
-from pipeline.rules_file import load_rules
+from pipeline.rules_file import read_text, rules_of
 from pipeline.settings import Settings
 from pipeline.simulation import Conditions, Simulation
 from pipeline.sources import DEFAULT, find_source
@@ -32,6 +35,7 @@ merged by time. A line that cannot be read becomes a dead letter and the run goe
 EXAMPLE = """
 omni simulate events.jsonl --out result
 omni simulate events.csv --source rees46 --rules my-rules.yaml --until 2019-10-01T02:50:00Z --json
+omni simulate events.jsonl --rules old.yaml --rules-from 2026-11-24T10:30:00Z=new.yaml --out result
 omni simulate web.jsonl store.jsonl --partitions 8 --seed 7 --duplicate 0.1 --shuffle 20 --crash 0.05
 """
 
@@ -47,6 +51,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="file or folder; - is standard input")
     parser.add_argument("--source", default=DEFAULT, metavar="NAME", help=f"what the files are (default: {DEFAULT})")
     parser.add_argument("--rules", dest="rules_file", metavar="FILE", help="rules file (default: the configured one)")
+    parser.add_argument(
+        "--rules-from",
+        action="append",
+        default=[],
+        type=_later_rules,
+        metavar="T=FILE",
+        help="let another rules file hold from T on; may be given again",
+    )
     parser.add_argument("--identity", dest="identity_file", metavar="FILE", help="identity rules file")
     parser.add_argument("--until", type=moment, metavar="T", help="stop the clock at T: RFC 3339, or milliseconds")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write triggers.jsonl … summary.json there")
@@ -92,7 +104,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         with _writing_to(args.out):  # before an hour of play comes to nothing
             args.out.mkdir(parents=True, exist_ok=True)
             TemporaryFile(dir=args.out).close()
-    rules = load_rules(settings.rules_file)
+    book, names = _rule_book(settings.rules_file, args.rules_from)
     identity = load_identity(settings.identity_file)
     files = Input(args.files, find_source(args.source), args.source)
     conditions = Conditions(args.simulated_partitions, args.seed, args.duplicate, args.shuffle, args.crash)
@@ -101,7 +113,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         recorder = Recorder(writer)
         simulation = Simulation(
             settings,
-            rules,
+            book,
             identity,
             conditions,
             recorder.published if writer else None,
@@ -114,15 +126,33 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             rows = recorder.rows()
         finally:
             progress.close()
-    summary = summarise(simulation, rules, len(files.refused), rows, time.monotonic() - began)
+    summary = summarise(simulation, names, len(files.refused), rows, time.monotonic() - began)
     if args.out is not None:
         with _writing_to(args.out):
             write_folder(args.out, simulation, files.refused, summary)
     if args.json:
         print(json.dumps(summary))
     else:
-        _print(summary, args.out)
+        _print(summary, files.refused, args.out)
     return DONE
+
+
+def _later_rules(text: str) -> tuple[int, Path]:
+    """Read `T=FILE`."""
+    time_text, equals, name = text.partition("=")
+    if not (equals and name):
+        raise argparse.ArgumentTypeError(f"{text} is not T=FILE. Write it like 2026-11-24T10:30:00Z=new-rules.yaml.")
+    return moment(time_text), Path(name)
+
+
+def _rule_book(first: Path, later: Sequence[tuple[int, Path]]) -> tuple[RuleBook, list[str]]:
+    """Return the rules with the times from which they hold, and the names of all. Raises RulesFileError."""
+    book, names = RuleBook(), dict[str, None]()
+    for number, (from_ms, path) in enumerate([(0, first), *later]):
+        rules = rules_of(read_text(path), path, number)
+        book.put(rules, from_ms)
+        names |= dict.fromkeys(rule.name for rule in rules.rules)
+    return book, list(names)
 
 
 @contextmanager
@@ -133,12 +163,17 @@ def _writing_to(folder: Path) -> Iterator[None]:
         raise OmniError(f"{folder}: cannot be written: {error.strerror}. Name a folder of yours.", USAGE) from None
 
 
-def _print(summary: Summary, folder: Path | None) -> None:
+def _print(summary: Summary, refused: Sequence[DeadLetter], folder: Path | None) -> None:
     print(f"{summary['events']:,} events of {summary['customers']:,} customers in {summary['seconds']} s", end="")
     print(f"; {summary['merges']:,} merges, {summary['duplicates']:,} duplicates", end="")
     print(f", {summary['dead_letters']:,} dead letters.")
+    if refused:
+        reasons = sorted(Counter(letter.reason for letter in refused).items())
+        first = refused[0]
+        print("dead letters: " + ", ".join(f"{reason} {number:,}" for reason, number in reasons), end="")
+        print(f". The first is {first.topic}:{first.offset}: {first.detail}.")
     print(f"The clock stopped at {summary['clock']}.")
-    for name in ("triggers", "decisions", "history_rows"):
+    for name in ("triggers", "decisions", "audiences", "history_rows"):
         counts = summary[name]
         assert isinstance(counts, dict)
         if counts:

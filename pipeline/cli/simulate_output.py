@@ -10,7 +10,6 @@ from typing import TypeAlias
 from msgspec import json
 
 from pipeline.domain.records import DeadLetter
-from pipeline.domain.rules import Rules
 from pipeline.domain.time import rfc3339
 from pipeline.simulation import Simulation
 from pipeline.wire.records import json_line, to_json
@@ -19,11 +18,12 @@ Summary: TypeAlias = dict[str, object]
 
 
 def summarise(
-    simulation: Simulation, rules: Rules, refused: int, history_rows: Mapping[str, int], seconds: float
+    simulation: Simulation, rules: Iterable[str], refused: int, history_rows: Mapping[str, int], seconds: float
 ) -> Summary:
     """Return the counts of the run."""
     counted = simulation.counted()
     fired = Counter(trigger.rule for trigger in simulation.triggers() if trigger.status == "fired")
+    members = Counter(each.audience for each in simulation.audience_members() if each.member)
     outcomes = Counter(decision.outcome for decision in simulation.decisions())
     return {
         "bus": "memory",
@@ -31,8 +31,9 @@ def summarise(
         "events": simulation.distinct_events(),
         "customers": len(simulation.customer_lines()),
         "merges": simulation.merges(),
-        "triggers": {rule.name: fired[rule.name] for rule in rules.rules},
+        "triggers": {rule: fired[rule] for rule in rules},
         "decisions": dict(sorted(outcomes.items())),
+        "audiences": dict(sorted(members.items())),
         "dead_letters": refused,
         "history_rows": dict(history_rows),
         "seconds": round(seconds, 3),
@@ -48,10 +49,11 @@ def summarise(
 
 
 def write_folder(folder: Path, simulation: Simulation, refused: Iterable[DeadLetter], summary: Summary) -> None:
-    """Write the files of surfaces.md §4 into `folder`, which is made if it is not there. Raises OSError."""
+    """Write all files of a run into `folder`, which is made if it is not there. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder / "triggers.jsonl", map(json_line, simulation.triggers()))
     _write(folder / "decisions.jsonl", map(json_line, simulation.decisions()))
+    _write(folder / "audiences.jsonl", map(json_line, simulation.audience_members()))
     _write(folder / "customers.jsonl", simulation.customer_lines())
     _write(folder / "identity_changes.jsonl", map(json_line, simulation.identity_changes()))
     _write(folder / "products.jsonl", simulation.product_lines())

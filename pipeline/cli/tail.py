@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from functools import partial
 
 import msgspec
 
@@ -23,6 +22,7 @@ EXAMPLE = """
 omni tail triggers --rule cart_reminder
 omni tail decisions --from-start --until-end | wc -l
 omni tail events --customer account:u-1
+omni tail customers --from-start --until-end
 """
 
 
@@ -48,8 +48,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         identity = load_identity(settings.identity_file)
         identifier_named(args.customer, identity)  # refused now, not at the first event
     feed = FEEDS[args.what]
-    decode, wanted = feed.decoder(settings), partial(feed.topics, settings)
-    for record in follow(settings, wanted, from_start=args.from_start, until_end=args.until_end):
+    decode = feed.decoder(settings)
+    for record in follow(settings, feed.topics, from_start=args.from_start, until_end=args.until_end):
         if record.value is None:
             continue
         try:

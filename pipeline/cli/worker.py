@@ -13,7 +13,8 @@ from pipeline.broker.topic_admin import create_topics, differences
 from pipeline.cli.arguments import port_to_serve
 from pipeline.domain.rules import Rules
 from pipeline.errors import DONE, UNREACHABLE, USAGE, OmniError
-from pipeline.rules_file import load_rules
+from pipeline.rules_file import RulesFileError, load_rules
+from pipeline.rules_log.applying import apply_rules
 from pipeline.settings import Settings
 from pipeline.topics import topics
 
@@ -48,14 +49,16 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     began = time.monotonic()
     started = RESTARTS in os.environ
     try:
-        rules = load_rules(settings.rules_file)
+        rules = _rules(settings, started)
         _ensure_topics(settings, rules)
+        if rules is not None:
+            apply_rules(settings, settings.rules_file, "file")
         port = port_to_serve(settings, "web_port")
         settings = settings.replace(settings.origins.get("web_port", "default"), web_port=port)
         from pipeline.worker import run_worker
 
         started = True
-        return run_worker(settings, rules)
+        return run_worker(settings)
     except Exception as error:
         if not (started and may_pass(error)):
             raise
@@ -69,9 +72,20 @@ def may_pass(error: Exception) -> bool:
     return not isinstance(error, OmniError) or error.exit_code == UNREACHABLE
 
 
-def _ensure_topics(settings: Settings, rules: Rules) -> None:
+def _rules(settings: Settings, restarted: bool) -> Rules | None:
+    """Read the rules file; None where it has become wrong since this worker ran: the running rules stay."""
+    try:
+        return load_rules(settings.rules_file)
+    except RulesFileError as error:
+        if not restarted:
+            raise
+        log.warning("The rules file is wrong, the running rules stay:\n%s", error)
+        return None
+
+
+def _ensure_topics(settings: Settings, rules: Rules | None) -> None:
     bootstrap = bootstrap_of(settings)
-    wanted = topics(settings, [rule.name for rule in rules.rules])
+    wanted = topics(settings, [rule.name for rule in rules.rules] if rules else ())
     create_topics(bootstrap, wanted)
     wrong = [each for each in differences(bootstrap, wanted) if each.what == "partitions"]
     if wrong:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from pipeline.broker import bootstrap_of
+from contextlib import suppress
+from socket import create_connection
+from typing import Final
+
+from pipeline.broker import BrokerError, bootstrap_of
 from pipeline.broker.topic_admin import connected, create_topics
 from pipeline.settings import Settings
 from pipeline.topics import topics
 
 CHANNEL = "channel."
+LISTENING_SECONDS: Final = 1.0
+"""Enough to any broker that a person would wait for."""
 
 
 def cluster_and_topics(settings: Settings) -> tuple[str, list[str]]:
@@ -22,3 +28,13 @@ def create_channel_topics(settings: Settings) -> None:
     """Create the channel topics of the settings that are missing. Raises BrokerError."""
     wanted = [topic for topic in topics(settings) if topic.name.startswith(settings.topic_prefix + CHANNEL)]
     create_topics(bootstrap_of(settings), wanted)
+
+
+def check_listening(settings: Settings) -> None:
+    """Raise BrokerError at once where nobody listens: a client would try for half a minute."""
+    bootstrap = bootstrap_of(settings)
+    for address in bootstrap.split(","):
+        host, _, port = address.strip().rpartition(":")
+        with suppress(OSError, ValueError), create_connection((host.strip("[]"), int(port)), LISTENING_SECONDS):
+            return
+    raise BrokerError(f"Kafka does not answer at {bootstrap}. A local one: omni kafka start")

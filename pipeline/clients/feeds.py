@@ -7,13 +7,11 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-from pipeline.clients.lookup import decode_customer
-from pipeline.domain.customer_json import customer_json
 from pipeline.domain.errors import InvalidEvent
 from pipeline.domain.event_types import CONTROL_TYPES
-from pipeline.domain.records import DeadLetter, Decision, IdentityChange, Trigger
+from pipeline.domain.records import AudienceMember, Customer, DeadLetter, Decision, IdentityChange, Trigger
 from pipeline.settings import Settings
-from pipeline.topics import DEADLETTER, DECISIONS, IDENTITY_CHANGES, changelog_topic, prefixed
+from pipeline.topics import AUDIENCES, CUSTOMERS, DEADLETTER, DECISIONS, IDENTITY_CHANGES
 from pipeline.wire.channel_event import Decoder
 from pipeline.wire.json_event import to_object
 from pipeline.wire.records import Kind, UnreadableRecord, decode_record, to_json
@@ -24,9 +22,9 @@ Decode: TypeAlias = Callable[[bytes], Json | None]
 
 
 class Feed(Struct, frozen=True):
-    """One word of `omni tail`: which topics (named without prefix) of an installation, and a decoder for it."""
+    """One word of `omni tail`: which topics (named without prefix), and a decoder for it."""
 
-    topics: Callable[[Settings, str], bool]
+    topics: Callable[[str], bool]
     decoder: Callable[[Settings], Decode]
 
 
@@ -47,23 +45,12 @@ def _events(settings: Settings) -> Decode:
     return decode
 
 
-def _customers(_: Settings) -> Decode:
-    def decode(value: bytes) -> Json | None:
-        state = decode_customer(value)
-        return None if state is None or state.is_pointer else dict(customer_json(state))
-
-    return decode
-
-
-def _is_customers(settings: Settings, topic: str) -> bool:
-    return prefixed(settings, topic) == changelog_topic(settings, "customer")  # other installations have their own
-
-
 FEEDS: Final[dict[str, Feed]] = {
-    "triggers": Feed(lambda _, topic: topic.startswith("triggers."), _records(Trigger)),
-    "decisions": Feed(lambda _, topic: topic == DECISIONS, _records(Decision)),
-    "events": Feed(lambda _, topic: topic.startswith("channel."), _events),
-    "identity": Feed(lambda _, topic: topic == IDENTITY_CHANGES, _records(IdentityChange)),
-    "customers": Feed(_is_customers, _customers),
-    "deadletter": Feed(lambda _, topic: topic == DEADLETTER, _records(DeadLetter)),
+    "triggers": Feed(lambda topic: topic.startswith("triggers."), _records(Trigger)),
+    "decisions": Feed(lambda topic: topic == DECISIONS, _records(Decision)),
+    "events": Feed(lambda topic: topic.startswith("channel."), _events),
+    "identity": Feed(lambda topic: topic == IDENTITY_CHANGES, _records(IdentityChange)),
+    "customers": Feed(lambda topic: topic == CUSTOMERS, _records(Customer)),
+    "audiences": Feed(lambda topic: topic == AUDIENCES, _records(AudienceMember)),
+    "deadletter": Feed(lambda topic: topic == DEADLETTER, _records(DeadLetter)),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
@@ -28,6 +28,7 @@ class Received(NamedTuple):
     appended_at_ms: int
     key: bytes | None
     value: bytes | None
+    headers: Sequence[tuple[str, bytes]] = ()
 
 
 def follow(
@@ -98,7 +99,9 @@ def _consuming(settings: Settings) -> Iterator[KafkaConsumer]:
 
 
 def _received(record: Any) -> Received:
-    return Received(record.topic, record.partition, record.offset, record.timestamp, record.key, record.value)
+    return Received(
+        record.topic, record.partition, record.offset, record.timestamp, record.key, record.value, record.headers
+    )
 
 
 def _consumer(settings: Settings) -> KafkaConsumer:

@@ -150,6 +150,14 @@ def totals(items: Iterable[Item]) -> dict[str, int] | None:
     return sums
 
 
+def worth(cart: Cart) -> dict[str, int]:
+    """Return what a cart is worth per currency: the lines where all are priced, else what it was said to be worth."""
+    priced = totals(cart.items())
+    if priced:
+        return priced
+    return {} if cart.amount_minor is None else {cart.currency or "": cart.amount_minor}
+
+
 def _line(item: Item, quantity: int, changed_at_ms: int, told_at_ms: int) -> Line:
     attributes = _kept(item.attributes) if item.attributes else item.attributes
     return Line(quantity, changed_at_ms, item.unit_price_minor, item.currency, attributes, told_at_ms)

@@ -7,17 +7,21 @@ could not be believed (`told_at_ms`, else None); it returns what rules may look 
 from __future__ import annotations
 
 from collections.abc import Callable
+from zlib import crc32
 
+from msgspec import Raw, msgpack
 from msgspec.structs import replace
 
 from pipeline.domain import carts
 from pipeline.domain.carts import Cart
 from pipeline.domain.customer_state import Draft
+from pipeline.domain.event_types import REFERRAL
 from pipeline.domain.events import ChannelEvent
-from pipeline.domain.messages import BoughtTogether, Count, Send, product_key
+from pipeline.domain.messages import BoughtTogether, Count, Observed, Send, identity_key, product_key
 from pipeline.domain.money import NO_CURRENCY, added
 from pipeline.domain.orders import SKUS_PER_ORDER, Order, amount_of, distinct_skus, same_currency
-from pipeline.domain.triggers.kind import Change
+from pipeline.domain.referral_codes import is_word_to_sender, referral_code
+from pipeline.domain.triggers.steps import Change
 
 
 def _product_added(draft: Draft, event: ChannelEvent, at_ms: int, told_at_ms: int | None) -> Change | None:
@@ -113,7 +117,9 @@ def _order_completed(draft: Draft, event: ChannelEvent, at_ms: int, told_at_ms: 
     draft.put_order(order_id, order)
     for sku in skus:
         others = tuple(other for other in skus if other != sku)
-        together = BoughtTogether(draft.tenant, sku, others, at_ms)
+        bought_before = draft.facets_before.purchases
+        gap_days = None if bought_before is None else bought_before.gap_days(sku, at_ms)
+        together = BoughtTogether(draft.tenant, sku, others, at_ms, gap_days)
         draft.effects.append(Send("product", product_key(draft.tenant, sku), together))
     return Change(event, at_ms, closed=_close(draft, event.cart_id or None, at_ms), ordered=skus)
 
@@ -176,6 +182,41 @@ def _with_refund(draft: Draft, order: Order, refund_minor: int, currency: str) -
     return replace(order, refunded_minor=added(order.refunded_minor, refund_minor))
 
 
+def _referral_redeemed(draft: Draft, event: ChannelEvent, at_ms: int, told_at_ms: int | None) -> Change | None:
+    """Tell the customer who had sent the code: `referral_sent` made it one of their identifiers (S6).
+
+    Once per friend, and not of a code of one's own.
+    """
+    code = referral_code(event)
+    if code is None or is_word_to_sender(event) or code in draft.identifiers.get(REFERRAL, {}):
+        return None
+    before = draft.facets_before.loyalty
+    if before is not None and code in before.referrals and before.referrals[code].used_at_ms:
+        return None
+    identifier = (REFERRAL, code)
+    word = replace(
+        event,
+        event_id=f"{event.event_id}/sender",
+        identifiers={REFERRAL: code},
+        items=(),
+        cart_id=None,
+        order_id=None,
+        session_id=None,
+        store_id=None,
+        context=None,
+        consent=None,
+        trigger_id=None,
+        properties={"code": code, "by_friend": True},
+    )
+    packed = msgpack.encode(word, order="deterministic")
+    received_at_ms = at_ms if told_at_ms is None else told_at_ms
+    message = Observed(
+        draft.tenant, (identifier,), word.event_id, event.occurred_at_ms, received_at_ms, crc32(packed), Raw(packed)
+    )
+    draft.effects.append(Send("identity", identity_key(draft.tenant, identifier), message))
+    return None
+
+
 Apply = Callable[[Draft, ChannelEvent, int, int | None], Change | None]
 
 APPLY: dict[str, Apply] = {
@@ -187,5 +228,6 @@ APPLY: dict[str, Apply] = {
     "order_completed": _order_completed,
     "order_cancelled": _order_cancelled,
     "order_refunded": _order_refunded,
+    "referral_redeemed": _referral_redeemed,
 }
 """Event type → what it changes beyond last-seen; a type not named changes nothing more."""

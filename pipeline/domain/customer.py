@@ -6,34 +6,37 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from pipeline.domain.arbiter import dropped, revoked, settle
 from pipeline.domain.changes import APPLY
 from pipeline.domain.claims import founded
 from pipeline.domain.customer_json import customer_json
-from pipeline.domain.customer_state import TIMERS_KEPT, CustomerState, Draft, arrival_order
+from pipeline.domain.customer_state import CustomerState, Draft, arrival_order
 from pipeline.domain.event_types import MERGE_CONFIRMED, MERGE_UNDONE
+from pipeline.domain.facets import learn
+from pipeline.domain.facets.permissions import ABOUT_AN_ADDRESS
+from pipeline.domain.feeds import Feeds
 from pipeline.domain.identity_config import IdentityConfig
 from pipeline.domain.linking import Linking
 from pipeline.domain.merging import credit, part_of
 from pipeline.domain.messages import (
     Arrived,
-    AskComplements,
     Complements,
     Count,
     CustomerMessage,
     Effect,
+    GraphMessage,
     Handover,
+    ProductNews,
     Publish,
     Restore,
-    Send,
-    product_key,
 )
-from pipeline.domain.reasons import DropReason
 from pipeline.domain.recent import event_key, remember, remembered_digest
 from pipeline.domain.records import Decision
-from pipeline.domain.rules import Rule, Rules
+from pipeline.domain.referral_codes import is_word_to_sender
+from pipeline.domain.rule_book import RuleBook
+from pipeline.domain.rule_runner import RuleRunner
+from pipeline.domain.rules import Rules
 from pipeline.domain.time import DAY_MS, HOUR_MS, Clock
-from pipeline.domain.triggers.kind import Cancel, Change, Drop, Proposal, Revoke, Step, Timer, WakeAt
+from pipeline.domain.triggers.steps import Change
 from pipeline.domain.waiting import EFFECTS_PER_WAKE, put, without_first
 
 __all__ = ["CustomerActor", "CustomerState", "customer_json"]
@@ -42,7 +45,8 @@ AHEAD_MS = HOUR_MS
 """How far an event's time may lie ahead of its arrival: clocks of phones and tills are minutes off, not hours."""
 
 BEHIND_MS = 7 * DAY_MS
-"""How old an event may be on arrival and still have "just happened": an app that was offline for a holiday."""
+"""How old an event may be on arrival and still have "just happened", unless the rules file says otherwise of its
+channel: an app that was offline for a holiday."""
 
 
 class CustomerActor:
@@ -55,6 +59,7 @@ class CustomerActor:
     A cart filled at 1,000 ms, left alone for the hour that the rule waits:
 
     >>> from pipeline.domain.events import ChannelEvent, Item
+    >>> from pipeline.domain.rules import Rule
     >>> from pipeline.domain.triggers.abandoned_cart import Config
     >>> actor = CustomerActor(Rules("1", [Rule("reminder", "abandoned_cart", Config(delay_ms=3_600_000))]))
     >>> event = ChannelEvent("e-1", "product_added", "web", 1_000, {"cookie": "c-9"}, items=(Item("A"),))
@@ -71,29 +76,51 @@ class CustomerActor:
     state_type = CustomerState
     message_type: object = CustomerMessage
 
-    def __init__(self, rules: Rules, clock: Clock = "wall", identity: IdentityConfig | None = None) -> None:
-        """Bind the actor to the rules in force, those of identity included, and to the kind of clock."""
-        self._rules = rules
+    def __init__(
+        self,
+        rules: RuleBook | Rules,
+        clock: Clock = "wall",
+        identity: IdentityConfig | None = None,
+        customers_every_ms: int = 0,
+    ) -> None:
+        """Bind the actor to all versions of the rules, or the only one, to those of identity, and to a kind of clock.
+
+        On the wall clock a message falls under the rules of its `now_ms`, on the event clock under those of the
+        event's own time. What waits for a time is judged by the version it began under (B29). A changed customer is
+        published once per `customers_every_ms`; 0: never.
+        """
+        self._book = rules if isinstance(rules, RuleBook) else RuleBook.of_one(rules)
         self._linking = Linking(identity or IdentityConfig())
         self._event_clock = clock == "event"
+        self._run = RuleRunner(self._book, self._event_clock)
+        self._feeds = Feeds(self._book, customers_every_ms)
 
     def handle(
         self, state: CustomerState | None, message: CustomerMessage, now_ms: int
     ) -> tuple[CustomerState | None, Sequence[Effect]]:
         """Apply one message. `now_ms` is the logical time of the event it goes back to."""
-        if state is not None and state.graph is not None and state.graph.merged_into:
+        if isinstance(message, Restore) and (state is None or state.is_pointer):
+            return self._restored(message, now_ms)
+        if state is not None and state.is_pointer:
             return self._linking.forwarded(state, message)
         if isinstance(message, Complements):
             if state is None:
                 return None, (Count("answers_dropped", "unknown_customer"),)
             draft = Draft(state)
-            self._complements(draft, message, now_ms)
-            if message.then:
-                _ask(message.then, draft, message.event_id, message.asked_at_ms, message.channel)
-            fired = draft.fired is not state.fired  # else the answer changed nothing
-            return draft.state() if fired else state, _counted(draft)
+            self._run.on_complements(draft, message, now_ms)
+            if draft.differs_from(state):
+                self._feeds.changed(draft, self._time_of(message.asked_at_ms, now_ms), message.event_id)
+            return draft.state() if draft.differs_from(state) else state, _counted(draft)
+        if isinstance(message, ProductNews):
+            if state is None:
+                return None, (Count("answers_dropped", "unknown_customer"),)
+            draft = Draft(state)
+            self._run.on_product(draft, message, now_ms)
+            if draft.differs_from(state):
+                self._feeds.changed(draft, self._time_of(message.occurred_at_ms, now_ms), message.event_id)
+            return draft.state(), _counted(draft)
         if not isinstance(message, Arrived):
-            return self._linked(state, message)
+            return self._linked(state, message, now_ms)
         if state is None:
             state = founded(message)
         if not self._event_clock:
@@ -109,33 +136,36 @@ class CustomerActor:
         self._arrived(draft, ahead, ahead.event.occurred_at_ms)
         return draft.state(), _counted(draft)
 
+    def _restored(self, restore: Restore, now_ms: int) -> tuple[CustomerState, Sequence[Effect]]:
+        """Bring back a customer whose merge was undone."""
+        draft = self._linking.restored(restore)
+        self._feeds.restored(draft, self._time_of(restore.occurred_at_ms, now_ms), restore.event_id)
+        return draft.state(), draft.effects
+
     def _linked(
-        self, state: CustomerState | None, message: CustomerMessage
+        self, state: CustomerState | None, message: GraphMessage, now_ms: int
     ) -> tuple[CustomerState | None, Sequence[Effect]]:
         """Carry out a message about the identity graph; a merge may end what a rule was waiting for (B15)."""
         if state is None:
-            if isinstance(message, Restore):
-                return self._linking.restored(message)
             return None, self._linking.unknown(message)
         draft = Draft(state)
         pointer = self._linking.take(draft, message)
+        about = message.merge if isinstance(message, Handover) else message
+        at_ms = self._time_of(about.occurred_at_ms, now_ms)
         if pointer is not None:
+            self._feeds.merged(draft, pointer, at_ms, about.event_id)
             return pointer, draft.effects
         if isinstance(message, Handover):
-            merge = message.merge
-            for timer in draft.timers:
-                logic = self._rules.logic.get(timer.rule)
-                reason = None if logic is None else logic.on_merge(timer, draft)
-                if reason is not None:
-                    draft.timers = tuple(other for other in draft.timers if other is not timer)
-                    drop = Drop(timer.subject, timer.generation, merge.occurred_at_ms, merge.event_id, reason)
-                    draft.effects.append(dropped(self._rules, timer.rule, drop, draft))
+            self._run.after_merge(draft, message.merge, at_ms)
+        if draft.identifiers is not state.identifiers:
+            self._feeds.changed(draft, at_ms, about.event_id)
+            self._feeds.readdressed(draft, state, at_ms, about.event_id)
         return draft.state(), _counted(draft)
 
     def wake(self, state: CustomerState, clock_ms: int) -> tuple[CustomerState | None, Sequence[Effect]]:
-        """Apply the events the clock has passed and fire the timers due, in the order of their times.
+        """Apply the events the clock has passed, fire the timers due and release what was held, by their times.
 
-        Stops between two events when much has come of them; the rest waits for the next call.
+        Stops between two instants when much has come of them; the rest waits for the next call.
         """
         draft = Draft(state)
         while draft.early:
@@ -143,21 +173,22 @@ class CustomerActor:
             at_ms = first.event.occurred_at_ms
             if at_ms > clock_ms:
                 break
-            if len(draft.effects) >= EFFECTS_PER_WAKE:
+            if not self._fire_due(draft, at_ms - 1, clock_ms):
                 return draft.state(), _counted(draft)
             draft.early = without_first(draft.early)
-            self._fire_due(draft, at_ms - 1, clock_ms)
             self._arrived(draft, first, at_ms)
         self._fire_due(draft, clock_ms, clock_ms)
         return draft.state(), _counted(draft)
 
     def wakes_at(self, state: CustomerState) -> int | None:
-        """Return when the earliest timer is due or the earliest waiting event happened."""
-        at_ms = state.early[0][0].event.occurred_at_ms if state.early else None
-        for timer in state.timers:
-            if at_ms is None or timer.due_at_ms < at_ms:
-                at_ms = timer.due_at_ms
-        return at_ms
+        """Return when there is something to do without an event, or the earliest waiting event happened."""
+        at_ms = self._next_ms(state)
+        early_ms = state.early[0][0].event.occurred_at_ms if state.early else None
+        return early_ms if at_ms is None or (early_ms is not None and early_ms < at_ms) else at_ms
+
+    def _time_of(self, occurred_at_ms: int, now_ms: int) -> int:
+        """Return what the clock says of a message: on the event clock, the time of its event."""
+        return occurred_at_ms if self._event_clock else now_ms
 
     # --- events -------------------------------------------------------------------------------------------------
 
@@ -176,10 +207,15 @@ class CustomerActor:
             return
         draft.recent, draft.generation = remember(draft.recent, draft.generation, key, message.digest, received_at_ms)
         if event.event_type == MERGE_UNDONE:
+            before_undoing = draft.state()
             self._linking.undo(draft, message)
+            self._feeds.changed(draft, received_at_ms, event.event_id)
+            self._feeds.readdressed(draft, before_undoing, received_at_ms, event.event_id)
             return
         at_ms = event.occurred_at_ms
-        just_happened = received_at_ms - BEHIND_MS <= at_ms <= received_at_ms + AHEAD_MS
+        rules = self._book.at(received_at_ms)
+        behind_ms = rules.policy.late_ms.get(event.channel, BEHIND_MS)
+        just_happened = received_at_ms - behind_ms <= at_ms <= received_at_ms + AHEAD_MS
         if not just_happened:
             draft.effects.append(Count("events_out_of_time", event.channel))
             at_ms = min(at_ms, received_at_ms)
@@ -189,110 +225,48 @@ class CustomerActor:
         before = part_of(draft) if draft.graph is not None and draft.graph.parts else None
         if before is not None and message.part != draft.customer_id:
             draft.part = message.part
-        draft.see(event.channel, at_ms, received_at_ms)
+        if event.event_type in ABOUT_AN_ADDRESS:  # written as where messages go, however this event wrote it
+            event = replace(event, identifiers=dict(message.identifiers))
+        if not is_word_to_sender(event):
+            draft.see(event.channel, at_ms, received_at_ms)
         self._linking.claims.link(draft, message, at_ms)
+        draft.facets_before = draft.facets
+        draft.facets = learn(draft.facets, event, at_ms)
         apply = APPLY.get(event.event_type)
-        if apply is not None:
-            change = apply(draft, event, at_ms, None if just_happened else received_at_ms)
-            if change is not None:
-                self._consult(draft, change, just_happened)
+        change = None if apply is None else apply(draft, event, at_ms, None if just_happened else received_at_ms)
+        logics = rules.for_event(event.event_type)
+        if logics:
+            self._run.on_event(draft, rules, logics, change or Change(event, at_ms), just_happened, received_at_ms)
         if before is not None:
-            credit(draft, before, message.part, event.channel, at_ms, event.order_id or event.event_id)
-
-    def _consult(self, draft: Draft, change: Change, just_happened: bool) -> None:
-        """Show a change to the rules that want to see it, and carry out what they answer."""
-        asked: dict[str, None] = {}
-        for logic in self._rules.for_event(change.event.event_type):
-            for step in logic.on_event(change, draft):
-                self._take(draft, logic.rule, step, change, just_happened, asked)
-        if asked:
-            event = change.event
-            _ask(tuple(asked), draft, event.event_id, change.at_ms, event.channel)
-
-    def _take(
-        self,
-        draft: Draft,
-        rule: str,
-        step: Step,
-        change: Change,
-        just_happened: bool,
-        asked: dict[str, None],
-    ) -> None:
-        """Carry out one step of a rule. What starts something needs an event that just happened (B23)."""
-        event = change.event
-        if isinstance(step, Cancel):
-            for timer in draft.timers:
-                if timer.rule == rule and timer.subject == step.subject:
-                    draft.timers = tuple(other for other in draft.timers if other is not timer)
-                    drop = Drop(timer.subject, timer.generation, change.at_ms, event.event_id, step.reason)
-                    draft.effects.append(dropped(self._rules, rule, drop, draft))
-        elif isinstance(step, Revoke):
-            draft.effects.extend(revoked(self._rules, step, draft, change.at_ms, event.event_id))
-        elif not just_happened:
-            return
-        elif isinstance(step, WakeAt):
-            timer = Timer(rule, step.subject, step.due_at_ms, step.since_ms, event.event_id, step.reopened)
-            self._arm(draft, timer)
-        else:
-            asked[step.sku] = None
-
-    def _arm(self, draft: Draft, timer: Timer) -> None:
-        others = tuple(other for other in draft.timers if (other.rule, other.subject) != (timer.rule, timer.subject))
-        if len(others) >= TIMERS_KEPT:
-            reason = DropReason.TOO_MANY_TIMERS
-            drop = Drop(timer.subject, timer.generation, timer.since_ms, timer.caused_by, reason)
-            draft.effects.append(dropped(self._rules, timer.rule, drop, draft))
-            draft.evicted("timers")
-            return
-        draft.timers = (*others, timer)
+            credit(draft, before, message.part, event, at_ms)
+        self._feeds.changed(draft, received_at_ms, event.event_id)
 
     # --- time ---------------------------------------------------------------------------------------------------
 
-    def _fire_due(self, draft: Draft, until_ms: int, clock_ms: int) -> None:
-        """Fire the timers due at or before `until_ms`, instant by instant."""
-        while due := [timer for timer in draft.timers if timer.due_at_ms <= until_ms]:
-            instant_ms = min(timer.due_at_ms for timer in due)
-            now = [timer for timer in due if timer.due_at_ms == instant_ms]
-            draft.timers = tuple(timer for timer in draft.timers if timer.due_at_ms != instant_ms)
-            proposals: list[tuple[Rule, Proposal]] = []
-            for timer in now:
-                rule = self._rules.by_name.get(timer.rule)
-                if rule is None:
-                    outcome: Proposal | Drop = Drop(
-                        timer.subject, timer.generation, instant_ms, timer.caused_by, DropReason.RULE_REMOVED
-                    )
-                else:
-                    outcome = self._rules.logic[timer.rule].on_time(timer, draft)
-                if isinstance(outcome, Drop):
-                    draft.effects.append(dropped(self._rules, timer.rule, outcome, draft))
-                elif rule is not None:
-                    proposals.append((rule, outcome))
-            draft.effects.extend(settle(self._rules, proposals, draft, None if self._event_clock else clock_ms))
+    def _fire_due(self, draft: Draft, until_ms: int, clock_ms: int) -> bool:
+        """Fire the timers due at or before `until_ms`, release what was held, tell what is due, instant by instant.
 
-    # --- products -----------------------------------------------------------------------------------------------
+        Return whether that is all: much may have come of it, and the rest waits for the next wake.
+        """
+        while (instant_ms := self._next_ms(draft)) is not None and instant_ms <= until_ms:
+            if len(draft.effects) >= EFFECTS_PER_WAKE:
+                return False
+            cause = self._run.fire(draft, instant_ms, clock_ms)
+            if cause is not None:
+                self._feeds.changed(draft, instant_ms, cause)
+            self._feeds.reached(draft, instant_ms)
+        return len(draft.effects) < EFFECTS_PER_WAKE
 
-    def _complements(self, draft: Draft, answer: Complements, now_ms: int) -> None:
-        """Let every rule answer, and settle what they propose. An event that came too late offers nothing."""
-        proposals: list[tuple[Rule, Proposal]] = []
-        for rule in self._rules.rules:
-            outcome = self._rules.logic[rule.name].on_complements(answer, draft)
-            if outcome is None:
-                continue
-            answered = any(f.rule == rule.name and f.caused_by == answer.event_id for f in draft.fired)
-            if isinstance(outcome, Proposal) and answered:
-                reason = DropReason.ONCE_PER_EVENT
-                outcome = Drop(outcome.subject, outcome.generation, outcome.due_at_ms, outcome.caused_by, reason)
-            if isinstance(outcome, Drop):
-                draft.effects.append(dropped(self._rules, rule.name, outcome, draft))
-            else:
-                proposals.append((rule, outcome))
-        draft.effects.extend(settle(self._rules, proposals, draft, None if self._event_clock else now_ms))
-
-
-def _ask(skus: tuple[str, ...], draft: Draft, event_id: str, at_ms: int, channel: str) -> None:
-    """Ask about the first of `skus`; its answer brings the others back."""
-    ask = AskComplements(draft.tenant, skus[0], draft.customer_id, event_id, at_ms, channel, skus[1:])
-    draft.effects.append(Send("product", product_key(draft.tenant, skus[0]), ask))
+    def _next_ms(self, customer: CustomerState | Draft) -> int | None:
+        """Return when the earliest timer is due, something held is released, or there is something to tell."""
+        at_ms = self._feeds.wakes_at(customer)
+        for timer in customer.timers:
+            if at_ms is None or timer.due_at_ms < at_ms:
+                at_ms = timer.due_at_ms
+        for waiting in customer.held:
+            if at_ms is None or waiting.release_at_ms < at_ms:
+                at_ms = waiting.release_at_ms
+        return at_ms
 
 
 def _counted(draft: Draft) -> list[Effect]:

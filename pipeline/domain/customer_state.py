@@ -6,13 +6,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.domain.carts import Cart
+from pipeline.domain.facets import NO_FACETS, Facets
 from pipeline.domain.identity_graph import Graph, Link, Seen
 from pipeline.domain.messages import Arrived, Count, Effect
 from pipeline.domain.money import added
 from pipeline.domain.orders import ORDERS_KEPT, Order
 from pipeline.domain.recent import Generation
 from pipeline.domain.time import DAY_MS
-from pipeline.domain.triggers.kind import Fired, Timer
+from pipeline.domain.triggers.steps import Fired, Held, Sent, Timer
 from pipeline.domain.waiting import Waiting
 
 CARTS_KEPT = 20
@@ -38,6 +39,34 @@ FIRED_KEPT = 16
 
 FIRED_KEPT_MS = 7 * DAY_MS
 """How long before a newer trigger one is remembered: a purchase is seldom told a week late (see `BEHIND_MS`)."""
+
+HELD_KEPT = 32
+"""Proposals waiting for a better time: a night's worth of every rule. One beyond is dropped, which is recorded."""
+
+SENT_KEPT = 64
+"""Messages remembered for the caps. The oldest that no cap needs goes first (see `caps.remember`); a cap of more than
+60 is refused by the rules file."""
+
+MARKS_KEPT = 128
+"""What rules remember of a customer (see `Mark`). The earliest of the rule with most goes first: one that remembers
+every order must not make another forget that it has told its only message."""
+
+
+class FeedTimes(Struct, frozen=True, array_like=True, gc=False):
+    """What those who follow this customer wait for (see `feeds.py`); times in ms, 0 for none.
+
+    `tell_at_ms`: when its next record is due; `told_at_ms`: when the last was. `judge_at_ms`: when time alone may
+    change an audience; `judged_at_ms`: as of when they were looked at. `cause` is the event it all goes back to.
+    """
+
+    tell_at_ms: int = 0
+    told_at_ms: int = 0
+    judge_at_ms: int = 0
+    judged_at_ms: int = 0
+    cause: str = ""
+
+
+NEVER_TOLD = FeedTimes()
 
 
 class CustomerState(Struct, frozen=True, array_like=True, gc=False):
@@ -69,7 +98,12 @@ class CustomerState(Struct, frozen=True, array_like=True, gc=False):
     recent: bytes = b""
     early: Waiting[Arrived] = ()
     graph: Graph | None = None
+    facets: Facets = NO_FACETS
+    held: tuple[Held, ...] = ()
+    sent: tuple[Sent, ...] = ()
+    marks: dict[str, int] = {}
     generation: Generation = Generation()
+    feed: FeedTimes = NEVER_TOLD
 
     @property
     def is_pointer(self) -> bool:
@@ -84,7 +118,7 @@ class Draft:
     `effects` is what the changes cause, in their order; each entry dropped or refused for lack of room is among them.
     """
 
-    __slots__ = (*CustomerState.__struct_fields__, "effects", "part")
+    __slots__ = (*CustomerState.__struct_fields__, "effects", "facets_before", "part")
 
     tenant: str
     customer_id: str
@@ -107,7 +141,13 @@ class Draft:
     recent: bytes
     early: Waiting[Arrived]
     graph: Graph | None
+    facets: Facets
+    held: tuple[Held, ...]
+    sent: tuple[Sent, ...]
+    marks: dict[str, int]
+    facets_before: Facets
     generation: Generation
+    feed: FeedTimes
     part: str
     effects: list[Effect]
 
@@ -134,7 +174,12 @@ class Draft:
         self.recent = state.recent
         self.early = state.early
         self.graph = state.graph
+        self.facets = self.facets_before = state.facets
+        self.held = state.held
+        self.sent = state.sent
+        self.marks = state.marks
         self.generation = state.generation
+        self.feed = state.feed
         self.part = ""
         self.effects = []
 
@@ -162,8 +207,17 @@ class Draft:
             self.recent,
             self.early,
             self.graph,
+            self.facets,
+            self.held,
+            self.sent,
+            self.marks,
             self.generation,
+            self.feed,
         )
+
+    def differs_from(self, state: CustomerState) -> bool:
+        """Whether anything has changed since the draft was made from `state`."""
+        return any(getattr(self, name) is not getattr(state, name) for name in CustomerState.__struct_fields__)
 
     def evicted(self, collection: str) -> None:
         """Count that a collection dropped or refused an entry for lack of room."""
@@ -223,9 +277,17 @@ class Draft:
         if order.is_kept:
             self._own(order)
         elif before is not None and before.is_kept:
-            still = {sku for other in kept.values() if other.is_kept for sku in other.skus}
-            gone = set(order.skus) - still
-            self.owned = {sku: at_ms for sku, at_ms in self.owned.items() if sku not in gone}
+            self.disown(set(order.skus))
+
+    def disown(self, skus: set[str]) -> None:
+        """Of what an order of `skus` brought keep what other orders tell, since when these do."""
+        still: dict[str, int] = {}
+        for order in self.orders.values():
+            for sku in skus.intersection(order.skus) if order.is_kept else ():
+                still[sku] = max(order.at_ms, still.get(sku, order.at_ms))
+        self.owned = {
+            sku: still.get(sku, at_ms) for sku, at_ms in self.owned.items() if sku not in skus or sku in still
+        }
 
     def put_fired(self, fired: Fired) -> None:
         """Remember a trigger that went out, and forget those that no purchase will overtake any more.
@@ -246,6 +308,45 @@ class Draft:
             del kept[min(kept, key=lambda other: (kept[other], other))]
             self.evicted("cooldowns")
         self.cooldowns = kept
+
+    def mark(self, rule: str, subject: str) -> int | None:
+        """Return what a rule marked under `subject`."""
+        return self.marks.get(f"{rule}\x1f{subject}")
+
+    def waits_until(self, rule: str, subject: str) -> int | None:
+        """Return the time a rule waits for about this subject; None if it does not."""
+        for timer in self.timers:
+            if timer.rule == rule and timer.subject == subject:
+                return timer.due_at_ms
+        return None
+
+    def waiting(self, rule: str) -> int:
+        """Return how many subjects a rule waits for a time about."""
+        return sum(timer.rule == rule for timer in self.timers)
+
+    def put_mark(self, rule: str, subject: str, at_ms: int | None) -> None:
+        """Remember a time for a rule, or forget it."""
+        name = f"{rule}\x1f{subject}"
+        kept = {key: value for key, value in self.marks.items() if key != name}
+        if at_ms is not None:
+            kept[name] = at_ms
+        self.marks = kept
+        self.bound_marks()
+
+    def bound_marks(self) -> None:
+        """Keep no more than `MARKS_KEPT`."""
+        if len(self.marks) <= MARKS_KEPT:
+            return
+        self.evicted("marks")
+        of_rule: dict[str, list[tuple[int, str]]] = {}
+        for name, at_ms in self.marks.items():
+            of_rule.setdefault(name.partition("\x1f")[0], []).append((at_ms, name))
+        gone: set[str] = set()
+        while len(self.marks) - len(gone) > MARKS_KEPT:
+            most = of_rule[max(of_rule, key=lambda rule: (len(of_rule[rule]), rule))]
+            most.sort(reverse=True)
+            gone.add(most.pop()[1])
+        self.marks = {name: at_ms for name, at_ms in self.marks.items() if name not in gone}
 
     def _own(self, order: Order) -> None:
         owned = self.owned.copy()

@@ -15,6 +15,7 @@ from functools import lru_cache
 
 from msgspec import Struct, field
 
+from pipeline.domain.event_types import REFERRAL
 from pipeline.domain.hashed import hash_of
 from pipeline.domain.messages import Identifier
 
@@ -43,10 +44,10 @@ _ZEROS = re.compile(r"[0\-\s]*")
 class IdentityConfig(Struct, frozen=True):
     """The identity rules in force.
 
-    `limits` is identifiers of a kind per customer and `default_limit` that of all other kinds, `mapping_cap` those of
-    all kinds together: both hold when an identifier is claimed and when two customers would become one. `merge_cap` is
-    the merges that may make one customer, `customers_per_value` the customers one value may be seen on before it stops
-    linking. None means no limit.
+    `limits` is identifiers of a kind per customer and `default_limit` that of all other kinds but referral codes,
+    `mapping_cap` those of all kinds together: both hold when an identifier is claimed and when two customers would
+    become one. `merge_cap` is the merges that may make one customer, `customers_per_value` the customers one value may
+    be seen on before it stops linking. None means no limit.
     `blocked_values` are lower case, addresses and numbers among them as events link by them. `default_country`
     (ISO 3166) completes phone numbers without a country code where the event says none. `email_plus_tags_dropped` and
     `email_dots_ignored_at` (domains) say which addresses are the same (`pipeline/identifiers.py`).
@@ -81,6 +82,8 @@ class IdentityConfig(Struct, frozen=True):
 
     def limit_of(self, kind: str) -> int | None:
         """Return how many identifiers of `kind` a customer may have, None for any number."""
+        if kind == REFERRAL:  # a shop may give a code of its own for each friend
+            return self.limits.get(kind)
         return self.limits.get(kind, self.default_limit)
 
     def blocked_reason(self, value: str) -> str | None:

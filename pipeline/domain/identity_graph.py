@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from pipeline.domain.facets import NO_FACETS, Facets
 from pipeline.domain.hashed import in_one_form
 from pipeline.domain.messages import Identifier, Merge
 
@@ -46,7 +47,7 @@ class Link(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Part(Struct, frozen=True, array_like=True, gc=False):
-    """The share of one former customer in the totals of the one it is part of now: what undoing the merge gives back.
+    """The share of one former customer in what is known of the one it is part of now: what undoing gives back.
 
     `moves` is how often it has changed hands.
     """
@@ -60,6 +61,7 @@ class Part(Struct, frozen=True, array_like=True, gc=False):
     orders_counted: int = 0
     spend_minor: dict[str, int] = {}
     moves: int = 0
+    facets: Facets = NO_FACETS
 
 
 class Moved(Struct, frozen=True, array_like=True, gc=False):

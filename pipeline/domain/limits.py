@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline.domain.customer_state import Draft, former
+from pipeline.domain.event_types import REFERRAL
 from pipeline.domain.identity_config import IdentityConfig
 from pipeline.domain.identity_graph import EMPTY
 from pipeline.domain.messages import Identifier, Standing
@@ -31,11 +32,13 @@ class Limits:
         """Return what speaks against the customer of `draft` and the other being one: the limits, were they one."""
         if other.customer_id in me.apart or not {me.customer_id, *former(draft)}.isdisjoint(other.apart):
             return IdentityReason.KEPT_APART
+        met_by, _ = identifier
+        if met_by == REFERRAL and _is_somebody(me) and _is_somebody(other):
+            return IdentityReason.SHARED_CODE
         together = dict(me.counts)
         for kind, number in other.counts.items():
             together[kind] = together.get(kind, 0) + number
-        kind, _ = identifier
-        together[kind] = together.get(kind, 0) - 1  # it is both the owner's and the claimant's
+        together[met_by] = together.get(met_by, 0) - 1  # it is both the owner's and the claimant's
         for kind in sorted(together):
             limit = self._config.limit_of(kind)
             if limit is not None and together[kind] > limit:
@@ -58,6 +61,11 @@ class Limits:
 
     def _seniority(self, standing: Standing) -> tuple[int, str, str]:
         return self._config.rank(standing.founder), standing.founder, standing.customer_id
+
+
+def _is_somebody(standing: Standing) -> bool:
+    """Whether more is known than a referral code that somebody has used."""
+    return any(number for kind, number in standing.counts.items() if kind != REFERRAL)
 
 
 def standing(draft: Draft) -> Standing:

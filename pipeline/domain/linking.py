@@ -99,8 +99,6 @@ class Linking:
         """Send on what arrives at a customer that has become part of another."""
         graph = state.graph or EMPTY
         to = graph.merged_into
-        if isinstance(message, Restore):
-            return self.restored(message)
         if isinstance(message, GoOn):
             draft = Draft(state)
             tell(draft, (message.event_id, message.occurred_at_ms))
@@ -117,11 +115,11 @@ class Linking:
             sent.append(assign(state, message.identifiers[0], to, *cause))
         return state, sent
 
-    def restored(self, restore: Restore) -> tuple[CustomerState, Sequence[Effect]]:
+    def restored(self, restore: Restore) -> Draft:
         """Return a customer that lives again; it goes on with what it had still to claim."""
         draft = restored(restore)
         self.claims.go_on(draft)
-        return draft.state(), draft.effects
+        return draft
 
     def undo(self, draft: Draft, arrived: Arrived) -> None:
         """Take a merge back, as an operator's event asks."""

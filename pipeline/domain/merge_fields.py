@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -9,14 +10,17 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.domain import carts, waiting
+from pipeline.domain.audiences import is_membership
 from pipeline.domain.carts import Cart
 from pipeline.domain.customer_state import arrival_order
+from pipeline.domain.facets import Facets
+from pipeline.domain.facets import united as facets_of_both
 from pipeline.domain.hashed import in_one_form
 from pipeline.domain.identity_graph import ALIASES_KEPT, EMPTY, Graph, Link, Seen
 from pipeline.domain.messages import Arrived
 from pipeline.domain.orders import Order
 from pipeline.domain.recent import Generation, united, united_generation
-from pipeline.domain.triggers.kind import Fired, Timer
+from pipeline.domain.triggers.steps import Fired, Held, Sent, Timer
 from pipeline.domain.waiting import Waiting
 
 Fold: TypeAlias = Callable[[Any, Any, "Sides"], Any]
@@ -57,6 +61,11 @@ def earliest(a: int | None, b: int | None, sides: Sides) -> int | None:
 
 def _latest_each(a: dict[str, int], b: dict[str, int], sides: Sides) -> dict[str, int]:
     return {key: max(a.get(key, 0), b.get(key, 0)) for key in sorted(a.keys() | b.keys())}
+
+
+def _marks(a: dict[str, int], b: dict[str, int], sides: Sides) -> dict[str, int]:
+    theirs = {mark: at_ms for mark, at_ms in b.items() if not is_membership(mark)}
+    return _latest_each(a, theirs, sides)
 
 
 def sums(a: dict[str, int], b: dict[str, int], sides: Sides) -> dict[str, int]:
@@ -163,6 +172,20 @@ def _fired(a: tuple[Fired, ...], b: tuple[Fired, ...], sides: Sides) -> tuple[Fi
     return tuple(sorted(both.values(), key=lambda fired: (fired.due_at_ms, fired.trigger_id)))
 
 
+def _facets(a: Facets, b: Facets, sides: Sides) -> Facets:
+    return facets_of_both(a, b)
+
+
+def _held(a: tuple[Held, ...], b: tuple[Held, ...], sides: Sides) -> tuple[Held, ...]:
+    both = {(held.rule, held.proposal.subject, held.proposal.generation): held for held in (*b, *a)}
+    return tuple(sorted(both.values(), key=lambda held: (held.release_at_ms, held.rule, held.proposal.subject)))
+
+
+def _sent(a: tuple[Sent, ...], b: tuple[Sent, ...], sides: Sides) -> tuple[Sent, ...]:
+    both = Counter(a) | Counter(b)  # what both know from before they were parted counts once
+    return tuple(sorted(both.elements(), key=lambda sent: (sent.at_ms, sent.rule, sent.channel)))
+
+
 def _recent(a: bytes, b: bytes, sides: Sides) -> bytes:
     return united(a, b)
 
@@ -226,6 +249,11 @@ FIELDS: dict[str, tuple[str, Fold]] = {
     "recent": ("all of both, so that an event told again on either side counts once", _recent),
     "early": ("all of both", _early),
     "graph": ("merges, refusals, what was kept apart and what is still to be claimed: all of both", _graph),
+    "facets": ("each facet by its own rule: the latest word, sums, sets; deny wins until a newer grant", _facets),
+    "held": ("all of both, released under the senior; of one rule about one subject the later", _held),
+    "sent": ("all of both: caps add up", _sent),
+    "marks": ("the later of each; who belongs to an audience is looked at anew", _marks),
     "generation": ("all that `recent` has of both is as new as the newer", _generation),
+    "feed": ("the senior's; the junior is told of once more, as part of the senior", _winner),
 }
 """What becomes of each field of `CustomerState`, for people, and how."""

@@ -2,7 +2,8 @@
 
 Each field unites as `merge_fields.FIELDS` says. A cart, an order and an identifier remember the part they came from,
 and each part keeps its share of the totals (`Part`), so that a merge can be undone exactly for what is counted, and
-item by item for the rest. What limits what is sent (cooldowns, triggers that went out, event ids) goes to both sides:
+item by item or facet by facet for the rest. What limits what is sent (cooldowns, messages and triggers that went out,
+marks of rules, event ids) goes to both sides:
 nothing fires again because of a merge or its undoing.
 """
 
@@ -20,11 +21,12 @@ from pipeline.domain.customer_state import (
     CURRENCIES_KEPT,
     FIRED_KEPT,
     OWNED_KEPT,
-    TIMERS_KEPT,
     CustomerState,
     Draft,
     cart_age,
 )
+from pipeline.domain.events import ChannelEvent
+from pipeline.domain.facets import learn, united
 from pipeline.domain.identity_graph import EMPTY, Graph, Part, Seen
 from pipeline.domain.merge_fields import FIELDS, Sides, channels_of_both, earliest, latest, one_order, sums
 from pipeline.domain.messages import Merge
@@ -46,6 +48,7 @@ def part_of(state: CustomerState | Draft, moves: int = 0) -> Part:
         state.orders_counted,
         state.spend_minor,
         moves,
+        state.facets,
     )
 
 
@@ -55,9 +58,12 @@ def fold(draft: Draft, loser: CustomerState, merge: Merge) -> dict[str, int]:
     moved = {part_id: replace(part, moves=part.moves + 1) for part_id, part in theirs.items()}
     parts = {**ours, **moved}
     _count_once(draft, loser, parts)
+    told_twice = draft.orders.keys() & loser.orders.keys()
     sides = Sides(draft.customer_id, loser.customer_id, max(draft.closed_at_ms, loser.closed_at_ms))
     for name, (_, how) in FIELDS.items():
         setattr(draft, name, how(getattr(draft, name), getattr(loser, name), sides))
+    both_say = (draft.orders[order_id] for order_id in told_twice)
+    draft.disown({sku for order in both_say if not order.is_kept for sku in order.skus})
     graph = draft.graph or EMPTY
     settled = {part_id: moves + 1 for part_id, moves in (loser.graph or EMPTY).settled.items()}
     held = {f"{kind}:{value}" for kind, links in draft.identifiers.items() for value in links}
@@ -97,6 +103,8 @@ def split(draft: Draft, leaving: set[str], merge: Merge) -> tuple[CustomerState,
     left.identifiers = {kind: values for kind, values in links.items() if values}
     left.carts, left.orders = their_carts, their_orders
     left.timers = tuple(timer for timer in draft.timers if timer.subject in their_carts)
+    left.sent, left.marks = draft.sent, draft.marks
+    left.held = tuple(held for held in draft.held if held.proposal.subject in their_carts)
     left.cooldowns, left.fired = draft.cooldowns, draft.fired
     left.recent, left.generation = draft.recent, draft.generation
     their_skus = {sku for order in their_orders.values() if order.is_kept for sku in order.skus}
@@ -117,6 +125,7 @@ def split(draft: Draft, leaving: set[str], merge: Merge) -> tuple[CustomerState,
     draft.carts = {cart_id: cart for cart_id, cart in draft.carts.items() if not theirs(cart)}
     draft.orders = {order_id: order for order_id, order in draft.orders.items() if not theirs(order)}
     draft.timers = tuple(timer for timer in draft.timers if timer not in left.timers)
+    draft.held = tuple(held for held in draft.held if held not in left.held)
     ours = {sku for order in draft.orders.values() if order.is_kept for sku in order.skus}
     draft.owned = {sku: at_ms for sku, at_ms in draft.owned.items() if sku in ours or sku not in their_skus}
     draft.graph = replace(
@@ -129,8 +138,9 @@ def split(draft: Draft, leaving: set[str], merge: Merge) -> tuple[CustomerState,
     return left.state(), {part_id: part.moves for part_id, part in gone.items()}
 
 
-def credit(draft: Draft, before: Part, part_id: str, channel: str, at_ms: int, order_id: str | None) -> None:
-    """Add what one event changed in the totals to the share of its part; `before` are the totals before it."""
+def credit(draft: Draft, before: Part, part_id: str, event: ChannelEvent, at_ms: int) -> None:
+    """Add what one event changed to the share of its part; `before` is the share of all before it."""
+    channel, order_id = event.channel, event.order_id or event.event_id
     graph = draft.graph or EMPTY
     name = part_id if part_id in graph.parts else draft.customer_id
     parts = dict(graph.parts)
@@ -144,8 +154,9 @@ def credit(draft: Draft, before: Part, part_id: str, channel: str, at_ms: int, o
         last_received_at_ms=draft.last_received_at_ms,
         channels={**share.channels, channel: Seen(seen.events + 1, max(seen.last_at_ms, at_ms))},
         closed_at_ms=draft.closed_at_ms if draft.closed_at_ms > before.closed_at_ms else share.closed_at_ms,
+        facets=learn(share.facets, event, at_ms),
     )
-    if order_id is not None and draft.spend_minor is not before.spend_minor:
+    if draft.spend_minor is not before.spend_minor:
         order = draft.orders.get(order_id)
         name = (order.part or draft.customer_id) if order is not None else name
         share = parts.get(name, parts[draft.customer_id])
@@ -182,6 +193,7 @@ def _total(draft: Draft, parts: dict[str, Part]) -> None:
             max(total.closed_at_ms, part.closed_at_ms),
             total.orders_counted + part.orders_counted,
             sums(total.spend_minor, part.spend_minor, _NOBODY),
+            facets=united(total.facets, part.facets),
         )
     draft.events = total.events
     draft.first_seen_at_ms = total.first_seen_at_ms
@@ -190,6 +202,7 @@ def _total(draft: Draft, parts: dict[str, Part]) -> None:
     draft.channels = total.channels
     draft.closed_at_ms = total.closed_at_ms
     draft.orders_counted = total.orders_counted
+    draft.facets = total.facets
     draft.spend_minor = {currency: spent for currency, spent in total.spend_minor.items() if spent}
 
 
@@ -216,7 +229,10 @@ def _count_once(draft: Draft, loser: CustomerState, parts: dict[str, Part]) -> N
 
 
 def _bound(draft: Draft) -> None:
-    """Keep every collection within its bound, as single events do; what goes is counted."""
+    """Keep every collection within its bound, as single events do; what goes is counted.
+
+    What waits, what is held and what was sent is bounded where the rules are known: see `RuleRunner.after_merge`.
+    """
     while len(draft.carts) > CARTS_KEPT:
         gone = min(draft.carts.items(), key=cart_age)[0]
         draft.carts = {cart_id: cart for cart_id, cart in draft.carts.items() if cart_id != gone}
@@ -226,12 +242,10 @@ def _bound(draft: Draft) -> None:
     draft.cooldowns = _newest(draft, "cooldowns", draft.cooldowns, COOLDOWNS_KEPT, lambda at_ms: at_ms)
     draft.channels = _newest(draft, "channels", draft.channels, CHANNELS_KEPT, lambda seen: seen.last_at_ms)
     draft.spend_minor = _newest(draft, "spend_minor", draft.spend_minor, CURRENCIES_KEPT, lambda spent: spent)
-    if len(draft.timers) > TIMERS_KEPT:
-        draft.timers = draft.timers[:TIMERS_KEPT]
-        draft.evicted("timers")
     if len(draft.fired) > FIRED_KEPT:
         draft.fired = draft.fired[-FIRED_KEPT:]
         draft.evicted("fired")
+    draft.bound_marks()
     _settle(draft)
 
 

@@ -12,7 +12,7 @@ from msgspec import Raw, Struct
 
 from pipeline.domain.events import ChannelEvent
 from pipeline.domain.hashed import node_of
-from pipeline.domain.records import Decision, IdentityChange, Trigger
+from pipeline.domain.records import AudienceMember, Customer, Decision, IdentityChange, Trigger
 
 Identifier: TypeAlias = tuple[str, str]
 """Kind and normalised value: ("email", "a@example.com"), or its hashed form (see `hashed.py`)."""
@@ -244,7 +244,10 @@ class Complement(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Complements(Struct, frozen=True, array_like=True, tag="x", gc=False):
-    """The product actor's answer to `AskComplements`: best first. `then` comes back as it was asked."""
+    """The product actor's answer to `AskComplements`: best first. `then` comes back as it was asked.
+
+    `rhythm_days` is after how many days customers buy the product again, None where too few have.
+    """
 
     tenant: str
     customer_id: str
@@ -254,21 +257,48 @@ class Complements(Struct, frozen=True, array_like=True, tag="x", gc=False):
     asked_at_ms: int
     channel: str
     then: tuple[str, ...] = ()
+    rhythm_days: float | None = None
 
 
-CustomerMessage: TypeAlias = Arrived | Complements | Granted | Refused | Meet | Release | Handover | Restore | GoOn
+class ProductNews(Struct, frozen=True, array_like=True, tag="p", gc=False):
+    """A product tells a customer who waits for it: it can be had, or its price has changed.
+
+    `in_stock` is how many pieces there are for those who wait (None: no news of stock), in `size` where it has sizes.
+    `unit_price_minor` is the price now and `before_minor` the one before, in `currency` (None: no news of the price).
+    """
+
+    tenant: str
+    customer_id: str
+    sku: str
+    event_id: str
+    occurred_at_ms: int
+    in_stock: int | None = None
+    size: str | None = None
+    unit_price_minor: int | None = None
+    before_minor: int | None = None
+    currency: str | None = None
+
+
+GraphMessage: TypeAlias = Granted | Refused | Meet | Release | Handover | Restore | GoOn
+"""About the identity graph."""
+
+CustomerMessage: TypeAlias = Arrived | Complements | ProductNews | GraphMessage
 
 
 # --- product.inbox ----------------------------------------------------------------------------------------------
 
 
 class BoughtTogether(Struct, frozen=True, array_like=True, tag="b", gc=False):
-    """One order held `sku` and the SKUs `others` (sorted, distinct, without `sku`)."""
+    """One order held `sku` and the SKUs `others` (sorted, distinct, without `sku`).
+
+    `gap_days` is how many days ago the same customer had bought it last, None where that is not known.
+    """
 
     tenant: str
     sku: str
     others: tuple[str, ...]
     occurred_at_ms: int
+    gap_days: int | None = None
 
 
 class AskComplements(Struct, frozen=True, array_like=True, tag="a", gc=False):
@@ -307,7 +337,7 @@ class Publish(Struct, frozen=True, gc=False):
     """Publish `record` on its public topic under `key`. `cause` is the event id it goes back to."""
 
     key: str
-    record: Trigger | Decision | IdentityChange
+    record: Trigger | Decision | IdentityChange | Customer | AudienceMember
     cause: str
 
 

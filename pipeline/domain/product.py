@@ -26,6 +26,9 @@ from pipeline.domain.waiting import EFFECTS_PER_WAKE, Waiting, put, without_firs
 TOGETHER_KEPT = 200
 """SKUs counted per product. When full, a newcomer takes the place of the rarest (space-saving, Metwally 2005)."""
 
+GAPS_FOR_A_RHYTHM = 10
+"""Repurchases from which on a product has a rhythm: fewer are the habits of two or three customers."""
+
 COMPLEMENTS_ANSWERED = 10
 """Complements per answer: the customer owns some, and wants one."""
 
@@ -48,7 +51,8 @@ class Pair(Struct, frozen=True, array_like=True, gc=False):
 class ProductState(Struct, frozen=True, array_like=True, gc=False):
     """One SKU: `baskets` orders held it; `together` counts those that also held another.
 
-    `early` are messages the event clock has not passed yet, by time (at most `WAITING_KEPT`).
+    `early` are messages the event clock has not passed yet, by time (at most `WAITING_KEPT`). `gaps` counts days
+    between two purchases of one customer, rounded by `rounded_gap`.
     """
 
     tenant: str
@@ -56,6 +60,7 @@ class ProductState(Struct, frozen=True, array_like=True, gc=False):
     baskets: int = 0
     together: dict[str, Pair] = {}
     early: Waiting[ProductMessage] = ()
+    gaps: dict[int, int] = {}
 
 
 class ProductActor:
@@ -122,15 +127,37 @@ def _at_ms(message: ProductMessage) -> int:
 def _order(message: ProductMessage) -> tuple[int, bool, tuple[str, ...]]:
     """By time, orders before questions; ties by content, so that the order of arrival does not matter."""
     if isinstance(message, BoughtTogether):
-        return message.occurred_at_ms, False, message.others
+        return message.occurred_at_ms, False, (str(message.gap_days), *message.others)
     return message.asked_at_ms, True, (message.customer_id, message.event_id)
 
 
 def _applied(state: ProductState | None, message: ProductMessage) -> tuple[ProductState | None, Sequence[Effect]]:
     if isinstance(message, BoughtTogether):
         return _counted(state or ProductState(message.tenant, message.sku), message)
-    complements = _complements(state) if state is not None else ()
-    return state, _answer(message, complements) if complements or message.then else ()
+    if state is None:
+        return None, _answer(message, (), None) if message.then else ()
+    complements, rhythm_days = _complements(state), _rhythm_days(state.gaps)
+    answers = bool(complements or message.then) or rhythm_days is not None
+    return state, _answer(message, complements, rhythm_days) if answers else ()
+
+
+def rounded_gap(days: int) -> int:
+    """Round a gap, so that a product has at most 65 different ones: days to 30, then 5, from 120 on 15, at most 365."""
+    step = 1 if days <= 30 else 5 if days <= 120 else 15
+    return min(round(days / step) * step, 365)
+
+
+def _rhythm_days(gaps: dict[int, int]) -> float | None:
+    """Return the median gap."""
+    total = sum(gaps.values())
+    if total < GAPS_FOR_A_RHYTHM:
+        return None
+    seen = 0
+    for gap in sorted(gaps):
+        seen += gaps[gap]
+        if seen * 2 >= total:
+            return float(gap)
+    return None
 
 
 def product_json(state: ProductState) -> dict[str, Json]:
@@ -141,6 +168,7 @@ def product_json(state: ProductState) -> dict[str, Json]:
             {"baskets": other.baskets, "confidence": other.confidence, "sku": other.sku}
             for other in _complements(state)
         ],
+        "rhythm_days": _rhythm_days(state.gaps),
         "sku": state.sku,
         "tenant": state.tenant,
     }
@@ -160,7 +188,11 @@ def _counted(state: ProductState, order: BoughtTogether) -> tuple[ProductState, 
             inherited = together.pop(rarest).counted
             together[sku] = Pair(inherited + 1, inherited)
             effects.append(Count("evictions", "together"))
-    return replace(state, baskets=state.baskets + 1, together=together), effects
+    gaps = state.gaps
+    if order.gap_days is not None:
+        gap = rounded_gap(order.gap_days)
+        gaps = {**gaps, gap: gaps.get(gap, 0) + 1}
+    return replace(state, baskets=state.baskets + 1, together=together, gaps=gaps), effects
 
 
 def _complements(state: ProductState) -> tuple[Complement, ...]:
@@ -169,7 +201,9 @@ def _complements(state: ProductState) -> tuple[Complement, ...]:
     return tuple(Complement(sku, pair.baskets, pair.baskets / state.baskets) for sku, pair in best)
 
 
-def _answer(question: AskComplements, complements: tuple[Complement, ...]) -> tuple[Effect, ...]:
+def _answer(
+    question: AskComplements, complements: tuple[Complement, ...], rhythm_days: float | None
+) -> tuple[Effect, ...]:
     answer = Complements(
         question.tenant,
         question.customer_id,
@@ -179,5 +213,6 @@ def _answer(question: AskComplements, complements: tuple[Complement, ...]) -> tu
         question.asked_at_ms,
         question.channel,
         question.then,
+        rhythm_days,
     )
     return (Send("customer", customer_key(question.tenant, question.customer_id), answer),)

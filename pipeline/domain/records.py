@@ -1,4 +1,4 @@
-"""What consumers read: triggers, decisions, identity changes, dead letters (`surfaces.md` §2, `schemas/*.avsc`).
+"""What consumers read: triggers, decisions, customers, audiences, identity changes, dead letters (`schemas/*.avsc`).
 
 Every field is a function of the log and the state alone, so a record sent again is the same bytes. What the wall
 clock adds (when it really left) travels in headers.
@@ -88,6 +88,64 @@ class IdentityChange(Struct, frozen=True):
     other_customer_id: str = ""
     merge_id: str = ""
     parts: dict[str, int] = {}
+
+
+class OpenCart(Struct, frozen=True):
+    """A cart with something in it, not bought. `amount_minor` where it was told without lines."""
+
+    cart_id: str
+    changed_at_ms: int
+    items: tuple[Item, ...]
+    amount_minor: int | None
+    currency: str | None
+
+
+class Customer(Struct, frozen=True):
+    """A customer as of `updated_at_ms` on the partition's clock; of two records the one with the later time holds.
+
+    `merged_into` is the customer it has become part of: then nothing else is told. `details` is all that is known, as
+    the JSON text of `omni customer`; None if that is too large (see `domain/customer_feed.py`).
+    """
+
+    tenant: str
+    customer_id: str
+    updated_at_ms: int
+    merged_into: str | None = None
+    identifiers: dict[str, tuple[str, ...]] = {}
+    traits: dict[str, Scalar] = {}
+    consent: dict[str, bool] = {}
+    journey_stage: str | None = None
+    first_seen_at_ms: int | None = None
+    last_seen_at_ms: int | None = None
+    orders: int = 0
+    spend_minor: dict[str, int] = {}
+    tier: str | None = None
+    points: int | None = None
+    open_carts: tuple[OpenCart, ...] = ()
+    preferred_sizes: dict[str, str] = {}
+    favourite_store: str | None = None
+    time_zone: str | None = None
+    locale: str | None = None
+    country: str | None = None
+    city: str | None = None
+    device: str | None = None
+    details: str | None = None
+
+
+class AudienceMember(Struct, frozen=True):
+    """Since `since_ms` the customer belongs to the audience (`member`), or no longer does.
+
+    `reason` is an `AudienceReason` (`domain/audiences.py`). `addresses` has the SHA-256 (64 hexadecimal digits) of the
+    customer's e-mail addresses and phone numbers, by kind.
+    """
+
+    audience: str
+    tenant: str
+    customer_id: str
+    member: bool
+    since_ms: int
+    reason: str
+    addresses: dict[str, tuple[str, ...]]
 
 
 class DeadLetter(Struct, frozen=True):

@@ -16,6 +16,8 @@ DAY_MS = 24 * HOUR_MS
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+_EPOCH_IN_UTC = EPOCH.replace(tzinfo=None)  # written without a zone, which takes half the time
+
 _UNITS_MS = {"s": SECOND_MS, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS}
 _DURATION = re.compile(r"([0-9]{1,9})([smhd])")
 _FIRST_MS = -62_135_596_800_000  # 0001-01-01, the first and last moments RFC 3339 can write
@@ -28,8 +30,9 @@ def rfc3339(at_ms: int) -> str:
     >>> rfc3339(1_790_000_000_123)
     '2026-09-21T14:13:20.123Z'
     """
-    at = EPOCH + timedelta(milliseconds=min(max(at_ms, _FIRST_MS), _LAST_MS))
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z".rjust(24, "0")
+    if not _FIRST_MS <= at_ms <= _LAST_MS:
+        at_ms = min(max(at_ms, _FIRST_MS), _LAST_MS)
+    return (_EPOCH_IN_UTC + timedelta(milliseconds=at_ms)).isoformat(timespec="milliseconds") + "Z"
 
 
 def epoch_ms(moment: datetime) -> int:
@@ -53,6 +56,16 @@ def parse_duration(text: str) -> int:
         message = f"{text!r} is not a duration: write a whole number and a unit, as in 15s, 30m, 4h or 7d"
         raise ValueError(message)
     return int(match[1]) * _UNITS_MS[match[2]]
+
+
+def duration_written(duration_ms: int) -> str:
+    """Return a duration of whole seconds as `parse_duration` reads it, in the largest unit that is whole.
+
+    >>> duration_written(90 * MINUTE_MS), duration_written(7 * DAY_MS)
+    ('90m', '7d')
+    """
+    unit = next(unit for unit in "dhms" if duration_ms % _UNITS_MS[unit] == 0 or unit == "s")
+    return f"{duration_ms // _UNITS_MS[unit]}{unit}"
 
 
 def duration_text(duration_ms: int) -> str:

@@ -62,6 +62,11 @@ class InstallationClock:
         """The time that the whole installation has passed, None while unknown."""
         return self._reached
 
+    @property
+    def is_event_time(self) -> bool:
+        """Whether time is the events' own, not that of day."""
+        return self._mode == "event"
+
     def now(self) -> int | None:
         """Return the clock in ms, None while nothing may fire."""
         if self._reached is None or self._mode == "event":

@@ -76,8 +76,12 @@ class Lane:
         lease: Lease,
         on_unit: Callable[[Lane, Unit, float], None],
         tick_seconds: float,
+        may_work: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Drive `engine`. `on_unit` is told of each durable unit and its seconds; `clock` gives the time in ms."""
+        """Drive `engine`. `on_unit` is told of each durable unit and its seconds; `clock` gives the time in ms.
+
+        While `may_work` says no, nothing is handled and nothing ticks.
+        """
         self.place = place
         self.engine = engine
         self.next_offset = 0
@@ -86,6 +90,7 @@ class Lane:
         self._lease = lease
         self._on_unit = on_unit
         self._tick_seconds = tick_seconds
+        self._may_work = may_work
         self._waiting: list[Record] = []
         self._called = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -182,6 +187,10 @@ class Lane:
 
     async def process(self, records: Sequence[Record]) -> None:
         """Apply records from where this lane stands; make each unit durable before the next."""
+        while not self._may_work():
+            if self._stopping:
+                return
+            await asyncio.sleep(self._tick_seconds)
         async with self._working():
             await self._process(records)
 
@@ -214,7 +223,7 @@ class Lane:
         """Let the engine do what waits for the clock."""
         self._ticked_at = time.monotonic()
         clock = self._clock()
-        if clock is None:
+        if clock is None or not self._may_work():
             return
         async with self._working():
             began = time.monotonic()

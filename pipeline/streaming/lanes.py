@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, Protocol
 
 from faust.types import TP
@@ -49,8 +50,12 @@ class Lanes:
         tick_seconds: float,
         lease: Lease,
         wall_clock: bool,
+        may_work: Callable[[str], bool] = lambda _: True,
     ) -> None:
-        """Serve `stages`; `delivery` is asked for when the first lane starts, after the producer has."""
+        """Serve `stages`; `delivery` is asked for when the first lane starts, after the producer has.
+
+        `may_work` says of a topic whether its messages may be handled now.
+        """
         self._stages = {topic: stage for stage in stages for topic in stage.topics}
         self._new_delivery = delivery
         self._clock = clock
@@ -59,6 +64,7 @@ class Lanes:
         self._tick_seconds = tick_seconds
         self._lease = lease
         self._wall_clock = wall_clock
+        self._may_work = may_work
         self._lanes: dict[TP, Lane] = {}
         #: Lanes stopped since partitions last flowed: their engines serve again if their partitions come back.
         self._stopped: dict[TP, Lane] = {}
@@ -191,7 +197,8 @@ class Lanes:
         changelog = stage.table.changelog_topic.get_topic_name() if stage.table is not None else None
         place = Place(tp.topic, tp.partition, changelog, stage.gapless and self._in_batches)
         assert self._delivery is not None
-        lane = Lane(place, engine, self._delivery, self._clock, self._lease, self._noted, self._tick_seconds)
+        may_work = partial(self._may_work, tp.topic)
+        lane = Lane(place, engine, self._delivery, self._clock, self._lease, self._noted, self._tick_seconds, may_work)
         lane.start(offset, reached, self._on_failure)
         self._lanes[tp] = lane
         if self._consumer is not None:

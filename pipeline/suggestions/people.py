@@ -12,6 +12,7 @@ from pipeline.domain.identity_config import IdentityConfig
 from pipeline.domain.linking import DEVICES
 from pipeline.domain.messages import Identifier
 from pipeline.history.engine import Reader
+from pipeline.history.texts import texts
 from pipeline.suggestions.records import FIELDS_NEEDED, Record, tidied, trait_name
 
 TELLING: Final = ("identified", "order_completed")
@@ -57,7 +58,7 @@ def people(reader: Reader, tenant: str, config: IdentityConfig) -> list[Record]:
 
     Raises HistoryUnavailable, QueryRefused.
     """
-    asked = {"tenant": _texts([tenant]), "types": _texts(TELLING)}
+    asked = {"tenant": texts([tenant]), "types": texts(TELLING)}
     told = reader.query(_TOLD.format(**asked)).rows
     identifiers = reader.query(_IDENTIFIERS.format(**asked)).rows
     known = {who: dict(zip(names, values, strict=True)) for who, names, values in identifiers}
@@ -67,13 +68,13 @@ def people(reader: Reader, tenant: str, config: IdentityConfig) -> list[Record]:
 
 def kept_apart(reader: Reader, tenant: str) -> set[frozenset[str]]:
     """Return the pairs of customers that an operator has taken apart. Raises HistoryUnavailable, QueryRefused."""
-    tenant = _texts([tenant])
+    tenant = texts([tenant])
     undone = reader.query(
         f"SELECT customer_id, other_customer_id FROM identity_changes WHERE tenant = {tenant} AND change = 'unmerged'"
     ).rows
     if not undone:
         return set()
-    ids = _texts(sorted({customer_id for pair in undone for customer_id in pair}))
+    ids = texts(sorted({customer_id for pair in undone for customer_id in pair}))
     parts = reader.query(
         f"SELECT part_id, customer_id FROM customer_overrides WHERE tenant = {tenant} AND part_id IN ({ids})"
     )
@@ -105,8 +106,3 @@ def _anchor(known: dict[str, str], config: IdentityConfig) -> Identifier | None:
     anchors = [(name.removeprefix(_ANCHOR), value) for name, value in known.items() if name.startswith(_ANCHOR)]
     lasting = [anchor for anchor in anchors if anchor[0] != ALONE]
     return min(lasting, key=lambda anchor: (anchor[0] in DEVICES, config.rank(anchor[0]), anchor), default=None)
-
-
-def _texts(values: Iterable[str]) -> str:
-    """Return SQL literals."""
-    return ", ".join("'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'" for value in values)

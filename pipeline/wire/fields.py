@@ -24,4 +24,6 @@ def _plain(value: object, time: Callable[[int], object]) -> object:
         return named(value, time)
     if isinstance(value, tuple):
         return [_plain(part, time) for part in value]
+    if isinstance(value, dict):
+        return {key: _plain(part, time) for key, part in value.items()}
     return value

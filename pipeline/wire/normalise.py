@@ -16,10 +16,12 @@ from msgspec import Struct, structs
 from msgspec.msgpack import Encoder
 
 from pipeline.domain.errors import InvalidEvent, InvalidReason
+from pipeline.domain.event_types import REFERRAL
 from pipeline.domain.events import ChannelEvent, Item
 from pipeline.domain.identity import ALONE
 from pipeline.domain.identity_config import IdentityConfig
 from pipeline.domain.messages import Identifier
+from pipeline.domain.referral_codes import referral_code
 from pipeline.identifiers import HASHES, identifier_of, join_hashes
 
 DEFAULT_TENANT = "default"
@@ -108,7 +110,12 @@ def normalise(event: ChannelEvent, config: IdentityConfig) -> Normalised:
     linking: dict[str, str] = {}
     tidied: dict[str, str] = {}
     blocked: list[tuple[str, str]] = []
-    for kind, value in event.identifiers.items():
+    told = event.identifiers
+    if event.event_type == "referral_sent":  # who redeems the code is a friend of whoever sent it
+        code = referral_code(event)
+        if code is not None:
+            told = {**told, REFERRAL: code}
+    for kind, value in told.items():
         word = _kind(kind) if len(kind) <= MAX_WORD_CHARACTERS else None
         text = value.strip()
         if not text:
@@ -141,15 +148,16 @@ def normalise(event: ChannelEvent, config: IdentityConfig) -> Normalised:
 _encode = Encoder(order="deterministic").encode
 
 
-def encoded(event: ChannelEvent) -> tuple[bytes, int]:
+def encoded(event: ChannelEvent, corrected_ms: int = 0) -> tuple[bytes, int]:
     """Return the event as msgpack, and the CRC-32 of what it says: a second sending (another `sent_at`) says the same.
 
-    The digest is of the same bytes, without `sent_at`.
+    The digest is of the same bytes, without `sent_at`, and with the time that was told: `corrected_ms` less.
     """
     packed = _encode(event)
     if event.sent_at_ms is None:
         return packed, crc32(packed)
-    return packed, crc32(_encode(structs.replace(event, sent_at_ms=None)))
+    told_at_ms = event.occurred_at_ms - corrected_ms
+    return packed, crc32(_encode(structs.replace(event, sent_at_ms=None, occurred_at_ms=told_at_ms)))
 
 
 def digest(event: ChannelEvent) -> int:

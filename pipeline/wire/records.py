@@ -13,20 +13,31 @@ from typing import TypeAlias, TypeVar
 from msgspec import json
 
 from pipeline.domain.events import Item
-from pipeline.domain.records import DeadLetter, Decision, IdentityChange, Offer, Trigger
+from pipeline.domain.records import (
+    AudienceMember,
+    Customer,
+    DeadLetter,
+    Decision,
+    IdentityChange,
+    Offer,
+    OpenCart,
+    Trigger,
+)
 from pipeline.domain.time import rfc3339
 from pipeline.wire.avro_reader import DAMAGED, Read, compile_reader
 from pipeline.wire.avro_writer import Write, compile_writer
 from pipeline.wire.fields import named
 from pipeline.wire.schemas import SINGLE_OBJECT, current, history, names
 
-PublicRecord: TypeAlias = Trigger | Decision | IdentityChange | DeadLetter
-Kind = TypeVar("Kind", Trigger, Decision, IdentityChange, DeadLetter)
+PublicRecord: TypeAlias = Trigger | Decision | IdentityChange | Customer | AudienceMember | DeadLetter
+Kind = TypeVar("Kind", Trigger, Decision, IdentityChange, Customer, AudienceMember, DeadLetter)
 
 SCHEMA_OF: dict[type, str] = {
     Trigger: "trigger",
     Decision: "decision",
     IdentityChange: "identity_change",
+    Customer: "customer",
+    AudienceMember: "audience_member",
     DeadLetter: "dead_letter",
 }
 """Struct to the name of its schema."""
@@ -37,6 +48,9 @@ _STRUCTS: dict[str, Callable[..., object]] = {
     "Offer": Offer,
     "Decision": Decision,
     "IdentityChange": IdentityChange,
+    "Customer": Customer,
+    "OpenCart": OpenCart,
+    "AudienceMember": AudienceMember,
     "DeadLetter": DeadLetter,
 }
 
@@ -75,9 +89,12 @@ def decode_record(kind: type[Kind], value: bytes) -> Kind:
 def to_json(record: PublicRecord) -> dict[str, object]:
     """Return the record as a JSON object: times as RFC 3339 text, every field there.
 
-    The original of a dead letter is there as `value_base64`, and as `value_text` where it is a text.
+    The original of a dead letter is there as `value_base64`, and as `value_text` where it is a text; the `details` of
+    a customer as the object that their text is.
     """
     fields = named(record, rfc3339)
+    if isinstance(record, Customer) and record.details is not None:
+        fields["details"] = json.decode(record.details)
     if isinstance(record, DeadLetter):
         fields = {"dead_letter_id": record.dead_letter_id, **fields}
         for name in ("key", "value"):

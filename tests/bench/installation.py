@@ -29,9 +29,10 @@ from tests.bench.dataset import CHANNELS, Sample
 from tests.bench.gate import Facts, Names, facts_of
 
 POLL_SECONDS = 0.05
-USED: dict[str, Any] = {"session_timeout_ms": 30_000, "commit_interval_ms": 200}
+USED: dict[str, Any] = {"session_timeout_ms": 30_000, "commit_interval_ms": 200, "customers_every_ms": 0}
 """Settings of every contender that differ from the worker's defaults. It stands still while its input is produced and
-must not be thrown out of its group meanwhile; and the end of the work is seen by its commits."""
+must not be thrown out of its group meanwhile; the end of the work is seen by its commits; and the others publish no
+customers."""
 
 _NOT_YET = (KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.COORDINATOR_NOT_AVAILABLE)
 """What a broker says of a group while it only learns of groups."""
@@ -44,8 +45,10 @@ StateOf = Callable[[bytes], bytes | memoryview | None]
 class Installation:
     """Topics under a prefix of their own; `app_id` is the contender's name."""
 
-    def __init__(self, bootstrap: str, prefix: str, app_id: str, partitions: int, data_dir: Path) -> None:
-        """Create all topics."""
+    def __init__(
+        self, bootstrap: str, prefix: str, app_id: str, partitions: int, data_dir: Path, rules: Path | None = None
+    ) -> None:
+        """Create all topics. `rules` is a rules file, the default one where none is given."""
         self.settings = load_settings(
             environ={},
             bootstrap=bootstrap,
@@ -55,6 +58,7 @@ class Installation:
             channels=CHANNELS,
             data_dir=data_dir,
             web_port=0,
+            **({} if rules is None else {"rules_file": rules}),
             **USED,
         )
         self.rules = load_rules(self.settings.rules_file)

@@ -6,18 +6,14 @@ The figures are those of the data set's own README (`../shared/data`), counted t
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pipeline.broker.local import LocalKafka
 from pipeline.domain.time import rfc3339
 from tests.conftest import Omni
+from tests.harness.history import history_process, rows
 from tests.harness.installation import Installation
 from tests.harness.rees46 import ABANDONED, DISTINCT, END_MS, EVENTS, REVENUE_MINOR
 from tests.harness.waiting import wait_until
@@ -31,25 +27,6 @@ EXPECTED = {f"after_{minutes}": carts for minutes, carts in ABANDONED.items()}
 END = rfc3339(END_MS)
 
 
-@contextmanager
-def _history(environment: dict[str, str], log: Path) -> Iterator[None]:
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "pipeline", "history"], env=environment, stdout=out, stderr=out
-        )
-        try:
-            yield
-        finally:
-            process.terminate()
-            process.wait(timeout=60)
-
-
-def _rows(omni: Omni, environment: dict[str, str], query: str) -> Any:
-    done = omni("sql", query, "--json", env=environment)
-    assert done.code == 0, done.stderr
-    return json.loads(done.stdout)
-
-
 def test_a_real_morning_gives_the_known_triggers_on_kafka_and_in_simulation_with_equal_ids(
     kafka: LocalKafka, prefix: str, omni: Omni, environment: dict[str, str], tmp_path: Path, rees46_sample: Path
 ) -> None:
@@ -59,18 +36,18 @@ def test_a_real_morning_gives_the_known_triggers_on_kafka_and_in_simulation_with
     installed = installation.environment
     stream = (rees46_sample, "--source", "rees46")
     try:
-        with _history(installed, tmp_path / "history.log"):
+        with history_process(installed, tmp_path / "history.log"):
             worker = installation.start()
             published = omni("publish", *stream, "--end-of-stream", END, "--json", env=installed, timeout=120)
             assert json.loads(published.stdout)["published"] == EVENTS, published.stderr
             installation.settle(until_ms=END_MS)
             counted = worker.counted()
             wait_until(
-                lambda: _rows(omni, installed, "SELECT count() AS n FROM triggers")[0]["n"] == sum(EXPECTED.values()),
+                lambda: rows(omni, installed, "SELECT count() AS n FROM triggers")[0]["n"] == sum(EXPECTED.values()),
                 "history has every trigger",
             )
-            stored = _rows(omni, installed, "SELECT count() AS n FROM events")[0]["n"]
-            revenue = _rows(
+            stored = rows(omni, installed, "SELECT count() AS n FROM events")[0]["n"]
+            revenue = rows(
                 omni,
                 installed,
                 "SELECT sum(order_amount_minor) AS minor FROM events WHERE event_type = 'order_completed'",

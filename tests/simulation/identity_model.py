@@ -105,8 +105,22 @@ def _event(number: int, chance: Random, identifiers: dict[str, str], device: str
         items = (Item(f"sku-{chance.randrange(9)}", 1, 500, "EUR"),)
     at_ms = START_MS + number * STEP_MS
     channel = chance.choice(("web", "app", "pos"))
-    return ChannelEvent(
+    event = ChannelEvent(
         f"e-{number}", event_type, channel, at_ms, identifiers, order_id=order_id, cart_id=cart_id, items=items
+    )
+    return _telling(event, Random(f"{number}{device}"))
+
+
+def _telling(event: ChannelEvent, chance: Random) -> ChannelEvent:
+    """Return the event with more to learn from it. Nobody grants: what a grant is worth depends on the merge (B7)."""
+    if event.event_type == "page_viewed" and chance.random() < 0.5:
+        event = replace(event, event_type="identified", properties={"city": chance.choice("ABC")})
+    return replace(
+        event,
+        session_id=chance.choice((None, "s-1", "s-2", "s-3")),
+        store_id=chance.choice((None, None, "HH", "B")),
+        trigger_id=chance.choice((None, None, "t-1")),
+        consent=chance.choice((None, None, None, {"email": False}, {"push": False})),
     )
 
 

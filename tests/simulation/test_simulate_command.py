@@ -205,6 +205,40 @@ def test_b22_an_unknown_field_is_tolerated_and_a_wrong_type_is_a_dead_letter(sim
     ]
 
 
+def test_people_are_told_why_lines_were_refused_and_where_the_first_one_is(omni: Omni, tmp_path: Path) -> None:
+    lines = [json.dumps(cart(0, "A")), "nonsense", json.dumps(cart(1, "A", event_id="")), "nonsense"]
+    (tmp_path / "events.jsonl").write_text("\n".join(lines), encoding="utf-8")
+
+    said = omni("simulate", "events.jsonl").stdout
+
+    assert "dead letters: no_event_id 1, undecodable 2. The first is events.jsonl:2: not JSON" in said
+
+
+def test_who_belongs_to_an_audience_and_who_has_left_it_is_written_and_counted(
+    simulate: Simulate, tmp_path: Path
+) -> None:
+    (tmp_path / "groups.yaml").write_text(
+        "audiences:\n  - {name: carts, condition: {cart_worth: EUR, at_least: 15}, for_at_least: 1h}\n"
+        "  - {name: buyers, condition: {did: order_completed}}\nrules: []\n",
+        encoding="utf-8",
+    )
+    price: dict[str, Any] = {"items": [{"sku": "A", "quantity": 1, "unit_price_minor": 1999, "currency": "EUR"}]}
+    bought = order(90, identifiers={"account": "u-2"}, event_id="o")
+    events = [
+        cart(0, "A", event_id="a", identifiers={"account": "u-1"}, **price),
+        cart(0, "A", event_id="b", identifiers={"account": "u-2"}, **price),
+    ]
+
+    run = simulate([*events, bought], "--rules", "groups.yaml", "--until", clock(120))
+
+    assert run.summary["audiences"] == {"buyers": 1, "carts": 1}
+    assert [(each["audience"], each["member"], each["since"]) for each in run.lines("audiences")] == [
+        ("buyers", True, clock(90)),
+        ("carts", False, clock(90)),
+        ("carts", True, clock(60)),
+    ]
+
+
 def test_b3_a_value_that_identifies_nobody_links_nobody(simulate: Simulate) -> None:
     run = simulate([cart(0, "A", identifiers={"cookie": "null"}), cart(1, "A", identifiers={"cookie": "null"})])
 

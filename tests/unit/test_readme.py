@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli import COMMANDS
+from pipeline.rules_file.words import conditions_table, kinds_table
 from pipeline.settings import PROJECT_DIR, Settings
 from pipeline.topics import markdown_table
 
@@ -18,6 +19,20 @@ MAKEFILE = (PROJECT_DIR / "Makefile").read_text(encoding="utf-8")
 
 def test_the_table_of_topics_is_the_generated_one() -> None:
     assert markdown_table(Settings()) in README, "put the output of `omni topics table` into README.md"
+
+
+def test_the_table_of_conditions_is_the_generated_one() -> None:
+    text = (DEPLOY / "README.md").read_text(encoding="utf-8")
+    table = text.partition("<!-- conditions:begin -->")[2].partition("<!-- conditions:end -->")[0]
+
+    assert table.strip() == conditions_table(), "put the output of `omni rules conditions` into deploy/README.md"
+
+
+def test_the_table_of_kinds_is_the_generated_one() -> None:
+    text = (DEPLOY / "README.md").read_text(encoding="utf-8")
+    table = text.partition("<!-- kinds:begin -->")[2].partition("<!-- kinds:end -->")[0]
+
+    assert table.strip() == kinds_table(), "put the output of `omni rules kinds` into deploy/README.md"
 
 
 @pytest.mark.parametrize(

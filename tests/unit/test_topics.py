@@ -8,6 +8,7 @@ from pipeline.topics import (
     channel_topic,
     inbox_topic,
     markdown_table,
+    retention,
     topics,
     trigger_topic,
 )
@@ -37,7 +38,14 @@ def test_changelog_is_named_by_prefix_application_and_actor() -> None:
 
 
 def test_every_topic_has_the_same_number_of_partitions_so_that_shards_meet() -> None:
-    assert {topic.partitions for topic in topics(SETTINGS, ["a"])} == {4}
+    assert {topic.partitions for topic in topics(SETTINGS, ["a"]) if topic.name != "test.rules"} == {4}
+
+
+def test_rules_have_one_order_and_are_kept_for_ever() -> None:
+    (rules,) = [topic for topic in topics(SETTINGS) if topic.name == "test.rules"]
+
+    assert (rules.partitions, rules.configs["cleanup.policy"], rules.configs["retention.ms"]) == (1, "delete", "-1")
+    assert retention(rules.configs) == "for ever"
 
 
 def test_each_rule_has_its_own_topic_and_no_rule_has_none() -> None:

@@ -30,6 +30,7 @@ def _no_broker_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.delenv(worker.RESTARTS)
     monkeypatch.setattr(worker, "create_topics", lambda *_: [])
     monkeypatch.setattr(worker, "differences", lambda *_: [])
+    monkeypatch.setattr(worker, "apply_rules", lambda *_: None)
     monkeypatch.setattr("time.sleep", lambda _: None)
 
     def execv(*_: object) -> NoReturn:
@@ -82,6 +83,27 @@ def test_what_may_pass_makes_a_worker_start_again(error: Exception, monkeypatch:
 
     with pytest.raises(Replaced):
         start()
+
+
+def test_a_rules_file_that_is_wrong_when_a_worker_is_started_ends_it_and_names_the_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "rules.yaml").write_text("rules: 3\n", encoding="utf-8")
+
+    assert main(["worker", "--bootstrap", "127.0.0.1:9", "--rules", "rules.yaml"]) == USAGE
+    assert "rules.yaml:1: " in capsys.readouterr().err
+
+
+def test_a_rules_file_that_has_become_wrong_does_not_keep_a_worker_that_failed_from_starting_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "rules.yaml").write_text("rules: 3\n", encoding="utf-8")
+    monkeypatch.setenv(worker.RESTARTS, "1")
+    monkeypatch.setattr(worker, "apply_rules", raising(AssertionError("a wrong file is not applied")))
+    monkeypatch.setattr("pipeline.worker.run_worker", lambda _: 0)
+
+    assert main(["worker", "--bootstrap", "127.0.0.1:9", "--rules", "rules.yaml"]) == 0
+    assert "the running rules stay:\nrules.yaml:1: " in caplog.text
 
 
 @pytest.mark.parametrize(("error", "status"), [(IdentityFileError("wrong"), USAGE), (UnknownVersion("newer"), NO)])

@@ -27,15 +27,20 @@ from pipeline.domain.messages import (
     Claim,
     Complements,
     Count,
+    CustomerMessage,
     Effect,
     Granted,
+    Handover,
+    Merge,
     Publish,
     Send,
 )
+from pipeline.domain.policy import Cap, Policy, QuietHours
 from pipeline.domain.product import ProductActor, ProductState
 from pipeline.domain.records import Decision, Trigger
+from pipeline.domain.rule_book import RuleBook
 from pipeline.domain.rules import Rule, Rules
-from pipeline.domain.time import DAY_MS, MINUTE_MS, parse_duration
+from pipeline.domain.time import DAY_MS, MINUTE_MS, parse_duration, rfc3339
 from pipeline.domain.triggers import RULES
 
 MIDNIGHT_MS = 1_795_478_400_000  # 2026-11-24
@@ -91,8 +96,35 @@ def order_completed(*skus: str, cart: str | None = None, order: str | None = Non
     return event("order_completed", items=tuple(item(sku) for sku in skus), cart_id=cart, order_id=order, **fields)
 
 
+def hours(text: str) -> QuietHours:
+    """ "22:00-08:00"."""
+    start, end = ((at_ms(clock) - MIDNIGHT_MS) // MINUTE_MS for clock in text.split("-"))
+    return QuietHours(start, end)
+
+
+def a_cap(at_most: int, per: str, **fields: Any) -> Cap:
+    """At most so many `per` "24h" (sliding) or "day", "week", "month" (of the calendar)."""
+    if per in ("day", "week", "month"):
+        return Cap(at_most, calendar=per, **fields)  # type: ignore[arg-type]
+    return Cap(at_most, parse_duration(per), **fields)
+
+
+def viewed(*skus: str, price: int | None = None, **fields: Any) -> ChannelEvent:
+    return event("product_viewed", items=tuple(item(sku, 1, price) for sku in skus), **fields)
+
+
+def told(event_type: str, **properties: Any) -> ChannelEvent:
+    """An event that says all it has to say in its properties; a time of the story ("1d 10:00") under `starts_at`."""
+    if "starts_at" in properties:
+        properties["starts_at"] = rfc3339(at_ms(properties["starts_at"]))
+    return event(event_type, properties=properties)
+
+
 def a_rule(kind: str, *, name: str | None = None, cooldown: str | None = None, **fields: Any) -> Rule:
-    """A rule of a kind; fields of its config (durations as text without `_ms`) and of `Rule` are told apart by name."""
+    """A rule of a kind; fields of its config (durations as text without `_ms`) and of `Rule` are told apart by name.
+
+    `quiet_hours="22:00-08:00"`; `at_most=[a_cap(1, "24h")]`.
+    """
     config_type = RULES[kind].config_type
     parameters: dict[str, Any] = {}
     for field in config_type.__struct_fields__:
@@ -104,7 +136,11 @@ def a_rule(kind: str, *, name: str | None = None, cooldown: str | None = None, *
         fields["cooldown_ms"] = parse_duration(cooldown)
     if "expires_after" in fields:
         fields["expires_after_ms"] = parse_duration(fields.pop("expires_after"))
-    return Rule(name or kind, kind, config_type(**parameters), **fields)
+    if "quiet_hours" in fields:
+        fields["quiet_hours"] = hours(fields["quiet_hours"])
+    name = name or kind
+    fields["at_most"] = tuple(replace(cap, rule=name) for cap in fields.get("at_most", ()))
+    return Rule(name, kind, config_type(**parameters), **fields)
 
 
 def abandoned_cart(delay: str = "1h", **fields: Any) -> Rule:
@@ -118,8 +154,17 @@ def cross_sell(**fields: Any) -> Rule:
 class Story:
     """One customer, the products, the rules, and the clock. See the module."""
 
-    def __init__(self, *rules: Rule, clock: Literal["wall", "event"] = "wall") -> None:
-        self.actor = CustomerActor(Rules("test", rules), clock)
+    def __init__(
+        self,
+        *rules: Rule,
+        clock: Literal["wall", "event"] = "wall",
+        policy: Policy | None = None,
+        customer_id: str = "customer-1",
+    ) -> None:
+        self.book = RuleBook.of_one(Rules("test", rules, policy))
+        self.actor = CustomerActor(self.book, clock)
+        self.customer_id = customer_id
+        self._ids = "e" if customer_id == "customer-1" else f"e-of-{customer_id}"
         self.products = ProductActor()
         self.state: CustomerState | None = None
         self.product_states: dict[str, ProductState] = {}
@@ -135,7 +180,7 @@ class Story:
         self.pass_time(received_ms)
         for told in events:
             self._told += 1
-            happened = replace(told, event_id=told.event_id or f"e-{self._told}", occurred_at_ms=at_ms(clock))
+            happened = replace(told, event_id=told.event_id or f"{self._ids}-{self._told}", occurred_at_ms=at_ms(clock))
             self.tell(happened, received_ms)
         self.pass_time(received_ms)
         return self
@@ -149,11 +194,21 @@ class Story:
     def tell(self, told: ChannelEvent, received_ms: int) -> None:
         digest = crc32(msgspec.msgpack.encode(told))
         identifiers = tuple(told.identifiers.items()) or ((ALONE, told.event_id),)
-        self.deliver(Arrived(told.tenant, "customer-1", identifiers, received_ms, digest, told), received_ms)
+        self.deliver(Arrived(told.tenant, self.customer_id, identifiers, received_ms, digest, told), received_ms)
 
-    def deliver(self, message: Arrived | Complements | Granted, now_ms: int) -> None:
+    def deliver(self, message: CustomerMessage, now_ms: int) -> None:
         state, effects = self.actor.handle(self.state, message, now_ms)
         self._keep(state, effects)
+
+    def joined_by(self, other: Story, clock: str) -> Story:
+        """Let another story's customer turn out to be this one."""
+        self.pass_time(at_ms(clock))
+        other.pass_time(at_ms(clock))
+        cookie = ("cookie", "c-9")
+        merge = Merge("m-1", other.customer_id, self.customer_id, "cookie", cookie, "e-merge", at_ms(clock))
+        state = msgspec.Raw(msgspec.msgpack.encode(other.state))
+        self.deliver(Handover("default", self.customer_id, merge, state), at_ms(clock))
+        return self
 
     def pass_time(self, clock_ms: int) -> None:
         """Let the clock reach a time, waking the customer as often as it asks for it."""
@@ -180,7 +235,7 @@ class Story:
                 self._ask(effect.key, effect.message)
             elif isinstance(effect.message, Claim):  # nobody else is there to claim it
                 claim = effect.message
-                granted = Granted("default", "customer-1", claim.identifier, claim.event_id, claim.occurred_at_ms)
+                granted = Granted("default", self.customer_id, claim.identifier, claim.event_id, claim.occurred_at_ms)
                 self.deliver(granted, self._now_ms)
 
     def _ask(self, key: str, message: BoughtTogether | AskComplements) -> None:
@@ -191,12 +246,23 @@ class Story:
             if isinstance(answer, Send) and isinstance(answer.message, Complements):
                 self.deliver(answer.message, self._now_ms)
 
-    def trained(self, *basket: str, orders: int) -> Story:
-        """Let other customers have bought these SKUs together in so many orders."""
+    def rules_from(self, clock: str, version: str, *rules: Rule, policy: Policy | None = None) -> Story:
+        """Let these rules hold from `clock` on."""
+        self.book.put(Rules(version, rules, policy, number=len(self.book)), at_ms(clock))
+        return self
+
+    def knows(self, **facets: Any) -> Story:
+        """Let these facets (permissions, situation, …) be known of the customer from now on."""
+        assert self.state is not None
+        self.state = replace(self.state, facets=replace(self.state.facets, **facets))
+        return self
+
+    def trained(self, *basket: str, orders: int, gap_days: int | None = None) -> Story:
+        """Let other customers have bought these SKUs together in so many orders, each so many days after their last."""
         for _ in range(orders):
             for sku in basket:
                 others = tuple(sorted(other for other in basket if other != sku))
-                self._ask(f"default\x1f{sku}", BoughtTogether("default", sku, others, 0))
+                self._ask(f"default\x1f{sku}", BoughtTogether("default", sku, others, 0, gap_days))
         return self
 
     # --- what came of it ----------------------------------------------------------------------------------------

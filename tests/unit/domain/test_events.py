@@ -8,6 +8,8 @@ import pytest
 
 from pipeline.domain.events import ChannelEvent
 from pipeline.domain.messages import Complement, Complements, Count
+from pipeline.domain.policy import Policy
+from pipeline.domain.time import HOUR_MS
 from tests.unit.domain.story import (
     Story,
     abandoned_cart,
@@ -69,6 +71,17 @@ def test_b23_an_hour_ahead_and_seven_days_behind_may_still_have_just_happened(ha
     story = Story(*RULES).at(happened, product_added("A", cart="c1"), arriving=arriving).at("5d 00:00")
 
     assert [rule for _, rule in story.fired] == ["abandoned_cart"]
+
+
+@pytest.mark.parametrize(("channel", "fires"), [("web", False), ("pos", True), ("app", True)])
+def test_b23_each_channel_may_have_its_own_lateness(channel: str, fires: bool) -> None:
+    """Tills may upload at night; what the site tells a day late has not just happened; the app has the usual week."""
+    policy = Policy(late_ms={"web": HOUR_MS, "pos": 36 * HOUR_MS})
+    story = Story(*RULES, policy=policy)
+    story.at("10:00", product_added("A", cart="c1", channel=channel), arriving="1d 09:00").at("5d 00:00")
+
+    assert bool(story.fired) is fires
+    assert story.counted("events_out_of_time") == ([] if fires else [channel])
 
 
 def test_b23_an_order_with_an_impossible_time_is_kept_with_both_times_and_is_money() -> None:

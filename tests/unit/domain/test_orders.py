@@ -12,7 +12,16 @@ from pipeline.domain.messages import BoughtTogether, Send
 from pipeline.domain.money import MAX_SUM_MINOR
 from pipeline.domain.orders import ORDERS_KEPT, SKUS_PER_ORDER
 from pipeline.wire.records import encode_record
-from tests.unit.domain.story import Story, abandoned_cart, cart_updated, event, item, order_completed, product_added
+from tests.unit.domain.story import (
+    Story,
+    abandoned_cart,
+    at_ms,
+    cart_updated,
+    event,
+    item,
+    order_completed,
+    product_added,
+)
 
 
 def test_spend_is_added_up_per_currency() -> None:
@@ -211,3 +220,13 @@ def test_a_line_keeps_as_many_attributes_as_a_message_needs_first_by_name() -> N
     assert list(lines["A"].attributes) == sorted(many)[:ATTRIBUTES_KEPT]
     assert list(lines["B"].attributes) == ["a", "b", "c", "d"]
     assert sum(len(name) + len(value) for name, value in lines["B"].attributes.items()) == ATTRIBUTE_CHARACTERS_KEPT
+
+
+def test_an_order_cancelled_on_the_other_side_of_a_merge_is_not_owned() -> None:
+    other = Story(customer_id="customer-2").at("10:10", event("order_cancelled", order_id="o-1"))
+    story = Story().at("09:00", order_completed("B", order="o-0")).at("10:00", order_completed("A", "B", order="o-1"))
+    story.joined_by(other, "11:00")
+
+    assert story.customer["owned"] == ["B"]
+    assert story.state is not None
+    assert story.state.owned == {"B": at_ms("09:00")}

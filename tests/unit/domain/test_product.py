@@ -113,6 +113,7 @@ def test_the_json_of_equal_products_is_equal_bytes() -> None:
             {"baskets": 2, "confidence": 1.0, "sku": "C"},
             {"baskets": 1, "confidence": 0.5, "sku": "B"},
         ],
+        "rhythm_days": None,
         "sku": "A",
         "tenant": "default",
     }

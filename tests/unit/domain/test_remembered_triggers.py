@@ -6,7 +6,7 @@ import itertools
 
 from pipeline.domain.customer_state import FIRED_KEPT, CustomerState, Draft
 from pipeline.domain.time import DAY_MS
-from pipeline.domain.triggers.kind import Fired
+from pipeline.domain.triggers.steps import Fired
 
 TEN = 1_795_514_400_000
 """2026-11-24T10:00:00Z."""

@@ -98,11 +98,16 @@ class Told:
         self.failed.set()
 
 
-def lanes_of(stage: Stage | None = None, told: Told | None = None, wall_clock: bool = False) -> Lanes:
+def lanes_of(
+    stage: Stage | None = None,
+    told: Told | None = None,
+    wall_clock: bool = False,
+    may_work: Callable[[str], bool] = lambda _: True,
+) -> Lanes:
     delivery: Any = object()  # nothing here is delivered
     told = told or Told()
     hooks = (lambda: delivery, lambda: None, lambda lane, unit, seconds: told.units.append(unit), told.fail)
-    return Lanes([stage or Stage()], *hooks, 0.01, Lease(5.0), wall_clock)
+    return Lanes([stage or Stage()], *hooks, 0.01, Lease(5.0), wall_clock, may_work)
 
 
 def batch(offset: int) -> Batch:
@@ -157,6 +162,58 @@ def test_a_revocation_while_lanes_are_set_up_leaves_none_running(steps: int) -> 
         return lane_tasks(), len(list(lanes))
 
     assert asyncio.run(story()) == ([], 0)
+
+
+class Gate:
+    """Says whether a topic may be worked on; tells when it was asked several times."""
+
+    def __init__(self) -> None:
+        self.topics: list[str] = []
+        self.asked = asyncio.Event()
+        self.is_open = False
+
+    def __call__(self, topic: str) -> bool:
+        self.topics.append(topic)
+        if len(self.topics) == 3:
+            self.asked.set()
+        return self.is_open
+
+
+@pytest.mark.parametrize("in_batches", [True, False])
+def test_while_a_topic_may_not_be_worked_on_its_messages_wait_and_are_handled_then(in_batches: bool) -> None:
+    async def story() -> tuple[set[str], dict[TP, int]]:
+        consumer, gate = Consumer(), Gate()
+        lanes = lanes_of(may_work=gate)
+        (lanes.attach if in_batches else lanes.attach_stock)(consumer)
+        await lanes.flow({PLACE: 0}, {})
+        if in_batches:
+            lanes.submit(batch(0))
+        else:
+            single = asyncio.create_task(lanes.run_one(PLACE.topic, 0, Record(0, TEN, None, b"")))
+        await asyncio.wait_for(gate.asked.wait(), 5)
+        assert not consumer.moved.is_set()
+        gate.is_open = True
+        await asyncio.wait_for(consumer.moved.wait(), 5)
+        if not in_batches:
+            await single
+        await lanes.stop()
+        return set(gate.topics), consumer.durable
+
+    assert asyncio.run(story()) == ({PLACE.topic}, {PLACE: 1})
+
+
+def test_a_lane_that_may_not_work_can_be_stopped_and_has_handled_nothing() -> None:
+    async def story() -> dict[TP, int]:
+        consumer, gate = Consumer(), Gate()
+        lanes = lanes_of(may_work=gate)
+        lanes.attach(consumer)
+        await lanes.flow({PLACE: 0}, {})
+        lanes.submit(batch(0))
+        await asyncio.wait_for(gate.asked.wait(), 5)
+        await asyncio.wait_for(lanes.stop(), 5)
+        return consumer.durable
+
+    assert asyncio.run(story()) == {PLACE: 0}
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3])

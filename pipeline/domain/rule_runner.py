@@ -1,0 +1,198 @@
+"""Rules at work: hooks are asked, their steps carried out, what they propose goes to the arbiter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipeline.domain import caps, held
+from pipeline.domain.arbiter import Proposed, settle
+from pipeline.domain.customer_state import TIMERS_KEPT, Draft
+from pipeline.domain.messages import AskComplements, Complements, Merge, ProductNews, Send, product_key
+from pipeline.domain.outcomes import dropped, revoked
+from pipeline.domain.reasons import DropReason
+from pipeline.domain.rule_book import RuleBook
+from pipeline.domain.rules import Rules
+from pipeline.domain.triggers.kind import Kind
+from pipeline.domain.triggers.steps import Ask, Cancel, Change, Drop, Held, Mark, Proposal, Revoke, Step, Timer, WakeAt
+
+
+class RuleRunner:
+    """Asks the rules about one customer, each under the version that is in force or that it began under (B29)."""
+
+    def __init__(self, book: RuleBook, event_clock: bool) -> None:
+        """On the event clock proposals are never late: they are decided as of their own time."""
+        self._book = book
+        self._event_clock = event_clock
+
+    def on_event(
+        self,
+        draft: Draft,
+        rules: Rules,
+        logics: Sequence[Kind],
+        change: Change,
+        just_happened: bool,
+        received_at_ms: int,
+    ) -> None:
+        """Show a change to the rules that want to see it, carry out what they answer, settle what they propose.
+
+        An event that did not just happen starts nothing (B23).
+        """
+        asked: dict[str, None] = {}
+        proposals: list[Proposed] = []
+        cause = change.event.event_id
+        for logic in logics:
+            for step in logic.on_event(change, draft):
+                if isinstance(step, Ask):
+                    if just_happened:
+                        asked[step.sku] = None
+                elif (
+                    just_happened
+                    or isinstance(step, Cancel | Mark | Revoke | Drop)
+                    or (logic.watches and isinstance(step, WakeAt))
+                ):
+                    self._take(draft, rules, logic.rule, step, change.at_ms, cause, proposals)
+        if proposals:
+            self._settle(draft, proposals, received_at_ms)
+        if asked:
+            _ask(tuple(asked), draft, cause, change.at_ms, change.event.channel)
+
+    def on_complements(self, draft: Draft, answer: Complements, now_ms: int) -> None:
+        """Let every rule answer, and settle what they propose. An event that came too late offers nothing."""
+        proposals: list[Proposed] = []
+        rules = self._book.at(answer.asked_at_ms if self._event_clock else now_ms)
+        for rule in rules.rules:
+            for step in rules.logic[rule.name].on_complements(answer, draft):
+                if isinstance(step, Proposal) and _answered(draft, rule.name, answer.event_id):
+                    reason = DropReason.ONCE_PER_EVENT
+                    step = Drop(step.subject, step.generation, step.due_at_ms, step.caused_by, reason)
+                self._take(draft, rules, rule.name, step, answer.asked_at_ms, answer.event_id, proposals)
+        self._settle(draft, proposals, now_ms)
+        if answer.then:
+            _ask(answer.then, draft, answer.event_id, answer.asked_at_ms, answer.channel)
+
+    def on_product(self, draft: Draft, news: ProductNews, now_ms: int) -> None:
+        """Let every rule answer what a product tells, and settle what they propose."""
+        proposals: list[Proposed] = []
+        rules = self._book.at(news.occurred_at_ms if self._event_clock else now_ms)
+        for rule in rules.rules:
+            for step in rules.logic[rule.name].on_product(news, draft):
+                self._take(draft, rules, rule.name, step, news.occurred_at_ms, news.event_id, proposals)
+        self._settle(draft, proposals, now_ms)
+
+    def after_merge(self, draft: Draft, merge: Merge, at_ms: int) -> None:
+        """End what waits in vain, now that another customer's state has joined (B15)."""
+        kept: list[Timer] = []
+        for timer in draft.timers:
+            rules = self._book.judge(timer.rule, timer.rules_number, at_ms)
+            logic = rules.logic.get(timer.rule)
+            reason = None if logic is None else logic.on_merge(timer, draft)
+            if reason is None and len(kept) == TIMERS_KEPT:
+                reason = DropReason.TOO_MANY_TIMERS
+                draft.evicted("timers")
+            if reason is None:
+                kept.append(timer)
+                continue
+            drop = Drop(timer.subject, timer.generation, merge.occurred_at_ms, merge.event_id, reason)
+            draft.effects.append(dropped(rules, timer.rule, drop, draft))
+        draft.timers = tuple(kept)
+        rules = self._book.at(at_ms)
+        caps.bound(draft, rules)
+
+        def judge(each: Held) -> Rules:
+            return self._book.judge(each.rule, each.rules_number, at_ms)
+
+        draft.effects += held.after_merge(rules, judge, draft, merge.occurred_at_ms, merge.event_id)
+
+    def fire(self, draft: Draft, instant_ms: int, clock_ms: int) -> str | None:
+        """Fire the timers due at one instant, release what was held till then. Return the event it goes back to."""
+        timers, waiting = draft.timers, draft.held
+        draft.timers = tuple(timer for timer in timers if timer.due_at_ms != instant_ms)
+        draft.held = tuple(each for each in waiting if each.release_at_ms != instant_ms)
+        due = [timer for timer in timers if timer.due_at_ms == instant_ms]
+        released = [
+            (self._book.judge(each.rule, each.rules_number, instant_ms), each)
+            for each in waiting
+            if each.release_at_ms == instant_ms
+        ]
+        proposals: list[Proposed] = []
+        for timer in due:
+            rules = self._book.judge(timer.rule, timer.rules_number, instant_ms)
+            logic = rules.logic.get(timer.rule)
+            if logic is None:
+                reason = DropReason.RULE_REMOVED
+                drop = Drop(timer.subject, timer.generation, instant_ms, timer.caused_by, reason)
+                draft.effects.append(dropped(rules, timer.rule, drop, draft))
+                continue
+            for step in logic.on_time(timer, draft):
+                self._take(draft, rules, timer.rule, step, instant_ms, timer.caused_by, proposals)
+        self._settle(draft, proposals, clock_ms, released)
+        if not due and not released:
+            return None
+        return due[-1].caused_by if due else released[-1][1].proposal.caused_by
+
+    def _take(
+        self,
+        draft: Draft,
+        rules: Rules,
+        rule: str,
+        step: Step,
+        at_ms: int,
+        cause: str,
+        proposals: list[Proposed],
+    ) -> None:
+        """Carry out one step of a rule under its version.
+
+        What it proposes goes to `proposals`, to be settled with those of others.
+        """
+        if isinstance(step, Proposal):
+            proposals.append((rules, rules.by_name[rule], step))
+        elif isinstance(step, WakeAt):
+            timer = Timer(
+                rule, step.subject, step.due_at_ms, step.since_ms, cause, step.by_event, step.note, rules.number
+            )
+            draft.effects += held.cancel(rules, draft, rule, step.subject, DropReason.SUPERSEDED, at_ms, cause)
+            self._arm(draft, rules, timer)
+        elif isinstance(step, Cancel):
+            for timer in draft.timers:
+                if timer.rule == rule and step.subject in (None, timer.subject):
+                    draft.timers = tuple(other for other in draft.timers if other is not timer)
+                    drop = Drop(timer.subject, timer.generation, at_ms, cause, step.reason)
+                    draft.effects.append(dropped(rules, rule, drop, draft))
+            draft.effects += held.cancel(rules, draft, rule, step.subject, step.reason, at_ms, cause)
+        elif isinstance(step, Mark):
+            draft.put_mark(rule, step.subject, step.at_ms)
+        elif isinstance(step, Revoke):
+            draft.effects.extend(revoked(rules, step, draft, at_ms, cause))
+        elif isinstance(step, Drop):
+            draft.effects.append(dropped(rules, rule, step, draft))
+
+    def _settle(
+        self, draft: Draft, proposals: Sequence[Proposed], clock_ms: int, released: Sequence[tuple[Rules, Held]] = ()
+    ) -> None:
+        """Let the arbiter decide."""
+        draft.effects += settle(proposals, draft, None if self._event_clock else clock_ms, released)
+
+    def _arm(self, draft: Draft, rules: Rules, timer: Timer) -> None:
+        others = tuple(other for other in draft.timers if (other.rule, other.subject) != (timer.rule, timer.subject))
+        if len(others) >= TIMERS_KEPT:
+            reason = DropReason.TOO_MANY_TIMERS
+            drop = Drop(timer.subject, timer.generation, timer.since_ms, timer.caused_by, reason)
+            draft.effects.append(dropped(rules, timer.rule, drop, draft))
+            draft.evicted("timers")
+            return
+        draft.timers = (*others, timer)
+
+
+def _answered(draft: Draft, rule: str, event_id: str) -> bool:
+    """Whether a rule has answered this event: sent, held for later, or held out."""
+    return (
+        any(fired.rule == rule and fired.caused_by == event_id for fired in draft.fired)
+        or any(waiting.rule == rule and waiting.proposal.caused_by == event_id for waiting in draft.held)
+        or any(sent.rule == rule and sent.held_out and sent.cause == caps.cause_of(event_id) for sent in draft.sent)
+    )
+
+
+def _ask(skus: tuple[str, ...], draft: Draft, event_id: str, at_ms: int, channel: str) -> None:
+    """Ask about the first of `skus`; its answer brings the others back."""
+    ask = AskComplements(draft.tenant, skus[0], draft.customer_id, event_id, at_ms, channel, skus[1:])
+    draft.effects.append(Send("product", product_key(draft.tenant, skus[0]), ask))
