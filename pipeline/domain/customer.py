@@ -103,22 +103,8 @@ class CustomerActor:
             return self._restored(message, now_ms)
         if state is not None and state.is_pointer:
             return self._linking.forwarded(state, message)
-        if isinstance(message, Complements):
-            if state is None:
-                return None, (Count("answers_dropped", "unknown_customer"),)
-            draft = Draft(state)
-            self._run.on_complements(draft, message, now_ms)
-            if draft.differs_from(state):
-                self._feeds.changed(draft, self._time_of(message.asked_at_ms, now_ms), message.event_id)
-            return draft.state() if draft.differs_from(state) else state, _counted(draft)
-        if isinstance(message, ProductNews):
-            if state is None:
-                return None, (Count("answers_dropped", "unknown_customer"),)
-            draft = Draft(state)
-            self._run.on_product(draft, message, now_ms)
-            if draft.differs_from(state):
-                self._feeds.changed(draft, self._time_of(message.occurred_at_ms, now_ms), message.event_id)
-            return draft.state(), _counted(draft)
+        if isinstance(message, Complements | ProductNews):
+            return self._told_by_product(state, message, now_ms)
         if not isinstance(message, Arrived):
             return self._linked(state, message, now_ms)
         if state is None:
@@ -134,6 +120,24 @@ class CustomerActor:
         draft = Draft(state)
         draft.effects.append(Count("applied_ahead_of_clock", self.name))
         self._arrived(draft, ahead, ahead.event.occurred_at_ms)
+        return draft.state(), _counted(draft)
+
+    def _told_by_product(
+        self, state: CustomerState | None, message: Complements | ProductNews, now_ms: int
+    ) -> tuple[CustomerState | None, Sequence[Effect]]:
+        """Show the rules what a product answered, or tells who waits for it."""
+        if state is None:
+            return None, (Count("answers_dropped", "unknown_customer"),)
+        draft = Draft(state)
+        if isinstance(message, Complements):
+            at_ms = message.asked_at_ms
+            self._run.on_complements(draft, message, now_ms)
+        else:
+            at_ms = message.occurred_at_ms
+            self._run.on_product(draft, message, now_ms)
+        if not draft.differs_from(state):
+            return state, _counted(draft)
+        self._feeds.changed(draft, self._time_of(at_ms, now_ms), message.event_id)
         return draft.state(), _counted(draft)
 
     def _restored(self, restore: Restore, now_ms: int) -> tuple[CustomerState, Sequence[Effect]]:
