@@ -21,7 +21,7 @@ from pipeline.domain.product import ProductActor
 from pipeline.domain.rule_book import RuleBook
 from pipeline.domain.rules import Rules
 from pipeline.identity_file import load_identity
-from pipeline.rules_log.following import RulesFollower, watch_file
+from pipeline.rules_log.following import RulesFollower
 from pipeline.settings import Settings
 from pipeline.streaming.changelogs import ActorTables
 from pipeline.streaming.clock import InstallationClock
@@ -131,7 +131,7 @@ def create_app(settings: Settings, actors: Sequence[Actor[Any, Any]], folder: Pa
     @app.task  # type: ignore[untyped-decorator]
     async def watch_rules_file() -> None:
         if not event_clock:  # where in a replay a change is to hold, nobody has said
-            await watch_file(settings)
+            await rules.watch_file()
 
     return app
 

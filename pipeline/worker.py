@@ -14,6 +14,7 @@ import uvloop
 
 from pipeline.app import create_app, default_actors
 from pipeline.errors import USAGE, OmniError
+from pipeline.rules_log.applying import FileStamp
 from pipeline.rules_log.following import RulesFollower
 from pipeline.settings import Settings
 from pipeline.streaming.outage import sum_up_complaints
@@ -32,9 +33,12 @@ class WorkerFailed(RuntimeError):
     """The application ended, and nobody had told it to."""
 
 
-def run_worker(settings: Settings) -> int:
-    """Run a worker; return 0 once it was told to stop. Raises what made it fail."""
-    rules = RulesFollower(settings)
+def run_worker(settings: Settings, rules_file_seen: FileStamp) -> int:
+    """Run a worker; return 0 once it was told to stop. Raises what made it fail.
+
+    The rules file has been applied as it was at `rules_file_seen`; later changes are the worker's to apply.
+    """
+    rules = RulesFollower(settings, rules_file_seen)
     actors, folder = default_actors(settings, rules.book), _slot(settings.data_dir / "workers")
     sum_up_complaints()
     uvloop.install()

@@ -14,7 +14,7 @@ from pipeline.cli.arguments import port_to_serve
 from pipeline.domain.rules import Rules
 from pipeline.errors import DONE, UNREACHABLE, USAGE, OmniError
 from pipeline.rules_file import RulesFileError, load_rules
-from pipeline.rules_log.applying import apply_rules
+from pipeline.rules_log.applying import apply_rules, file_stamp
 from pipeline.settings import Settings
 from pipeline.topics import topics
 
@@ -49,6 +49,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     began = time.monotonic()
     started = RESTARTS in os.environ
     try:
+        seen = file_stamp(settings.rules_file)
         rules = _rules(settings, started)
         _ensure_topics(settings, rules)
         if rules is not None:
@@ -58,7 +59,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         from pipeline.worker import run_worker
 
         started = True
-        return run_worker(settings)
+        return run_worker(settings, seen)
     except Exception as error:
         if not (started and may_pass(error)):
             raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, RetriableError
@@ -21,6 +21,18 @@ SEND_SECONDS: Final = 30.0
 COORDINATOR_SECONDS = 30.0
 """A broker makes its topic of commits when first asked for one: until that is read, no group has a coordinator."""
 COORDINATOR_RETRY_SECONDS = 0.1
+
+FileStamp: TypeAlias = tuple[int, ...]
+"""What changes whenever a file does; empty for one that is not there."""
+
+
+def file_stamp(path: Path) -> FileStamp:
+    """Return what changes whenever a file does; nothing of one that is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def apply_rules(settings: Settings, path: Path, by: By, from_ms: int | None = None) -> tuple[Applied, bool]:

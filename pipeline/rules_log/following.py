@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -18,7 +17,7 @@ from pipeline.domain.rule_book import RuleBook, UnreadableRules
 from pipeline.domain.rules import Rules
 from pipeline.domain.time import rfc3339
 from pipeline.rules_file import RulesFileError
-from pipeline.rules_log.applying import apply_rules
+from pipeline.rules_log.applying import FileStamp, apply_rules, file_stamp
 from pipeline.rules_log.log import RulesLog
 from pipeline.settings import Settings
 from pipeline.topics import RULES, prefixed
@@ -38,9 +37,10 @@ WATCH_SECONDS: Final = 1.0
 class RulesFollower:
     """Reads what is applied, for as long as the worker runs; `book` is what its actors go by."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Know no rules yet."""
+    def __init__(self, settings: Settings, file_seen: FileStamp) -> None:
+        """Know no rules yet. `file_seen` is the rules file as it was when this worker applied it, at its start."""
         self._settings = settings
+        self._file_seen = file_seen
         self._log = RulesLog(settings.clock == "event")
         self._place = TopicPartition(prefixed(settings, RULES), 0)
         self._looked_at = float("-inf")
@@ -110,32 +110,21 @@ class RulesFollower:
                     log.info("Rules number %d hold from %s on", applied.number, since)
         self._looked_at = began
 
-
-async def watch_file(settings: Settings) -> None:
-    """Apply the rules file whenever it has changed, until cancelled. A wrong one is complained of, once."""
-    path = settings.rules_file
-    before: tuple[int, ...] = ()
-    done: tuple[int, ...] = ()
-    while True:
-        await asyncio.sleep(WATCH_SECONDS)
-        now = _stamp(path)
-        before, settled = now, now == before
-        if not settled or now == done:
-            continue
-        try:
-            await asyncio.to_thread(apply_rules, settings, path, "file")
-        except RulesFileError as error:
-            log.warning("The rules file is wrong, the running rules stay:\n%s", error)
-        except BrokerError as error:
-            log.warning("The rules file will be applied once the broker answers: %s", error)
-            continue
-        done = now
-
-
-def _stamp(path: Path) -> tuple[int, ...]:
-    """Return what changes whenever a file does; nothing of one that is not there."""
-    try:
-        found = path.stat()
-    except OSError:
-        return (0,)
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    async def watch_file(self) -> None:
+        """Apply the rules file whenever it has changed, until cancelled. A wrong one is complained of, once."""
+        path = self._settings.rules_file
+        before = done = self._file_seen
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            now = file_stamp(path)
+            before, settled = now, now == before
+            if not settled or now == done:
+                continue
+            try:
+                await asyncio.to_thread(apply_rules, self._settings, path, "file")
+            except RulesFileError as error:
+                log.warning("The rules file is wrong, the running rules stay:\n%s", error)
+            except BrokerError as error:
+                log.warning("The rules file will be applied once the broker answers: %s", error)
+                continue
+            done = now
