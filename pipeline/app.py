@@ -17,7 +17,7 @@ from pipeline.channel_reader import ChannelReader
 from pipeline.domain.actor import Actor
 from pipeline.domain.customer import CustomerActor
 from pipeline.domain.identity import IdentityActor
-from pipeline.domain.product import ProductActor
+from pipeline.domain.product.actor import ProductActor
 from pipeline.domain.rule_book import RuleBook
 from pipeline.domain.rules import Rules
 from pipeline.identity_file import load_identity

@@ -23,7 +23,8 @@ from pipeline.domain.events import ChannelEvent
 from pipeline.domain.identity import IdentityActor
 from pipeline.domain.identity_config import IdentityConfig
 from pipeline.domain.messages import Arrived, CustomerMessage
-from pipeline.domain.product import ProductActor, product_json
+from pipeline.domain.product.actor import ProductActor
+from pipeline.domain.product.state import product_json
 from pipeline.domain.records import AudienceMember, Decision, IdentityChange, Trigger
 from pipeline.domain.rule_book import RuleBook
 from pipeline.domain.rules import Rules

@@ -21,7 +21,7 @@ from msgspec import Struct
 from pipeline.domain.customer import CustomerState
 from pipeline.domain.events import ChannelEvent
 from pipeline.domain.identity import founded_by
-from pipeline.domain.product import ProductState
+from pipeline.domain.product.state import ProductState
 from tests.bench.dataset import CART_TYPES, Sample
 
 CURRENCY = "EUR"
@@ -129,7 +129,9 @@ def facts_of(customers: Iterable[CustomerState], products: Iterable[ProductState
             for sku, line in cart.lines.items():
                 if line.quantity > 0:
                     person.carts[cart_id, sku] = line.quantity
-    return Facts(persons, {state.sku: state.baskets for state in products if state.baskets}, refused)
+    return Facts(
+        persons, {state.sku: state.companions.baskets for state in products if state.companions.baskets}, refused
+    )
 
 
 def differences(expected: Facts, found: Facts) -> list[str]:

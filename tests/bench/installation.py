@@ -12,7 +12,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from pipeline.broker.topic_admin import create_topics
 from pipeline.domain.customer import CustomerState
-from pipeline.domain.product import ProductState
+from pipeline.domain.product.state import ProductState
 from pipeline.rules_file import load_rules
 from pipeline.settings import FIELDS, Settings, load_settings
 from pipeline.topics import (

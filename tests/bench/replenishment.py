@@ -20,7 +20,8 @@ from msgspec.structs import replace
 from pipeline.domain.events import ChannelEvent, Item
 from pipeline.domain.facets.purchases import GAPS_TO_KNOW, Purchases
 from pipeline.domain.messages import AskComplements, BoughtTogether, Complements, Send
-from pipeline.domain.product import ProductActor, ProductState
+from pipeline.domain.product.actor import ProductActor
+from pipeline.domain.product.state import ProductState
 from pipeline.domain.time import DAY_MS, epoch_ms
 from pipeline.domain.triggers.replenishment import Config
 from tests.harness.data_sets import events_of

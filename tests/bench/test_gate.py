@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from pipeline.domain.customer import CustomerState
-from pipeline.domain.product import ProductState
+from pipeline.domain.product.state import ProductState
 from pipeline.rules_file import load_rules
 from pipeline.settings import load_settings
 from tests.bench.contenders.actors_in_process import InProcess

@@ -18,7 +18,7 @@ from pipeline.domain.events import ChannelEvent
 from pipeline.domain.identity import IdentityActor
 from pipeline.domain.identity_config import IdentityConfig
 from pipeline.domain.messages import Block, Observed, identity_key
-from pipeline.domain.product import ProductActor
+from pipeline.domain.product.actor import ProductActor
 from pipeline.metrics import BY_CHANNEL
 from pipeline.settings import Settings
 from pipeline.streaming.ingest import Fuse, Ingested, IngestPartition

@@ -36,7 +36,8 @@ from pipeline.domain.messages import (
     Send,
 )
 from pipeline.domain.policy import Cap, Policy, QuietHours
-from pipeline.domain.product import ProductActor, ProductState
+from pipeline.domain.product.actor import ProductActor
+from pipeline.domain.product.state import ProductState
 from pipeline.domain.records import Decision, Trigger
 from pipeline.domain.rule_book import RuleBook
 from pipeline.domain.rules import Rule, Rules

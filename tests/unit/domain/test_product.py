@@ -15,7 +15,9 @@ from pipeline.domain.messages import (
     ProductMessage,
     Send,
 )
-from pipeline.domain.product import TOGETHER_KEPT, ProductActor, ProductState, product_json
+from pipeline.domain.product.actor import ProductActor
+from pipeline.domain.product.companions import TOGETHER_KEPT
+from pipeline.domain.product.state import ProductState, product_json
 from pipeline.domain.waiting import EFFECTS_PER_WAKE, WAITING_KEPT
 
 ACTOR = ProductActor()
@@ -73,9 +75,9 @@ def test_companions_are_bounded_and_a_newcomer_is_never_said_to_be_more_frequent
     state = bought(state, *(f"S{number:03d}" for number in range(TOGETHER_KEPT - 1)), times=4)
     state = bought(state, "newcomer", times=3)
 
-    assert len(state.together) == TOGETHER_KEPT
-    assert state.together["newcomer"].baskets == 3
-    assert "S000" not in state.together
+    assert len(state.companions.together) == TOGETHER_KEPT
+    assert state.companions.together["newcomer"].baskets == 3
+    assert "S000" not in state.companions.together
     assert asked(state)[0].complements[0] == Complement("best", 50, 50 / 57)
 
 
@@ -137,7 +139,7 @@ def test_on_the_event_clock_orders_count_before_questions_of_the_same_time_whate
         (answer,) = [e.message for e in effects if isinstance(e, Send) and isinstance(e.message, Complements)]
         assert (answer.complements, answer.then) == ((Complement("B", 1, 1.0),), ("Z",))
         assert state is not None
-        assert (state.baskets, actor.wakes_at(state)) == (1, 8)
+        assert (state.companions.baskets, actor.wakes_at(state)) == (1, 8)
 
 
 def test_on_the_event_clock_thousands_of_questions_are_answered_in_wakes_of_bounded_effects() -> None:
@@ -165,7 +167,7 @@ def test_more_messages_than_may_wait_are_applied_earliest_first_ahead_of_the_clo
 
     assert effects == (Count("applied_ahead_of_clock", "product"),)
     assert state is not None
-    assert (state.baskets, actor.wakes_at(state)) == (1, 1)
+    assert (state.companions.baskets, actor.wakes_at(state)) == (1, 1)
 
 
 def test_on_the_event_clock_a_product_never_bought_leaves_no_state_once_asked() -> None:
