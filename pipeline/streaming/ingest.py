@@ -143,6 +143,10 @@ class IngestPartition:
         self._reached = newest if self._event_clock else records[-1].timestamp_ms
         return unit
 
+    def next_wake(self) -> int | None:
+        """Nothing waits here."""
+        return None
+
     def tick(self, clock_ms: int) -> Unit | None:
         """Nothing waits here."""
         return None

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from pipeline.streaming.batch import Batch
 from pipeline.streaming.delivery import Delivery, NotDelivered
@@ -24,6 +24,8 @@ RECORD_BYTES = 64
 """What a record takes besides its value."""
 MARKERS = 2
 """Offsets without a record that are nothing to tell of: a producer's transactions end with a marker each."""
+TICK_AFTER_SECONDS: Final = 0.1
+"""Least time between two ticks of a partition: each that finds something due has its own round trips to the broker."""
 
 
 class RecordsMissing(RuntimeError):
@@ -43,6 +45,9 @@ class Engine(Protocol):
 
     def tick(self, clock_ms: int) -> Unit | None:
         """Do what waits for the clock, None when nothing does."""
+
+    def next_wake(self) -> int | None:
+        """Return the earliest time (ms) anything waits for, None when nothing does."""
 
     def takeover(self) -> Unit | None:
         """Return the unit that makes the partition ours, None if nothing is to be done."""
@@ -162,7 +167,7 @@ class Lane:
             if records:
                 await self.process(records)
                 self.pending_bytes -= _size(records)
-            if not self._stopping and time.monotonic() - self._ticked_at >= self._tick_seconds:
+            if not self._stopping and self._rest_seconds() <= 0:
                 await self.tick()
         await self._leave()
 
@@ -179,11 +184,19 @@ class Lane:
         """Return all that waits, nothing when it is time for a tick."""
         if not self._waiting:
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._tick_seconds):
+                async with asyncio.timeout(self._rest_seconds()):
                     await self._called.wait()
         self._called.clear()
         records, self._waiting = self._waiting, []
         return records
+
+    def _rest_seconds(self) -> float:
+        """Return how long there is until the next tick: no longer than until something is due."""
+        due_ms, clock_ms, passed = self.engine.next_wake(), self._clock(), time.monotonic() - self._ticked_at
+        longest = self._tick_seconds - passed
+        if due_ms is None or clock_ms is None:
+            return longest
+        return min(longest, max(TICK_AFTER_SECONDS - passed, (due_ms - clock_ms) / 1000))
 
     async def process(self, records: Sequence[Record]) -> None:
         """Apply records from where this lane stands; make each unit durable before the next."""

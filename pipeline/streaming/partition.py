@@ -43,6 +43,7 @@ from pipeline.streaming.values import (
     OUTBOX,
     SEEN,
     STATE_VERSION,
+    is_absent,
     wake_time,
 )
 from pipeline.streaming.wakes import Wakes
@@ -87,17 +88,19 @@ class ActorPartition(Generic[S, M]):
     ) -> None:
         """Take over a recovered partition: scan its table for positions, wake times and a left-over outbox.
 
-        A record that is not an envelope is given to `on_invalid`, whose output (a dead letter) joins the unit;
-        without one its error is raised.
+        A record that is not an envelope, or one with a message that cannot be read, is given to `on_invalid`, whose
+        output (a dead letter) joins the unit; without one its error is raised.
         """
         self.actor = actor
         self.source = f"{actor.name}/{partition}"
         self._store = store
         self._topology = topology
         self._on_invalid = on_invalid
-        self._envelopes: EnvelopeDecoder[M] = EnvelopeDecoder(actor.message_type)
+        self._envelopes: EnvelopeDecoder[msgspec.Raw] = EnvelopeDecoder(msgspec.Raw)
+        self._decode_message: Callable[[msgspec.Raw], M] = msgspec.msgpack.Decoder(actor.message_type).decode
         self._decode_state = msgspec.msgpack.Decoder(actor.state_type).decode
         self._held: Cache[S] = Cache()
+        self._unwritten: dict[bytes, bytes] = {}
         self._taken_over = False
         #: Inboxes have no watermark of their own.
         self.watermark: int | None = None
@@ -151,8 +154,9 @@ class ActorPartition(Generic[S, M]):
         held = self._held.get(key)
         if held is not None:
             return held
-        value = self._store.get(key.encode())
-        if value is None:
+        name = key.encode()
+        value = self._unwritten.get(name) or self._store.get(name)
+        if value is None or is_absent(value):
             held = Held(None)
         elif value[EPOCH_BYTES] != STATE_VERSION:
             raise envelope.UnknownVersion(
@@ -170,18 +174,24 @@ class ActorPartition(Generic[S, M]):
             try:
                 decoded = self._envelopes.decode(record.value or b"")
             except (msgspec.MsgspecError, envelope.NoEnvelope) as error:
-                if self._on_invalid is None:
-                    raise
-                step.unit.outputs.append(self._on_invalid(record, error))
-                step.unit.counts["dead_letters", "undecodable"] += 1
-                step.unit.next_offset = record.offset + 1
-                continue
-            yield from self._apply_envelope(step, record, decoded)
+                self._refuse(step, record, error)
+            else:
+                yield from self._apply_envelope(step, record, decoded)
             step.unit.next_offset = record.offset + 1
         if step.unit.next_offset is not None:
             yield self._finish(step)
 
-    def _apply_envelope(self, step: Step[S], record: Record, decoded: Envelope[M]) -> Iterator[Unit]:
+    def _refuse(self, step: Step[S], record: Record, error: Exception) -> None:
+        if self._on_invalid is None:
+            raise error
+        step.unit.outputs.append(self._on_invalid(record, error))
+        step.unit.counts["dead_letters", "undecodable"] += 1
+
+    def _apply_envelope(self, step: Step[S], record: Record, decoded: Envelope[msgspec.Raw]) -> Iterator[Unit]:
+        """Handle message by message: each is decoded, and its state encoded, while they are in the processor's cache.
+
+        Of an envelope with messages that cannot be read, the others are handled.
+        """
         source, handle = decoded.source, self.actor.handle
         seen = self._seen.get(source)
         last = seen.position if seen else -1
@@ -193,6 +203,7 @@ class ActorPartition(Generic[S, M]):
         step.touch(record.timestamp_ms)
         step.message_bytes = len(record.value or b"") // max(1, len(decoded.entries))
         unit = step.unit
+        unreadable: msgspec.MsgspecError | None = None
         for index, entry in enumerate(decoded.entries):
             if entry.position <= last:
                 unit.counts["repeats_dropped", self.actor.name] += 1
@@ -200,10 +211,17 @@ class ActorPartition(Generic[S, M]):
             last = entry.position
             key = entry.key
             at_ms = entry.at_ms
+            try:
+                message = self._decode_message(entry.message)
+            except msgspec.MsgspecError as error:
+                unreadable = error
+                continue
             held = self._hold(key)
-            state, effects = handle(held.state, entry.message, at_ms)
+            state, effects = handle(held.state, message, at_ms)
             if state is not held.state:
                 step.change(key, held, state)
+                if self._held.is_full:
+                    self._encode(step)
             if effects:
                 step.emit(effects, (base | index) << EFFECT_BITS, at_ms)
             unit.handled += 1
@@ -214,6 +232,8 @@ class ActorPartition(Generic[S, M]):
                 yield self._finish(step)
                 step.begin(record.timestamp_ms)
                 unit = step.unit
+        if unreadable is not None:
+            self._refuse(step, record, unreadable)
         self._note(step, source, last, newest)
 
     def _note(self, step: Step[S], source: str, last: int, newest: int) -> None:
@@ -238,6 +258,8 @@ class ActorPartition(Generic[S, M]):
                 self._ticks += 1
                 state, effects = self.actor.wake(held.state, clock_ms)
                 step.change(key, held, state)
+                if self._held.is_full:
+                    self._encode(step)
                 if effects:
                     step.emit(effects, self._ticks << EFFECT_BITS, clock_ms)
             woken += 1
@@ -254,17 +276,24 @@ class ActorPartition(Generic[S, M]):
         """Note that `unit` is in the changelog up to `offset`: its changes may now be read back from the store."""
         if unit.changes:
             self._store.write(unit.changes, offset)
-        self._held.tidy()
+        self._unwritten = {}
 
     def _finish(self, step: Step[S]) -> Unit:
         unit = step.pack()
-        for key, held in step.changed:
-            held.changed = False
-            unit.changes[key.encode()] = self._encoded(key, held)
+        self._encode(step)
         if self._outbox:
             unit.changes[OUTBOX] = self._stamp
             self._outbox = []
         return unit
+
+    def _encode(self, step: Step[S]) -> None:
+        """Put the changed states into the unit, encoded, and let go of what was not used for long."""
+        changes = self._unwritten = step.unit.changes
+        for key, held in step.changed:
+            held.changed = False
+            changes[key.encode()] = self._encoded(key, held)
+        step.changed.clear()
+        self._held.tidy()
 
     def _encoded(self, key: str, held: Held[S]) -> bytes:
         state = held.state

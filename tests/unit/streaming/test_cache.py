@@ -18,7 +18,10 @@ def used(states: Cache[str], key: str) -> bool:
     return held is not None
 
 
-def test_a_key_that_is_used_again_and_again_stays_while_ten_thousand_others_pass() -> None:
+def test_a_key_that_is_used_again_and_again_stays_while_ten_thousand_others_pass(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cache, "CACHED_BYTES", 400_000)
     states: Cache[str] = Cache()
     used(states, "regular")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from faust.types import TP
 
 from pipeline.streaming.batch import Batch
 from pipeline.streaming.delivery import NotDelivered
-from pipeline.streaming.lane import Engine, RecordsMissing
+from pipeline.streaming.lane import Engine, Lane, Place, RecordsMissing
 from pipeline.streaming.lanes import Lanes
 from pipeline.streaming.lease import Lease, Replaced
 from pipeline.streaming.table import ActorTable
@@ -29,6 +30,9 @@ class Source:
 
     def __init__(self, broken: bool = False) -> None:
         self.watermark: int | None = None
+        self.due_ms: int | None = None
+        self.ticks: list[int] = []
+        self.ticked = asyncio.Event()
         self.left = Unit(write_ahead=True)
         self._broken = broken
 
@@ -38,7 +42,12 @@ class Source:
         self.watermark = records[-1].timestamp_ms
         yield Unit(next_offset=records[-1].offset + 1)
 
+    def next_wake(self) -> int | None:
+        return self.due_ms
+
     def tick(self, clock_ms: int) -> Unit | None:
+        self.ticks.append(clock_ms)
+        self.ticked.set()
         return None
 
     def takeover(self) -> Unit | None:
@@ -146,6 +155,31 @@ def test_a_new_owner_goes_on_from_the_watermark_that_the_last_one_has_committed(
         return said
 
     assert asyncio.run(story()) == {PLACE: TEN}
+
+
+def test_what_is_due_before_the_next_tick_is_not_kept_waiting_for_it() -> None:
+    async def story() -> list[int]:
+        engine = Source()
+        began = time.monotonic()
+        delivery: Any = object()
+
+        def clock() -> int:
+            return TEN + int((time.monotonic() - began) * 1000)
+
+        lane = Lane(
+            Place(PLACE.topic, 0, None, False), engine, delivery, clock, Lease(5.0), lambda *_: None, tick_seconds=3_600
+        )
+        lane.start(0, None, lambda error: None)
+        await asyncio.wait_for(engine.ticked.wait(), 5)  # the first comes at once
+        engine.ticked.clear()
+        engine.due_ms = clock() + 200
+        lane.submit(batch(0))
+        await asyncio.wait_for(engine.ticked.wait(), 5)
+        await lane.stop()
+        return [engine.ticks[1] - engine.due_ms]
+
+    (late_ms,) = asyncio.run(story())
+    assert late_ms >= 0
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3])

@@ -307,6 +307,23 @@ def test_a_record_that_is_no_envelope_becomes_a_dead_letter_and_its_batch_goes_o
     assert engine.state("a") == Tally(5)
 
 
+def test_of_an_envelope_with_a_message_that_cannot_be_read_the_others_are_handled() -> None:
+    def dead_letter(record: Record, error: Exception) -> Output:
+        return Output("deadletter", 0, None, record.value or b"")
+
+    told: list[Entry[Add | Raw]] = [Entry(n, "a", 5_000, Add(1)) for n in range(5)]
+    told[1] = Entry(1, "a", 5_000, Raw(b"\x92\xa3add\xa3one"))
+    told[3] = Entry(3, "a", 5_000, Raw(b"\xc0"))
+    value = envelope.encode(Envelope("identity/0", 1_000, 1_000, told))
+    engine = ActorPartition(Tallies(), 0, Table(), Everywhere(), dead_letter)
+
+    (unit,) = _apply(engine, Record(7, 1_000, None, value))
+
+    assert (engine.state("a") or Tally()).total == 3
+    assert [output.value for output in unit.outputs if output.topic == "deadletter"] == [value]
+    assert unit.counts["dead_letters", "undecodable"] == 1
+
+
 def test_a_message_of_a_newer_version_stops_the_worker_instead_of_being_lost() -> None:
     with pytest.raises(envelope.UnknownVersion, match="version 2, known is 1"):
         _apply(_engine(Table()), Record(0, 1_000, None, b"\x02..."))
