@@ -221,7 +221,7 @@ class ActorPartition(Generic[S, M]):
             if state is not held.state:
                 step.change(key, held, state)
                 if self._held.is_full:
-                    self._encode(step)
+                    self._let_pass(step)
             if effects:
                 step.emit(effects, (base | index) << EFFECT_BITS, at_ms)
             unit.handled += 1
@@ -259,7 +259,7 @@ class ActorPartition(Generic[S, M]):
                 state, effects = self.actor.wake(held.state, clock_ms)
                 step.change(key, held, state)
                 if self._held.is_full:
-                    self._encode(step)
+                    self._let_pass(step)
                 if effects:
                     step.emit(effects, self._ticks << EFFECT_BITS, clock_ms)
             woken += 1
@@ -280,20 +280,29 @@ class ActorPartition(Generic[S, M]):
 
     def _finish(self, step: Step[S]) -> Unit:
         unit = step.pack()
-        self._encode(step)
+        for key, held in step.changed:
+            self._encode(step, key, held)
+        self._held.tidy()
         if self._outbox:
             unit.changes[OUTBOX] = self._stamp
             self._outbox = []
         return unit
 
-    def _encode(self, step: Step[S]) -> None:
-        """Put the changed states into the unit, encoded, and let go of what was not used for long."""
-        changes = self._unwritten = step.unit.changes
-        for key, held in step.changed:
-            held.changed = False
-            changes[key.encode()] = self._encoded(key, held)
-        step.changed.clear()
-        self._held.tidy()
+    def _let_pass(self, step: Step[S]) -> None:
+        """Put the changed passers-by into the unit, encoded, and let go of them."""
+        regulars = []
+        for entry in step.changed:
+            if entry[1].is_regular:
+                regulars.append(entry)
+            else:
+                self._encode(step, *entry)
+        step.changed = regulars
+        self._held.let_pass()
+
+    def _encode(self, step: Step[S], key: str, held: Held[S]) -> None:
+        held.changed = False
+        self._unwritten = step.unit.changes
+        self._unwritten[key.encode()] = self._encoded(key, held)
 
     def _encoded(self, key: str, held: Held[S]) -> bytes:
         state = held.state

@@ -26,13 +26,14 @@ class Held(msgspec.Struct, Generic[S], gc=False):
     """What is held of one key: all in one place, because every look-up among many keys waits for memory.
 
     `size` is what its value in the table takes, 0 if it has none; `wakes_at` is its entry among the wake times;
-    `changed` tells that the unit under construction will write it.
+    `changed` tells that the unit under construction will write it; `is_regular` is the cache's (see `cache.py`).
     """
 
     state: S | None
     size: int = 0
     wakes_at: int | None = None
     changed: bool = False
+    is_regular: bool = False
 
 
 class Step(Generic[S]):

@@ -470,7 +470,8 @@ def test_a_unit_with_large_outputs_is_cut_before_it_holds_too_much(monkeypatch: 
 
 
 def test_a_partition_that_may_hold_nothing_decoded_counts_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "CACHED_BYTES", 0)
+    monkeypatch.setattr(cache, "PASSING_BYTES", 0)
+    monkeypatch.setattr(cache, "REGULAR_BYTES", 0)
     engine = _engine(Table())
     for number in range(1_000):
         _apply(engine, _record(number, "identity/0", (number, f"key-{number % 7}", Add(1)), appended_ms=1_000 + number))
