@@ -100,7 +100,7 @@ def test_a_rules_file_that_has_become_wrong_does_not_keep_a_worker_that_failed_f
     (tmp_path / "rules.yaml").write_text("rules: 3\n", encoding="utf-8")
     monkeypatch.setenv(worker.RESTARTS, "1")
     monkeypatch.setattr(worker, "apply_rules", raising(AssertionError("a wrong file is not applied")))
-    monkeypatch.setattr("pipeline.worker.run_worker", lambda _: 0)
+    monkeypatch.setattr("pipeline.worker.run_worker", lambda *_: 0)
 
     assert main(["worker", "--bootstrap", "127.0.0.1:9", "--rules", "rules.yaml"]) == 0
     assert "the running rules stay:\nrules.yaml:1: " in caplog.text
