@@ -12,6 +12,10 @@ channel topic that another worker reads. So the clock follows the broker's own r
    further on.
 3. When the last inbox has been passed, the candidate is the clock.
 
+The catalogue has no watermark: a shop whose products do not change would stop the clock for ever. But on an event
+clock, what stands in its topics when a candidate is read is passed on the way, as an inbox is, so that products know of
+it by then. On a wall clock products take things as they come, and no import of a catalogue delays a timer.
+
 On a wall clock, a worker whose installation is less than `LIVE_MS` behind uses the time of day instead, so timers are
 late by no more than a tick.
 """
@@ -43,15 +47,15 @@ class InstallationClock:
         bootstrap: str,
         group: str,
         channel_topics: Sequence[str],
-        inboxes: Sequence[str],
+        stages: Sequence[Sequence[str]],
         partitions: int,
         clock: Literal["wall", "event"],
     ) -> None:
-        """`inboxes` in the order in which messages pass them."""
+        """`stages` are the topics that messages pass behind the channels, in this order."""
         self._bootstrap = bootstrap
         self._group = group
         self._channels = [TopicPartition(topic, n) for topic in channel_topics for n in range(partitions)]
-        self._inboxes = [[TopicPartition(topic, n) for n in range(partitions)] for topic in inboxes]
+        self._stages = [[TopicPartition(topic, n) for topic in stage for n in range(partitions)] for stage in stages]
         self._mode = clock
         self._reached: int | None = None
         self._client: AIOKafkaConsumer | None = None
@@ -94,8 +98,8 @@ class InstallationClock:
         candidate = self._least(await self._commits())
         if candidate is None or candidate <= (self._reached or 0):
             return
-        for inbox in self._inboxes:
-            ends = await self._ends(inbox)
+        for stage in self._stages:
+            ends = await self._ends(stage)
             while not self._passed(await self._commits(), ends):  # noqa: ASYNC110 - the broker knows; it does not call
                 await asyncio.sleep(POLL_SECONDS["event"])
         self._reached = candidate
@@ -118,9 +122,9 @@ class InstallationClock:
         found = await self._admin.list_consumer_group_offsets(self._group)
         return {tp: (said.offset, said.metadata) for tp, said in found.items()}
 
-    async def _ends(self, inbox: list[TopicPartition]) -> dict[TopicPartition, int]:
+    async def _ends(self, stage: list[TopicPartition]) -> dict[TopicPartition, int]:
         assert self._client is not None
-        ends: dict[TopicPartition, int] = await self._client.end_offsets(inbox)
+        ends: dict[TopicPartition, int] = await self._client.end_offsets(stage)
         return ends
 
     async def _connect(self) -> None:

@@ -1,8 +1,22 @@
-"""What the consumers of both transports have in common: the client's thread, and what lanes set and are told."""
+"""What the consumers of both transports have in common: fetches and seeks that do not mix, commits of what is durable.
+
+What differs from Faust's consumer, each for a loss or a standstill that was seen happening:
+
+- Fetch and delivery are one step under a lock, and so is every seek. Otherwise records fetched before a seek arrive
+  after it, and the records in between are skipped for good.
+- What was fetched before the flow was last stopped is dropped whole; the seek that follows brings it back.
+- A partition without a committed offset is sought to its earliest record. Faust leaves it where the first,
+  dropped fetch put it.
+- What may be committed is what the lanes have made durable, not what the stream iterator has moved past. A commit that
+  failed is tried again; Faust takes it for done, and its lag stays.
+- Commits happen before revocation, while the partitions are still ours.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 from aiokafka import AIOKafkaConsumer
@@ -20,6 +34,12 @@ FETCH_MAX_WAIT_MS = 100
 UNREAD_WAIT_SECONDS = 0.005
 """How long the client waits, before it fetches again, for records it holds to be taken. With its own 100 ms one
 partition without room held up all others, and each step of the path took 100 ms."""
+
+FETCH_WAIT_SECONDS = 0.2
+"""How long one fetch waits for records. A seek waits for the fetch under way, so this bounds what a rebalance loses."""
+
+COMMIT_SECONDS = 3.0
+"""How long a commit may hold up a revocation or the end of the worker; it takes milliseconds."""
 
 OnFlowing: TypeAlias = Callable[[Mapping[TP, int], Mapping[TP, int]], Awaitable[None]]
 
@@ -74,7 +94,7 @@ def said_watermarks(commits: Mapping[TP, OffsetAndMetadata]) -> dict[TP, int]:
 
 
 class LaneConsumer(KafkaConsumer):
-    """Faust's consumer with what lanes set on it, and what it says of itself."""
+    """Faust's consumer as lanes need it. See the module's text for what differs and why."""
 
     _thread: LaneConsumerThread
 
@@ -86,6 +106,10 @@ class LaneConsumer(KafkaConsumer):
         self.watermarks: dict[TP, int] = {}
         #: Where reading began after the last seek.
         self.started_at: dict[TP, int] = {}
+        #: Raised whenever the flow stops: what was fetched before is void.
+        self.epoch = 0
+        self._committed: dict[TP, tuple[int, int | None]] = {}
+        self._delivering = asyncio.Lock()
         #: Set by the lanes: stop work on partitions about to be revoked, started work done.
         self.on_revoking: Callable[[], Awaitable[None]] | None = None
         #: Set by the lanes: partitions are recovered, sought and about to flow; from where, and their watermarks.
@@ -97,9 +121,93 @@ class LaneConsumer(KafkaConsumer):
     def _new_consumer_thread(self) -> LaneConsumerThread:
         return LaneConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
+    def stop_flow(self) -> None:
+        """Stop delivery: whatever a fetch under way brings is dropped."""
+        self.epoch += 1
+        super().stop_flow()
+
     def on_durable(self, tp: TP, next_offset: int) -> None:
         """Note that everything before `next_offset` is durable: it may be committed."""
         self.durable[tp] = next_offset
+
+    # --- seeking ------------------------------------------------------------------------------------------------
+
+    async def perform_seek(self) -> None:
+        """Go to what is committed, or to the earliest record where nothing is."""
+        async with self._delivering:
+            commits = await self._thread.commits()
+            start = {tp: said.offset for tp, said in commits.items()}
+            fresh = {tp for tp in self.assignment() if tp not in start and not self._is_changelog_tp(tp)}
+            if fresh:
+                earliest = await self._thread.earliest_offsets(*map(ensure_aiokafka_TP, fresh))
+                start.update({TP(*tp): offset for tp, offset in earliest.items()})
+            await self._thread.seek_wait(start)
+            self.started_at = {tp: offset for tp, offset in start.items() if not self._is_changelog_tp(tp)}
+            # As if said already: an older watermark stays until there is a newer one.
+            self._committed = {tp: (offset, None) for tp, offset in self.started_at.items()}
+            self.durable.clear()
+            if self.on_flowing is not None:
+                await self.on_flowing(self.started_at, said_watermarks(commits))
+
+    async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
+        """Seek, with no fetch under way."""
+        async with self._delivering:
+            await super().seek_wait(partitions)
+
+    # --- committing ---------------------------------------------------------------------------------------------
+
+    async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
+        """Commit what has become durable, and the watermarks that moved, since last time."""
+        self.watermarks = self.on_committing()
+        said = {tp: (offset, self.watermarks.get(tp)) for tp, offset in self.durable.items()}
+        offsets = {tp: said[tp][0] for tp in said if said[tp] != self._committed.get(tp)}
+        if not offsets:
+            return False
+        done = await self._thread.commit(offsets)
+        if done:
+            self._committed.update({tp: said[tp] for tp in offsets})
+        return done
+
+    async def commit_now(self) -> None:
+        """Commit what is durable by now. `commit` does nothing while another commit, begun earlier, is under way.
+
+        What is not committed is only repeated. So it gives up where nobody may answer: after a crash the thread that
+        commits has ended, or is about to.
+        """
+        if self.crashed:
+            return
+        if self._commit_fut is not None:
+            await asyncio.wait([self._commit_fut], timeout=COMMIT_SECONDS)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(COMMIT_SECONDS):
+                await self.force_commit()
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Finish and commit while the partitions are still ours, then let Faust give them up."""
+        self.stop_flow()
+        if self.on_revoking is not None:
+            await self.on_revoking()
+        await self.commit_now()
+        self.durable.clear()
+        await super().on_partitions_revoked(revoked)
+
+    async def on_stop(self) -> None:
+        """Finish, commit, leave."""
+        self.stop_flow()
+        if self.on_revoking is not None:
+            await self.on_revoking()
+        await self.commit_now()  # Faust's own would wait for ever if the thread has ended
+
+    # --- what Faust's consumer would look at --------------------------------------------------------------------
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Nothing: commits do not count acknowledgements."""
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterable[TP]:  # type: ignore[override]
+        return iter(())
+
+    async def verify_all_partitions_active(self) -> None:
+        """Nothing: Faust's detector compares monotonic with wall time; lag is on `/metrics`."""
 
 
 class OnceProducer(KafkaProducer):

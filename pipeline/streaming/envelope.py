@@ -9,7 +9,7 @@ earliest and latest record of the batch that caused the envelope.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -58,6 +58,10 @@ class NoEnvelope(ValueError):
     """These bytes are no internal message of any version."""
 
 
+UNREADABLE: Final = (NoEnvelope, msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What is raised for bytes that are no message: text that is no UTF-8 and endless nesting are errors of their own."""
+
+
 def position(offset: int, index: int = 0, effect: int = 0) -> int:
     """Place of an effect: Kafka offset of the cause's message, index of the cause in it, number of the effect."""
     return ((offset << INDEX_BITS) | index) << EFFECT_BITS | effect
@@ -97,7 +101,7 @@ class EnvelopeDecoder(Generic[M]):
 
         Raises:
             UnknownVersion: a newer version wrote this.
-            NoEnvelope, msgspec.MsgspecError: the bytes are no envelope of this inbox.
+            UNREADABLE: the bytes are no envelope of this inbox.
         """
         if value[:1] != VERSION:
             if value and 0 < value[0] <= LAST_VERSION:

@@ -1,7 +1,7 @@
-"""Ingest of one channel partition, without any I/O: records in, units of envelopes and dead letters out.
+"""Ingest of one partition of a producers' topic, without any I/O: records in, units of envelopes and dead letters out.
 
 Stateless: what it sends carries the position of its record, so whatever a crash makes it send again is dropped by
-the identity actor.
+the actor that it is for.
 """
 
 from __future__ import annotations
@@ -23,13 +23,24 @@ than went over the wire."""
 
 
 class Ingested(Struct, frozen=True, gc=False):
-    """What became of a readable record: a message for its anchor's shard, or (`message` None) a control event."""
+    """What became of a readable record: a message for the shard of `key` at `actor`, or (None) a control event."""
 
     key: str
     at_ms: int
     message: Message | None
     occurred_at_ms: int
     counts: tuple[tuple[str, str], ...] = ()
+    actor: str = "identity"
+
+    @property
+    def is_event(self) -> bool:
+        """Whether it is an event on its way to a customer: no control event, and not of the catalogue."""
+        return self.message is not None and self.actor == "identity"
+
+    @property
+    def is_of_catalog(self) -> bool:
+        """Whether the catalogue told it."""
+        return self.actor == "product"
 
 
 class FuseBlown(RuntimeError):
@@ -67,7 +78,7 @@ class Fuse:
 
 
 class IngestPartition:
-    """One partition of one channel topic."""
+    """One partition of one topic."""
 
     def __init__(
         self,
@@ -128,8 +139,10 @@ class IngestPartition:
                 newest = event.occurred_at_ms if message is None else event.occurred_at_ms - 1
             if message is None:
                 continue
+            if not unit.occurred_ms and event.is_event:
+                unit.occurred_ms = event.occurred_at_ms
             entry = Entry(position(record.offset), event.key, event.at_ms, message)
-            place = inbox("identity", event.key)
+            place = inbox(event.actor, event.key)
             if place in sends:
                 sends[place].append(entry)
             else:

@@ -82,10 +82,12 @@ class Lane:
         on_unit: Callable[[Lane, Unit, float], None],
         tick_seconds: float,
         may_work: Callable[[], bool] = lambda: True,
+        end: Callable[[], int | None] = lambda: 0,
     ) -> None:
         """Drive `engine`. `on_unit` is told of each durable unit and its seconds; `clock` gives the time in ms.
 
-        While `may_work` says no, nothing is handled and nothing ticks.
+        While `may_work` says no, nothing is handled and nothing ticks. `end` is the offset of the partition's next
+        record, None while that is not known.
         """
         self.place = place
         self.engine = engine
@@ -96,6 +98,8 @@ class Lane:
         self._on_unit = on_unit
         self._tick_seconds = tick_seconds
         self._may_work = may_work
+        self._end = end
+        self._repeat_until: int | None = None
         self._waiting: list[Record] = []
         self._called = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -167,7 +171,7 @@ class Lane:
             if records:
                 await self.process(records)
                 self.pending_bytes -= _size(records)
-            if not self._stopping and self._rest_seconds() <= 0:
+            if not self._stopping and (not records or self._rest_seconds() <= 0):
                 await self.tick()
         await self._leave()
 
@@ -199,13 +203,17 @@ class Lane:
         return min(longest, max(TICK_AFTER_SECONDS - passed, (due_ms - clock_ms) / 1000))
 
     async def process(self, records: Sequence[Record]) -> None:
-        """Apply records from where this lane stands; make each unit durable before the next."""
+        """Apply records from where this lane stands; make each unit durable before the next.
+
+        Does nothing once the lane is to stop, or has failed.
+        """
         while not self._may_work():
             if self._stopping:
                 return
             await asyncio.sleep(self._tick_seconds)
         async with self._working():
-            await self._process(records)
+            if not self._stopping and not self.failed:
+                await self._process(records)
 
     async def _process(self, records: Sequence[Record]) -> None:
         first = records[0].offset
@@ -222,6 +230,8 @@ class Lane:
             log.warning("%s: records %d to %d are gone, unhandled", self.name, self.next_offset, first - 1)
         if first < self.next_offset:
             records = [record for record in records if record.offset >= self.next_offset]
+        if not records:
+            return
         began = time.monotonic()
         for unit in self.engine.apply(records):
             if skipped:
@@ -236,7 +246,7 @@ class Lane:
         """Let the engine do what waits for the clock."""
         self._ticked_at = time.monotonic()
         clock = self._clock()
-        if clock is None or not self._may_work():
+        if clock is None or not self._may_work() or not self._has_repeated():
             return
         async with self._working():
             began = time.monotonic()
@@ -244,7 +254,19 @@ class Lane:
                 await self._make_durable(unit, began)
                 began = time.monotonic()
 
+    def _has_repeated(self) -> bool:
+        """Whether all is handled that the last owner may have begun; it had read no further than the end is now.
+
+        Its last unit may be delivered and not in the changelog. Repeated after a tick, it would meet another state, and
+        what comes of it then would contradict what was delivered.
+        """
+        if self._repeat_until is None:
+            self._repeat_until = self._end()
+        return self._repeat_until is not None and self.next_offset >= self._repeat_until
+
     async def _make_durable(self, unit: Unit, began: float) -> None:
+        if unit.changes and self.place.changelog is not None:
+            self._lease.check()  # first of all: what was delivered cannot be taken back
         if unit.outputs and not unit.write_ahead:
             await self._delivery.outputs(unit.outputs)
         offset = -1

@@ -36,8 +36,7 @@ class Stage(Protocol):
 class Lanes:
     """Starts a lane for each assigned partition and stops it before the partition goes.
 
-    On the batch transport lanes are given batches (`submit`); on the stock transport Faust acknowledges for itself and
-    each record is awaited (`run_one`).
+    On the batch transport lanes are given batches (`submit`); on the stock one each record is awaited (`run_one`).
     """
 
     def __init__(
@@ -83,7 +82,7 @@ class Lanes:
         self._in_batches = True
 
     def attach_stock(self, consumer: Any) -> None:
-        """Let a consumer that acknowledges for itself tell of revocation and flow, and say how far the sources are."""
+        """Let a consumer tell of revocation and flow, and say how far the sources are."""
         self._consumer = consumer
         consumer.on_revoking = self.stop
         consumer.on_flowing = self.flow
@@ -97,6 +96,16 @@ class Lanes:
         """Return how many records of the lane's partition are not durable yet (0 where that is not known)."""
         highwater = self._consumer and self._consumer.highwater(TP(lane.place.topic, lane.place.partition))
         return max(0, highwater - lane.next_offset) if highwater is not None else 0
+
+    def _end(self, tp: TP) -> int | None:
+        """Return the offset of a partition's next record, None before its first fetch."""
+        if self._consumer is None:
+            return 0
+        try:
+            highwater: int | None = self._consumer.highwater(tp)
+        except AssertionError:  # how aiokafka says that a partition has just left: its lane is about to be stopped
+            return None
+        return highwater
 
     def _has_room(self, tp: TP) -> bool:
         lane = self._lanes.get(tp)
@@ -127,21 +136,23 @@ class Lanes:
             lane.submit(batch)
 
     async def run_one(self, topic: str, partition: int, record: Record) -> None:
-        """Stock transport: handle one record to the end, before Faust acknowledges it.
+        """Stock transport: handle one record to the end, before the next of its agent.
 
-        While the group settles it waits, and after a failure for ever: returning would acknowledge what nobody has
-        handled.
+        One that was read before partitions were given out anew is left alone: reading goes on from what is committed,
+        here or at another worker, and brings it again after those before it. After a failure this waits for ever.
         """
+        stops = self._stops
         while True:
             await self._flowing.wait()
             lane = self._lanes.get(TP(topic, partition))
-            if lane is None:
-                return  # another worker's now
-            lane.next_offset = record.offset
+            if lane is None or self._stops != stops:
+                return
             try:
                 await lane.process([record])
-            except Exception as error:  # noqa: BLE001 - Faust would log it and acknowledge the record
+            except Exception as error:  # noqa: BLE001 - Faust would log it and go on with the next record
                 self._on_failure(error)
+                await asyncio.Future()
+            if lane.failed and self._stops == stops:  # at a tick: the worker is about to end
                 await asyncio.Future()
             if lane.next_offset > record.offset:
                 return
@@ -195,10 +206,11 @@ class Lanes:
         if watermark is not None:
             engine.watermark = max(watermark, engine.watermark or 0)
         changelog = stage.table.changelog_topic.get_topic_name() if stage.table is not None else None
-        place = Place(tp.topic, tp.partition, changelog, stage.gapless and self._in_batches)
+        place = Place(tp.topic, tp.partition, changelog, stage.gapless)
         assert self._delivery is not None
         may_work = partial(self._may_work, tp.topic)
-        lane = Lane(place, engine, self._delivery, self._clock, self._lease, self._noted, self._tick_seconds, may_work)
+        hooks = (self._lease, self._noted, self._tick_seconds, may_work, partial(self._end, tp))
+        lane = Lane(place, engine, self._delivery, self._clock, *hooks)
         lane.start(offset, reached, self._on_failure)
         self._lanes[tp] = lane
         if self._consumer is not None:

@@ -107,6 +107,8 @@ class ActorPartition(Generic[S, M]):
         found = recovery.scan(store, self.source)
         #: Number of keys with a state.
         self.keys = found.keys
+        #: What these states take, encoded.
+        self.bytes = found.bytes
         self._seen = found.seen
         self._wakes = Wakes(found.wakes)
         self._outbox = found.outbox
@@ -148,24 +150,25 @@ class ActorPartition(Generic[S, M]):
 
     def state(self, key: str) -> S | None:
         """Return the state of `key` as of the last unit."""
-        return self._hold(key).state
+        return (self._held.get(key) or self._read(key)).state
 
     def _hold(self, key: str) -> Held[S]:
         held = self._held.get(key)
-        if held is not None:
-            return held
+        if held is None:
+            held = self._read(key)
+            self._held.put(key, held)
+        return held
+
+    def _read(self, key: str) -> Held[S]:
         name = key.encode()
         value = self._unwritten.get(name) or self._store.get(name)
         if value is None or is_absent(value):
-            held = Held(None)
-        elif value[EPOCH_BYTES] != STATE_VERSION:
+            return Held(None)
+        if value[EPOCH_BYTES] != STATE_VERSION:
             raise envelope.UnknownVersion(
                 f"state of {key!r} has version {value[EPOCH_BYTES]}, known is {STATE_VERSION}: upgrade this worker"
             )
-        else:
-            held = Held(self._decode_state(memoryview(value)[HEADER.size :]), len(value), wake_time(value))
-        self._held.put(key, held)
-        return held
+        return Held(self._decode_state(memoryview(value)[HEADER.size :]), len(value), wake_time(value))
 
     def apply(self, records: Sequence[Record]) -> Iterator[Unit]:
         """Handle the records of this partition's inbox, in order; yield units to make durable one by one."""
@@ -173,7 +176,7 @@ class ActorPartition(Generic[S, M]):
         for record in records:
             try:
                 decoded = self._envelopes.decode(record.value or b"")
-            except (msgspec.MsgspecError, envelope.NoEnvelope) as error:
+            except envelope.UNREADABLE as error:
                 self._refuse(step, record, error)
             else:
                 yield from self._apply_envelope(step, record, decoded)
@@ -203,7 +206,7 @@ class ActorPartition(Generic[S, M]):
         step.touch(record.timestamp_ms)
         step.message_bytes = len(record.value or b"") // max(1, len(decoded.entries))
         unit = step.unit
-        unreadable: msgspec.MsgspecError | None = None
+        unreadable: Exception | None = None
         for index, entry in enumerate(decoded.entries):
             if entry.position <= last:
                 unit.counts["repeats_dropped", self.actor.name] += 1
@@ -213,15 +216,15 @@ class ActorPartition(Generic[S, M]):
             at_ms = entry.at_ms
             try:
                 message = self._decode_message(entry.message)
-            except msgspec.MsgspecError as error:
+            except envelope.UNREADABLE as error:
                 unreadable = error
                 continue
             held = self._hold(key)
             state, effects = handle(held.state, message, at_ms)
             if state is not held.state:
                 step.change(key, held, state)
-                if self._held.is_full:
-                    self._let_pass(step)
+            if self._held.is_full:
+                self._let_pass(step)
             if effects:
                 step.emit(effects, (base | index) << EFFECT_BITS, at_ms)
             unit.handled += 1
@@ -249,6 +252,7 @@ class ActorPartition(Generic[S, M]):
             return None
         step: Step[S] = Step(self._topology, f"{self.source}/clock")
         step.touch(clock_ms)
+        step.unit.due_ms = due
         woken = 0
         while due is not None and due <= clock_ms and woken < MAX_WAKES and step.estimated_bytes < MAX_UNIT_BYTES:
             key = self._wakes.pop()
@@ -312,9 +316,11 @@ class ActorPartition(Generic[S, M]):
             self._wakes.put(key, wakes_at)
         if state is None:
             self.keys -= held.size > 0
+            self.bytes -= held.size
             held.size = 0
             return self._stamp
         value = HEADER.pack(self._epoch, STATE_VERSION, NEVER if wakes_at is None else wakes_at) + _encode(state)
         self.keys += held.size == 0
+        self.bytes += len(value) - held.size
         held.size = len(value)
         return value

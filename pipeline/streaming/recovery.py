@@ -22,13 +22,14 @@ class Seen(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Recovered:
     """The engine's own part of a table, and what it must know of every state without decoding it.
 
-    `keys` counts the states, `wakes` has the time (ms) of each key that waits for one, `ticks` numbers the wakes so
-    far, `outbox` is what the clock caused and may not have been delivered.
+    `keys` counts the states, `bytes` is what they take, `wakes` has the time (ms) of each key that waits for one,
+    `ticks` numbers the wakes so far, `outbox` is what the clock caused and may not have been delivered.
     """
 
     epoch: int = 0
     ticks: int = 0
     keys: int = 0
+    bytes: int = 0
     seen: dict[str, Seen] = field(default_factory=dict)
     wakes: dict[str, int] = field(default_factory=dict)
     outbox: list[Output] = field(default_factory=list)
@@ -45,6 +46,7 @@ def scan(store: Store, source: str) -> Recovered:
     for key, value in store.items():
         if not key.startswith(META):
             found.keys += 1
+            found.bytes += len(value)
             wakes_at = wake_time(value)
             if wakes_at is not None:
                 found.wakes[key.decode()] = wakes_at

@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from pipeline.domain.messages import Count, Effect, Message, Send
+from pipeline.domain.records import Trigger
 from pipeline.streaming import envelope
 from pipeline.streaming.envelope import MAX_EFFECTS, Entry
 from pipeline.streaming.units import Output, Topology, Unit
@@ -92,6 +93,9 @@ class Step(Generic[S]):
                 output = topology.record(effect)  # type: ignore[arg-type]
                 unit.outputs.append(output)
                 self.estimated_bytes += len(output.value)
+                record = effect.record  # type: ignore[union-attr]
+                if type(record) is Trigger and record.status == "fired":
+                    unit.fired_ms[record.rule] = min(unit.fired_ms.get(record.rule, at_ms), record.fired_at_ms)
 
     def pack(self) -> Unit:
         """Put what is sent into envelopes; return the unit, whose changes are still to be encoded."""

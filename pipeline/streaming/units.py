@@ -39,7 +39,9 @@ class Unit:
     delivered before the changelog, so that a crash in between repeats them from the log – except for a unit that
     the clock caused (`write_ahead`): the log cannot repeat that, so its outputs stand in the changelog first.
     `next_offset` is what may be committed once the unit is durable, None if nothing new may be. `handled` counts
-    messages, `earliest_ms` is the earliest logical time among them (0: none).
+    messages, `earliest_ms` is the earliest logical time among them (0: none). `occurred_ms` is when the first of them
+    occurred, as far as that is known here (0: it is not). `fired_ms` is by rule the earliest time that one of the
+    unit's triggers fired, `due_ms` when the first of the timers that caused it was due (0: none).
     """
 
     outputs: list[Output] = field(default_factory=list)
@@ -49,6 +51,9 @@ class Unit:
     write_ahead: bool = False
     handled: int = 0
     earliest_ms: int = 0
+    occurred_ms: int = 0
+    fired_ms: dict[str, int] = field(default_factory=dict)
+    due_ms: int = 0
 
 
 class Store(Protocol):

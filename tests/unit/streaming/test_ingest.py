@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from msgspec import Raw
+from msgspec.structs import replace
 
 from pipeline.domain.errors import InvalidEvent, InvalidReason
 from pipeline.domain.messages import Observed
@@ -109,3 +110,26 @@ def test_a_blown_fuse_says_what_is_wrong_with_the_records_that_it_keeps_from_the
 
     with pytest.raises(FuseBlown, match="2 of 3 are bad_time, for example: occurred_at_ms = 7"):
         list(partition.apply([Record(offset, TEN, None, b"") for offset in range(3)]))
+
+
+def test_a_unit_tells_when_its_first_readable_event_occurred() -> None:
+    def read(record: Record) -> Ingested:
+        if record.offset == 0:
+            raise InvalidEvent(InvalidReason.BAD_TIME, "no")
+        return observed(TEN + record.offset)
+
+    (unit,) = reading(read).apply([Record(offset, TEN, None, b"") for offset in range(3)])
+
+    assert unit.occurred_ms == TEN + 1
+
+
+def test_how_long_ago_the_catalogue_was_changed_is_not_told_as_a_delay_of_events() -> None:
+    def read(record: Record) -> Ingested:
+        return replace(observed(TEN - 31_536_000_000), actor="product") if record.offset < 2 else observed(TEN)
+
+    partition = reading(read)
+
+    (of_catalog,) = partition.apply([Record(offset, TEN, None, b"") for offset in range(2)])
+    (of_both,) = partition.apply([Record(offset, TEN, None, b"") for offset in range(3)])
+
+    assert (of_catalog.occurred_ms, of_both.occurred_ms) == (0, TEN)

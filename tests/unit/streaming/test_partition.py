@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from weakref import ref
 
 import pytest
 from msgspec import Raw, Struct
+from msgspec.structs import replace
 
 from pipeline.domain.messages import AskComplements, Effect, Publish, Send
 from pipeline.streaming import cache, envelope, partition
 from pipeline.streaming.envelope import Entry, Envelope
 from pipeline.streaming.partition import ActorPartition, shard
-from pipeline.streaming.step import TooManyEffects
+from pipeline.streaming.step import Step, TooManyEffects
 from pipeline.streaming.table import MemoryPartition, recover
 from pipeline.streaming.units import Output, Record, Unit
-from pipeline.streaming.values import EPOCH, EPOCH_BYTES, is_absent, state_bytes
+from pipeline.streaming.values import EPOCH, EPOCH_BYTES, META, is_absent, state_bytes
+from tests.history_rows import TRIGGER
 
 
 class Tally(Struct, frozen=True, array_like=True):
@@ -70,6 +73,14 @@ class Everywhere:
     def record(self, publish: Publish) -> Output:
         """Publish nothing in these tests."""
         raise AssertionError(publish)
+
+
+class Publishing(Everywhere):
+    """A topology that can publish."""
+
+    def record(self, publish: Publish) -> Output:
+        """Send it anywhere."""
+        return Output("triggers", None, None, b"")
 
 
 class Table:
@@ -299,11 +310,13 @@ def test_a_record_that_is_no_envelope_becomes_a_dead_letter_and_its_batch_goes_o
     engine = ActorPartition(Tallies(), 3, Table(), Everywhere(), refuse)
     engine.takeover()
     bad = [Record(0, 1_000, None, b"\x01not msgpack"), Record(1, 1_000, None, b"{}"), Record(2, 1_000, None, None)]
-    good = _record(3, "identity/0", (1, "a", Add(5)))
+    damaged = envelope.encode(Envelope("identity/0", 1, 1, [Entry(1, "key", 1, Add(1))])).replace(b"key", b"k\xffy")
+    bad.append(Record(3, 1_000, None, damaged))
+    good = _record(4, "identity/0", (1, "a", Add(5)))
 
     units = list(engine.apply([*bad, good]))
 
-    assert [output.value for output in units[0].outputs] == [b"\x01not msgpack", b"{}", b""]
+    assert [output.value for output in units[0].outputs] == [b"\x01not msgpack", b"{}", b"", damaged]
     assert engine.state("a") == Tally(5)
 
 
@@ -480,6 +493,66 @@ def test_a_partition_that_may_hold_nothing_decoded_counts_all_the_same(monkeypat
     assert engine.keys == 7
 
 
+class Large(Struct, frozen=True, array_like=True, weakref=True):
+    """A state of some size."""
+
+    filler: str
+
+
+class Unmoved:
+    """Changes no state that is there; notes how many it has seen are still held, decoded."""
+
+    name = "customer"
+    state_type = Large
+    message_type = Add
+
+    def __init__(self) -> None:
+        self.seen: list[ref[Large]] = []
+        self.most_held = 0
+
+    @property
+    def held(self) -> int:
+        return sum(each() is not None for each in self.seen)
+
+    def handle(self, state: Large | None, message: Add, now_ms: int) -> tuple[Large | None, Sequence[Effect]]:
+        if state is None:
+            return Large("x" * 2_000), ()
+        self.seen.append(ref(state))
+        self.most_held = max(self.most_held, self.held)
+        return state, ()
+
+    def wake(self, state: Large, clock_ms: int) -> tuple[Large | None, Sequence[Effect]]:
+        raise AssertionError("nothing waits")
+
+    def wakes_at(self, state: Large) -> int | None:
+        return None
+
+
+def test_states_that_a_unit_only_looks_at_are_let_go_like_those_it_changes() -> None:
+    actor = Unmoved()
+    engine = ActorPartition(actor, 3, Table(), Everywhere())
+    engine.takeover()
+    for told in range(2):
+        for unit in engine.apply([_record(told, "s/0", *((told * 400 + n, f"k{n}", Add(1)) for n in range(400)))]):
+            engine.durable(unit, 0)
+
+    assert len(actor.seen) == 400
+    assert actor.most_held < 20
+
+
+def test_who_reads_every_state_of_a_partition_leaves_none_of_them_decoded() -> None:
+    engine = ActorPartition(Unmoved(), 3, Table(), Everywhere())
+    engine.takeover()
+    for unit in engine.apply([_record(0, "s/0", *((n, f"k{n}", Add(1)) for n in range(400)))]):
+        engine.durable(unit, 0)
+
+    read = [ref(state) for n in range(400) if (state := engine.state(f"k{n}")) is not None]
+    del state
+
+    assert len(read) == 400
+    assert sum(each() is not None for each in read) < 20
+
+
 def test_a_unit_tells_the_earliest_time_among_its_messages() -> None:
     entries = [Entry(1, "a", 5_000, Add(1)), Entry(2, "a", 4_000, Add(1)), Entry(3, "a", 6_000, Add(1))]
     record = Record(0, 1_000, None, envelope.encode(Envelope("identity/0", 1_000, 1_000, entries)))
@@ -505,3 +578,35 @@ def test_an_envelope_holds_no_more_entries_than_a_position_can_number() -> None:
     decode = envelope.EnvelopeDecoder[bytes](bytes).decode
     assert sum(len(decode(value).entries) for value in packed) == envelope.MAX_ENTRIES + 1
     assert len(packed) == 2
+
+
+def test_how_much_the_states_take_is_known_while_they_change_and_after_a_recovery() -> None:
+    table = Table()
+    engine = _engine(table)
+
+    _apply(engine, _record(0, "s/0", (1, "a", Add(1)), (2, "b", Add(1_000_000)), (3, "c", Add(5))))
+    _apply(engine, _record(1, "s/0", (4, "b", Add(2)), (5, "a", Add(100_000)), (6, "c", Add(0))))
+
+    stored = sum(len(value) for key, value in table.data.items() if not key.startswith(META))
+    assert engine.bytes == stored > 0
+    assert _recovered(table).bytes == stored
+
+
+def test_a_unit_tells_by_rule_when_its_earliest_trigger_fired_and_nothing_of_what_was_taken_back() -> None:
+    step: Step[None] = Step(Publishing(), "customer/0")
+
+    step.emit([Publish("k", replace(TRIGGER, fired_at_ms=at_ms), "e") for at_ms in (9, 7, 8)], 0, 9)
+    step.emit([Publish("k", replace(TRIGGER, rule="other", status="revoked"), "e")], 0, 9)
+
+    assert step.pack().fired_ms == {TRIGGER.rule: 7}
+
+
+def test_a_unit_that_timers_caused_tells_when_the_first_of_them_was_due() -> None:
+    engine = _engine(Table())
+    later, sooner = Add(1, tell_at_ms=60_000), Add(1, tell_at_ms=50_000)
+    (told,) = _apply(engine, _record(0, "s/0", (1, "a", later), (2, "b", sooner)))
+
+    unit = engine.tick(90_000)
+
+    assert unit is not None
+    assert (told.due_ms, unit.due_ms) == (0, 50_000)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections import defaultdict
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,10 +12,10 @@ import pytest
 import uvloop
 from faust.types import TP
 
-from pipeline.streaming import transport
-from pipeline.streaming.consumer import LaneConsumerThread
+from pipeline.streaming import consumer as consumers
+from pipeline.streaming.consumer import FETCH_WAIT_SECONDS, LaneConsumerThread
 from pipeline.streaming.stock import StockConsumer
-from pipeline.streaming.transport import FETCH_WAIT_SECONDS, HELD_BACK_WAIT_SECONDS, BatchConsumer
+from pipeline.streaming.transport import HELD_BACK_WAIT_SECONDS, BatchConsumer
 
 ONE, TWO = TP("channel.web", 0), TP("channel.web", 1)
 
@@ -46,7 +45,7 @@ def test_the_commit_before_a_revocation_waits_for_one_under_way_and_then_says_wh
 def test_a_commit_that_nobody_answers_holds_up_neither_a_revocation_nor_the_end_of_a_worker(
     crashed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transport, "COMMIT_SECONDS", 0.01)
+    monkeypatch.setattr(consumers, "COMMIT_SECONDS", 0.01)
 
     async def story() -> int:
         asked = 0
@@ -117,11 +116,45 @@ def test_a_fetch_that_leaves_a_partition_out_is_short_because_it_will_soon_have_
     assert asyncio.run(story()) == [(asked, seconds)]
 
 
-def test_the_stock_transport_commits_no_event_that_was_acknowledged_without_being_durable() -> None:
-    consumer: Any = StockConsumer.__new__(StockConsumer)
-    consumer._acked, consumer._acked_index = defaultdict(list, {ONE: [7, 8]}), defaultdict(set)
-    consumer._gap, consumer._committed_offset = defaultdict(set), defaultdict(lambda: None)
-    consumer.durable = {}
-    consumer.on_durable(ONE, 8)
+def test_a_commit_that_failed_is_made_again_though_nothing_has_come_since() -> None:
+    async def story() -> list[dict[TP, int]]:
+        asked: list[dict[TP, int]] = []
 
-    assert consumer._new_offset(ONE) == 8
+        async def commit(offsets: dict[TP, int]) -> bool:
+            asked.append(offsets)
+            return len(asked) > 1
+
+        consumer: Any = StockConsumer.__new__(StockConsumer)
+        consumer.durable, consumer._committed, consumer.on_committing = {}, {ONE: (7, None)}, dict
+        consumer._thread = SimpleNamespace(commit=commit)
+        consumer.on_durable(ONE, 8)
+        for _ in range(3):
+            await consumer.force_commit()
+        return asked
+
+    assert asyncio.run(story()) == [{ONE: 8}, {ONE: 8}]
+
+
+@pytest.mark.parametrize("is_stopped", [True, False])
+def test_the_stock_transport_drops_a_fetch_in_which_the_flow_was_stopped(is_stopped: bool) -> None:
+    async def story() -> Any:
+        consumer: Any = StockConsumer.__new__(StockConsumer)
+        consumer.flow_active, consumer.epoch = True, 0
+        consumer._delivering = asyncio.Lock()
+        consumer.can_resume_flow, consumer.suspend_flow = asyncio.Event(), asyncio.Event()
+        consumer.not_waiting_next_records = asyncio.Event()
+        consumer.app = SimpleNamespace(client_only=False)
+        consumer._active_partitions = {ONE}
+
+        async def getmany(active_partitions: set[TP], timeout: float) -> dict[TP, list[Any]]:
+            assert consumer._delivering.locked()  # so no seek comes in between
+            if is_stopped:
+                consumer.stop_flow()
+                consumer.resume_flow()
+            return {ONE: ["a record"]}
+
+        consumer._getmany = getmany
+        records, _ = await consumer._wait_next_records(1.0)
+        return records
+
+    assert asyncio.run(story()) == (None if is_stopped else {ONE: ["a record"]})
