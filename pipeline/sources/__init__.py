@@ -1,4 +1,4 @@
-"""Other people's data as channel events: one file per source, found by name.
+"""Other people's data as channel events and records of the catalogue: one file per source, found by name.
 
 A source outside this project is a class found by an entry point in the group `omni.sources`.
 """
@@ -14,6 +14,7 @@ from typing import Final, Protocol, TypeAlias
 
 from msgspec import Struct
 
+from pipeline.domain.catalog import CatalogRecord
 from pipeline.domain.errors import InvalidEvent, InvalidReason
 from pipeline.domain.events import ChannelEvent
 from pipeline.errors import USAGE, OmniError
@@ -25,8 +26,11 @@ SOURCES: Final[dict[str, str]] = {
     "channel_event": "pipeline.sources.channel_event:ChannelEvents",
     "complete_journey": "pipeline.sources.complete_journey:CompleteJourney",
     "online_retail": "pipeline.sources.online_retail:OnlineRetail",
+    "product": "pipeline.sources.catalog:Products",
     "rees46": "pipeline.sources.rees46:Rees46",
     "retentioneering": "pipeline.sources.retentioneering:Retentioneering",
+    "shopify_catalog": "pipeline.sources.shopify_catalog:ShopifyCatalog",
+    "stock_level": "pipeline.sources.catalog:StockLevels",
 }
 """Name to `module:class` of the sources that come with the project."""
 
@@ -44,8 +48,21 @@ class Read(Struct, frozen=True):
         return Rejected(self.path, self.line, error.reason, error.detail, self.original)
 
 
+class CatalogRead(Struct, frozen=True):
+    """A record of the catalogue and the line it was read from."""
+
+    path: str
+    line: int
+    original: bytes
+    record: CatalogRecord
+
+    def rejected(self, error: InvalidEvent) -> Rejected:
+        """Return the same line as one that was refused after all."""
+        return Rejected(self.path, self.line, error.reason, error.detail, self.original)
+
+
 class Rejected(Struct, frozen=True):
-    """A line that is no event: where it stands, why, and how it read."""
+    """A line that is no event, and no record: where it stands, why, and how it read."""
 
     path: str
     line: int
@@ -58,6 +75,10 @@ class Rejected(Struct, frozen=True):
 
 
 Line: TypeAlias = Read | Rejected
+"""Of a source of events."""
+CatalogLine: TypeAlias = CatalogRead | Rejected
+"""Of a source of a catalogue."""
+AnyLine: TypeAlias = Line | CatalogLine
 
 
 class SourceError(OmniError):
@@ -69,12 +90,12 @@ class SourceError(OmniError):
 class Source(Protocol):
     """Reads files of one kind.
 
-    The same file gives the same events, ids included, in the order of the file, or of time where a file stands by
-    customer. What is wrong with one line is a `Rejected` in its place and stops nothing; what is wrong with the whole
-    file raises SourceError.
+    The same file gives the same events and records, ids included, in the order of the file, or of time where a file
+    stands by customer. What is wrong with one line is a `Rejected` in its place and stops nothing; what is wrong with
+    the whole file raises SourceError.
     """
 
-    def read(self, path: Path) -> Iterator[Line]:
+    def read(self, path: Path) -> Iterator[AnyLine]:
         """Read one file, or a folder where the source comes as several."""
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Final, TypeVar
 from zlib import error as ZlibError
 
+from pipeline.domain.catalog import CatalogRecord
 from pipeline.domain.errors import InvalidEvent
 from pipeline.domain.events import ChannelEvent
-from pipeline.sources import Line, Read, Rejected, SourceError
-from pipeline.wire.channel_event import check_size
+from pipeline.sources import AnyLine, CatalogRead, Line, Read, Rejected, SourceError
+from pipeline.wire.input_decoder import check_size
 
 T = TypeVar("T")
 
@@ -60,6 +61,22 @@ def events_of(
     name = str(path)
     for found in decoded(path, lines, decode):
         yield found if isinstance(found, Rejected) else Read(name, *found)
+
+
+def records_of(
+    path: Path, lines: Iterable[tuple[int, bytes]], decode: Callable[[bytes], ChannelEvent | CatalogRecord]
+) -> Iterator[AnyLine]:
+    """Do the same for lines that are events or records of the catalogue."""
+    name = str(path)
+    for found in decoded(path, lines, decode):
+        if isinstance(found, Rejected):
+            yield found
+            continue
+        number, line, record = found
+        if isinstance(record, ChannelEvent):
+            yield Read(name, number, line, record)
+        else:
+            yield CatalogRead(name, number, line, record)
 
 
 def decoded(

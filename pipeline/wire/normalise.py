@@ -23,34 +23,27 @@ from pipeline.domain.identity_config import IdentityConfig
 from pipeline.domain.messages import Identifier
 from pipeline.domain.referral_codes import referral_code
 from pipeline.identifiers import HASHES, identifier_of, join_hashes
+from pipeline.wire.tidy import (
+    MAX_AMOUNT_MINOR,
+    MAX_ID_CHARACTERS,
+    MAX_TEXT_CHARACTERS,
+    MAX_WORD_CHARACTERS,
+    check_length,
+    check_time,
+    tidy_currency,
+    tidy_id,
+    tidy_tenant,
+    too_long,
+    too_much,
+)
 
-DEFAULT_TENANT = "default"
-
-MAX_ID_CHARACTERS = 256
-"""Of an id or a SKU: a UUID has 36, and there are shops whose ids are URLs."""
-MAX_WORD_CHARACTERS = 64
-"""Of an event type, a channel, a tenant, an identifier kind."""
-MAX_TEXT_CHARACTERS = 256
-"""Of an attribute's name or value, which carts keep: a colour, a size, an engraving, but no product page."""
 MAX_ITEMS = 1_000
 MAX_QUANTITY = 100_000
 """Pieces in a line: screws by the pallet. A million of such events are still far from 64 bits."""
-MAX_AMOUNT_MINOR = 10**13
-"""Of an amount, a price, and the lines of an event together, either sign: 100 thousand millions in cents, more than
-any order in any currency, and about a millionth of what 64 bits hold."""
 MAX_IDENTIFIERS = 50
-EARLIEST_MS = 315_532_800_000
-"""1980: seconds taken for milliseconds land in 1970."""
-LATEST_MS = 7_258_118_400_000
-"""2200: microseconds taken for milliseconds land far behind it."""
-
 _IDS = ("session_id", "store_id", "order_id", "cart_id", "trigger_id")
 _ids_of = attrgetter(*_IDS)
 _NO_IDS = (None,) * len(_IDS)
-_CONTROL = re.compile(r"[\x00-\x1f]")
-"""Keys and the names of triggers are parts joined by 1F: within a part it would let two names be one."""
-_CURRENCY = re.compile(r"[A-Za-z]{3}")
-_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _KIND = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
@@ -77,14 +70,14 @@ def normalise(event: ChannelEvent, config: IdentityConfig) -> Normalised:
     changed: dict[str, object] = {}
     event_id = event.event_id
     if " " in event_id or not event_id.isprintable() or not 0 < len(event_id) <= MAX_ID_CHARACTERS:
-        event_id = changed["event_id"] = _id("event_id", event_id)
+        event_id = changed["event_id"] = tidy_id("event_id", event_id)
         if not event_id:
             raise InvalidEvent(InvalidReason.NO_EVENT_ID, "event_id is empty")
     if (event_type := _event_type(event.event_type)) != event.event_type:
         changed["event_type"] = event_type
     if (channel := _channel(event.channel)) != event.channel:
         changed["channel"] = channel
-    if (tenant := _tenant(event.tenant)) != event.tenant:
+    if (tenant := tidy_tenant(event.tenant)) != event.tenant:
         changed["tenant"] = tenant
     check_time("occurred_at", event.occurred_at_ms)
     if event.sent_at_ms is not None:
@@ -92,8 +85,8 @@ def normalise(event: ChannelEvent, config: IdentityConfig) -> Normalised:
     if event.items and (items := _items(event.items)) is not event.items:
         changed["items"] = items
     if event.amount_minor is not None and not -MAX_AMOUNT_MINOR <= event.amount_minor <= MAX_AMOUNT_MINOR:
-        raise _too_much("amount_minor", event.amount_minor)
-    if event.currency is not None and (currency := _currency(event.currency)) != event.currency:
+        raise too_much("amount_minor", event.amount_minor)
+    if event.currency is not None and (currency := tidy_currency(event.currency)) != event.currency:
         changed["currency"] = currency
     ids = _ids_of(event)
     if ids != _NO_IDS:
@@ -101,7 +94,7 @@ def normalise(event: ChannelEvent, config: IdentityConfig) -> Normalised:
             if value is not None and (
                 " " in value or not value.isprintable() or not 0 < len(value) <= MAX_ID_CHARACTERS
             ):
-                changed[name] = _id(name, value) or None
+                changed[name] = tidy_id(name, value) or None
     if len(event.identifiers) > MAX_IDENTIFIERS:
         problem = f"identifiers: {len(event.identifiers)} kinds, at most {MAX_IDENTIFIERS} are taken"
         raise InvalidEvent(InvalidReason.VALUE_TOO_LONG, problem)
@@ -182,30 +175,9 @@ def _word(field: str, text: str, missing: InvalidReason) -> str:
     word = text.strip().lower()
     if not word:
         raise InvalidEvent(missing, f"{field} is empty")
-    _check_length(field, text, MAX_WORD_CHARACTERS)
-    _check_length(field, word, MAX_WORD_CHARACTERS)  # there are letters whose small form is two
+    check_length(field, text, MAX_WORD_CHARACTERS)
+    check_length(field, word, MAX_WORD_CHARACTERS)  # there are letters whose small form is two
     return word
-
-
-@lru_cache(maxsize=4096)
-def _tenant(text: str) -> str:
-    _check_length("tenant", text, MAX_WORD_CHARACTERS)
-    tenant = text.strip() or DEFAULT_TENANT
-    if not _TENANT.fullmatch(tenant):
-        problem = f"tenant: {tenant!r} may hold only letters, digits, dot, dash and underscore"
-        raise InvalidEvent(InvalidReason.BAD_TENANT, problem)
-    return tenant
-
-
-@lru_cache(maxsize=4096)
-def _currency(text: str) -> str | None:
-    _check_length("currency", text, MAX_WORD_CHARACTERS)
-    currency = text.strip()
-    if currency and not _CURRENCY.fullmatch(currency):
-        raise InvalidEvent(
-            InvalidReason.BAD_VALUE, f"currency: {currency!r} is not three letters, as in EUR (ISO 4217)"
-        )
-    return currency.upper() or None
 
 
 @lru_cache(maxsize=4096)
@@ -213,15 +185,6 @@ def _kind(text: str) -> str | None:
     """The kind as it goes into keys, or None if it cannot: a colon would let two identifiers share a key."""
     kind = text.strip().lower()
     return kind if _KIND.fullmatch(kind) else None
-
-
-def _id(field: str, text: str) -> str:
-    """Trim an id; empty if there is nothing in it. Callers spare the call where a look shows it to be tidy."""
-    tidy = text.strip()
-    _check_length(field, tidy, MAX_ID_CHARACTERS)
-    if found := _CONTROL.search(tidy):
-        raise InvalidEvent(InvalidReason.BAD_VALUE, f"{field}: {tidy[:40]!r} holds the control character {found[0]!r}")
-    return tidy
 
 
 def _items(items: tuple[Item, ...]) -> tuple[Item, ...]:
@@ -240,15 +203,15 @@ def _items(items: tuple[Item, ...]) -> tuple[Item, ...]:
             raise _bad_quantity(index, quantity)
         if price is not None:
             if not -MAX_AMOUNT_MINOR <= price <= MAX_AMOUNT_MINOR:
-                raise _too_much(f"items[{index}].unit_price_minor", price)
+                raise too_much(f"items[{index}].unit_price_minor", price)
             worth_minor += quantity * price if price > 0 else -quantity * price
         if item.currency != known:
             known = item.currency
-            untidy = (known is not None and _currency(known) != known) or untidy
+            untidy = (known is not None and tidy_currency(known) != known) or untidy
         if item.attributes:
             _check_attributes(index, item.attributes)
     if worth_minor > MAX_AMOUNT_MINOR:
-        raise _too_much("items: the sum of quantity × unit_price_minor", worth_minor)
+        raise too_much("items: the sum of quantity × unit_price_minor", worth_minor)
     return tuple(map(_tidy_item, range(len(items)), items)) if untidy else items
 
 
@@ -256,41 +219,19 @@ def _check_attributes(index: int, attributes: dict[str, str]) -> None:
     for name, value in attributes.items():
         if len(name) > MAX_TEXT_CHARACTERS or len(value) > MAX_TEXT_CHARACTERS:
             field = f"items[{index}].attributes.{name[:MAX_WORD_CHARACTERS]}"
-            raise _too_long(field, max(name, value, key=len), MAX_TEXT_CHARACTERS)
+            raise too_long(field, max(name, value, key=len), MAX_TEXT_CHARACTERS)
 
 
 def _tidy_item(index: int, item: Item) -> Item:
-    currency = None if item.currency is None else _currency(item.currency)
+    currency = None if item.currency is None else tidy_currency(item.currency)
     return structs.replace(item, sku=_sku(index, item.sku), currency=currency)
 
 
 def _sku(index: int, text: str) -> str:
-    sku = _id(f"items[{index}].sku", text)
+    sku = tidy_id(f"items[{index}].sku", text)
     if not sku:
         raise InvalidEvent(InvalidReason.BAD_VALUE, f"items[{index}].sku is empty")
     return sku
-
-
-def check_time(field: str, time_ms: int) -> None:
-    """Refuse a time outside the years 1980 to 2200 (ms since the epoch). Raises InvalidEvent."""
-    if not EARLIEST_MS <= time_ms < LATEST_MS:
-        problem = f"{field}: {time_ms} is not in the years 1980 to 2200; milliseconds since 1970 are wanted"
-        raise InvalidEvent(InvalidReason.BAD_TIME, problem)
-
-
-def _check_length(field: str, text: str, limit: int) -> None:
-    if len(text) > limit:
-        raise _too_long(field, text, limit)
-
-
-def _too_long(field: str, text: str, limit: int) -> InvalidEvent:
-    problem = f"{field}: {len(text)} characters ({text[:20]!r} …), at most {limit} are taken"
-    return InvalidEvent(InvalidReason.VALUE_TOO_LONG, problem)
-
-
-def _too_much(field: str, minor: int) -> InvalidEvent:
-    problem = f"{field}: {minor} is more than any honest sum, at most {MAX_AMOUNT_MINOR} is taken"
-    return InvalidEvent(InvalidReason.BAD_VALUE, problem)
 
 
 def _bad_quantity(index: int, quantity: int) -> InvalidEvent:

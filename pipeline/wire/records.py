@@ -15,12 +15,16 @@ from msgspec import json
 from pipeline.domain.events import Item
 from pipeline.domain.records import (
     AudienceMember,
+    CatalogView,
     Customer,
     DeadLetter,
     Decision,
+    DemandCounts,
+    GoesWith,
     IdentityChange,
     Offer,
     OpenCart,
+    Shown,
     Trigger,
 )
 from pipeline.domain.time import rfc3339
@@ -29,8 +33,8 @@ from pipeline.wire.avro_writer import Write, compile_writer
 from pipeline.wire.fields import named
 from pipeline.wire.schemas import SINGLE_OBJECT, current, history, names
 
-PublicRecord: TypeAlias = Trigger | Decision | IdentityChange | Customer | AudienceMember | DeadLetter
-Kind = TypeVar("Kind", Trigger, Decision, IdentityChange, Customer, AudienceMember, DeadLetter)
+PublicRecord: TypeAlias = Trigger | Decision | IdentityChange | Customer | AudienceMember | CatalogView | DeadLetter
+Kind = TypeVar("Kind", Trigger, Decision, IdentityChange, Customer, AudienceMember, CatalogView, DeadLetter)
 
 SCHEMA_OF: dict[type, str] = {
     Trigger: "trigger",
@@ -38,6 +42,7 @@ SCHEMA_OF: dict[type, str] = {
     IdentityChange: "identity_change",
     Customer: "customer",
     AudienceMember: "audience_member",
+    CatalogView: "catalog_view",
     DeadLetter: "dead_letter",
 }
 """Struct to the name of its schema."""
@@ -51,6 +56,10 @@ _STRUCTS: dict[str, Callable[..., object]] = {
     "Customer": Customer,
     "OpenCart": OpenCart,
     "AudienceMember": AudienceMember,
+    "CatalogView": CatalogView,
+    "DemandCounts": DemandCounts,
+    "GoesWith": GoesWith,
+    "Shown": Shown,
     "DeadLetter": DeadLetter,
 }
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from pipeline.domain.events import ChannelEvent, Item
-from pipeline.sources import Line, Rejected
+from pipeline.sources import AnyLine, Rejected
 from tests.harness.data_sets import events_of
 from tests.unit.sources.reading import events_in, read_rows
 from tests.unit.sources.test_sources import CDNOW_HEADER
 
 
-def read(tmp_path: Path, *rows: str) -> list[Line]:
+def read(tmp_path: Path, *rows: str) -> list[AnyLine]:
     return read_rows("cdnow", CDNOW_HEADER, tmp_path, *rows)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.domain.events import ChannelEvent, Item
-from pipeline.sources import Line, Rejected, SourceError, find_source
+from pipeline.sources import AnyLine, Rejected, SourceError, find_source
 from tests.harness.data_sets import events_of, file_of
 from tests.unit.sources.reading import events_in, read_rows
 from tests.unit.sources.test_sources import COMPLETE_JOURNEY_HEADER
@@ -18,7 +18,7 @@ def row(basket: str, sku: str, quantity: str = "1", paid: str = "1.0") -> str:
     return f"993,32004,{basket},{sku},{quantity},{paid},0.09,0.0,0.0,1,2017-01-01T14:16:13"
 
 
-def read(tmp_path: Path, *rows: str) -> list[Line]:
+def read(tmp_path: Path, *rows: str) -> list[AnyLine]:
     return read_rows("complete_journey", COMPLETE_JOURNEY_HEADER, tmp_path, *rows)
 
 

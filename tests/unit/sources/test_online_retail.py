@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.domain.events import ChannelEvent, Context, Item
-from pipeline.sources import Line, Rejected
+from pipeline.sources import AnyLine, Rejected
 from pipeline.sources import online_retail as source
 from tests.harness.data_sets import events_of
 from tests.unit.sources.reading import events_in, read_rows
@@ -16,11 +16,11 @@ def row(invoice: str, sku: str, quantity: int, day: int = 1, customer: str = "12
     return f"{invoice},{sku}, GIFT ,{quantity},12/{day}/2010 13:04,{price},{customer},Germany"
 
 
-def read(tmp_path: Path, *rows: str) -> list[Line]:
+def read(tmp_path: Path, *rows: str) -> list[AnyLine]:
     return read_rows("online_retail", ONLINE_RETAIL_HEADER, tmp_path, *rows)
 
 
-def refunds(lines: list[Line]) -> list[tuple[str, str | None, list[tuple[str, int]], int | None]]:
+def refunds(lines: list[AnyLine]) -> list[tuple[str, str | None, list[tuple[str, int]], int | None]]:
     return [
         (event.event_id, event.order_id, [(item.sku, item.quantity) for item in event.items], event.amount_minor)
         for event in events_in(lines)

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from pipeline.domain.events import ChannelEvent, Item
-from pipeline.sources import Line, Rejected, SourceError, find_source
+from pipeline.sources import AnyLine, Rejected, SourceError, find_source
 from tests.harness.rees46 import CUSTOMERS, DISTINCT, EVENTS, REVENUE_MINOR
 from tests.unit.sources.reading import events_in, read_rows
 from tests.unit.sources.test_sources import REES46_HEADER
 
 
-def read(tmp_path: Path, *rows: str) -> list[Line]:
+def read(tmp_path: Path, *rows: str) -> list[AnyLine]:
     return read_rows("rees46", REES46_HEADER, tmp_path, *rows)
 
 

@@ -4,13 +4,13 @@ from collections import Counter
 from pathlib import Path
 
 from pipeline.domain.events import Campaign, ChannelEvent, Context, Item
-from pipeline.sources import Line, Rejected
+from pipeline.sources import AnyLine, Rejected
 from tests.harness.data_sets import events_of
 from tests.unit.sources.reading import events_in, read_rows
 from tests.unit.sources.test_sources import RETENTIONEERING_HEADER
 
 
-def read(tmp_path: Path, *kinds: str) -> list[Line]:
+def read(tmp_path: Path, *kinds: str) -> list[AnyLine]:
     rows = [f"u-1,s-1,{kind},2024-03-13 10:21:14,mobile,email,2024-01,loyal" for kind in kinds]
     return read_rows("retentioneering", RETENTIONEERING_HEADER, tmp_path, *rows)
 

@@ -11,11 +11,15 @@ from typing import NamedTuple
 
 import pytest
 
+from pipeline.domain.catalog import Product
 from pipeline.domain.errors import InvalidReason
 from pipeline.domain.identity_config import IdentityConfig
-from pipeline.sources import SOURCES, Line, Read, Rejected, SourceError, find_source, source_names
+from pipeline.sources import SOURCES, AnyLine, CatalogRead, Read, Rejected, SourceError, find_source, source_names
 from pipeline.sources.files import STANDARD_INPUT
-from pipeline.wire.channel_event import MAX_BYTES, Decoder, encode
+from pipeline.wire.catalog import encode as encode_catalog
+from pipeline.wire.catalog import product_decoder, stock_decoder, told
+from pipeline.wire.channel_event import Decoder, encode
+from pipeline.wire.input_decoder import MAX_BYTES
 from pipeline.wire.normalise import normalise
 
 REES46_HEADER = "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session"
@@ -37,6 +41,7 @@ class Sample(NamedTuple):
     first: str
     wrong: str
     last: str
+    holds: type = Read
 
     @property
     def text(self) -> str:
@@ -72,6 +77,29 @@ SAMPLES = {
         "536527,22809,SET OF 6 T-LIGHTS SANTA,6,12/1/2010 13:04,2.95,12662,Germany",
         "536528,84347,ROTATING SILVER ANGELS T-LIGHT HLDR,6,13/1/2010 13:04,2.55,12662,Germany",
         "536529,84945,MULTI COLOUR SILVER T-LIGHT HOLDER,12,12/1/2010 13:05,0.85,12662,Germany",
+    ),
+    "product": Sample(
+        "products", ".jsonl", "",
+        '{"sku":"A","name":"Shoe","price_minor":12900,"currency":"EUR","updated_at":1795514400000,"update_id":"p-1"}',
+        '{"sku":"B","updated_at":"noon"}',
+        '{"sku":"C","deleted":true,"updated_at":1795514400001,"update_id":"p-3"}',
+        CatalogRead,
+    ),
+    "shopify_catalog": Sample(
+        "webhooks", ".jsonl", "",
+        '{"topic":"variants/in_stock","payload":{"id":1,"sku":"A","product_id":7,"inventory_quantity":3,'
+        '"updated_at":"2026-11-24T10:00:00Z"}}',
+        '{"topic":"variants/in_stock","payload":{"id":2,"sku":"B","product_id":7,"inventory_quantity":3,'
+        '"updated_at":"noon"}}',
+        '{"id":3,"sku":"C","product_id":7,"inventory_quantity":0,"updated_at":"2026-11-24T10:00:01Z"}',
+        CatalogRead,
+    ),
+    "stock_level": Sample(
+        "stock", ".jsonl", "",
+        '{"sku":"A","levels":{"38":4},"updated_at":1795514400000,"update_id":"s-1"}',
+        '{"sku":"B","levels":{"38":4},"updated_at":"noon"}',
+        '{"sku":"C","store":"HH","mode":"delta","levels":{"":-1},"updated_at":1795514400001,"update_id":"s-3"}',
+        CatalogRead,
     ),
     "rees46": Sample(
         "events", ".csv", f"{REES46_HEADER}\n",
@@ -126,7 +154,7 @@ def folder_of_two(folder: Path, sample: Sample) -> Path:
     return inside
 
 
-def read(name: str, path: Path) -> list[Line]:
+def read(name: str, path: Path) -> list[AnyLine]:
     return list(find_source(name).read(path))
 
 
@@ -138,8 +166,9 @@ def test_b24_a_wrong_line_is_a_rejection_in_its_place_and_stops_nothing(
 
     first, wrong, last = read(name, form(tmp_path, sample))
 
-    assert isinstance(first, Read)
-    assert isinstance(last, Read)
+    assert isinstance(first, Read | CatalogRead)
+    assert isinstance(last, Read | CatalogRead)
+    assert type(first) is type(last) is sample.holds
     assert (first.line, wrong.line, last.line) == sample.numbers
     assert (first.original.decode(), last.original.decode()) == (sample.first, sample.last)
     assert isinstance(wrong, Rejected)
@@ -165,11 +194,17 @@ def test_the_same_file_gives_the_same_events(name: str, tmp_path: Path) -> None:
 
 
 def test_events_are_valid_and_survive_the_wire(name: str, tmp_path: Path) -> None:
-    found = [line.event for line in read(name, plain(tmp_path, SAMPLES[name])) if isinstance(line, Read)]
+    lines = read(name, plain(tmp_path, SAMPLES[name]))
+    events = [line.event for line in lines if isinstance(line, Read)]
+    records = [line.record for line in lines if isinstance(line, CatalogRead)]
 
-    assert [normalise(event, IdentityConfig()).event for event in found] == found
-    assert [Decoder().decode(encode(event)) for event in found] == found
-    assert len(found) == 2
+    assert [normalise(event, IdentityConfig()).event for event in events] == events
+    assert [Decoder().decode(encode(event)) for event in events] == events
+    for record in records:
+        decoder = product_decoder() if isinstance(record, Product) else stock_decoder()
+        assert decoder.decode(encode_catalog(record)) == record
+        assert (told(record).sku, told(record).update_id) == (record.sku, record.update_id)
+    assert len(records if SAMPLES[name].holds is CatalogRead else events) == 2
 
 
 def test_standard_input_is_a_file_called_dash(name: str, monkeypatch: pytest.MonkeyPatch) -> None:

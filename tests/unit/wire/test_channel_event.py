@@ -13,8 +13,9 @@ from msgspec import json, structs
 from pipeline.domain.errors import InvalidEvent, InvalidReason
 from pipeline.domain.events import ChannelEvent, Item
 from pipeline.wire import json_event
-from pipeline.wire.channel_event import MAX_BYTES, Decoder, encode
+from pipeline.wire.channel_event import Decoder, encode
 from pipeline.wire.fields import named
+from pipeline.wire.input_decoder import MAX_BYTES
 from pipeline.wire.registry import RegistryNotReachable
 from pipeline.wire.schemas import current
 from tests.unit.wire.events import EVENTS, FULL, SMALLEST

@@ -4,7 +4,8 @@ import pytest
 from msgspec import json
 
 from pipeline.domain.errors import InvalidEvent, InvalidReason
-from pipeline.wire.json_event import decode, encode, from_object, time_ms, to_object
+from pipeline.wire.json_event import decode, encode, from_object, to_object
+from pipeline.wire.json_fields import time_ms
 from tests.unit.wire.events import FULL, SMALLEST
 
 

@@ -1,0 +1,214 @@
+"""Products and stock of a Shopify shop: webhooks as they came, and what its Admin API exports, as JSON.
+
+A file is one document, or one a line. A document is a payload (alone, or as `payload` beside its `topic`), a list of
+payloads, or an answer of the API such as `{"products": […]}`. Each variant is a SKU; one that has none goes by its id.
+Shopify says neither in what currency a price is nor of what SKU a stock level is: that is looked up in the rest of the
+files (the shop, orders, checkouts; variants, inventory items), whatever their order, so they are held in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Final
+
+from pipeline.domain.catalog import FULL, LEVEL, CatalogRecord, Product, StockLevel
+from pipeline.domain.errors import InvalidEvent, InvalidReason
+from pipeline.domain.money import minor_digits
+from pipeline.sources import CatalogLine, CatalogRead, Rejected
+from pipeline.sources.channel_event import SUFFIXES
+from pipeline.sources.files import files_in
+from pipeline.sources.shopify_payloads import Payload, id_in, payloads_in, text_of
+from pipeline.wire.json_fields import JsonObject, integer, text, time_ms
+
+NOT_SOLD: Final = ("archived", "draft")
+"""Statuses of a product that no channel sells."""
+ONE_VARIANT: Final = "Default Title"
+"""What Shopify calls the variant of a product that has no variants."""
+
+
+class ShopifyCatalog:
+    """Webhooks (`products/*`, `variants/*`, `inventory_levels/*`) and exports; what is not of the catalogue is left."""
+
+    def read(self, path: Path) -> Iterator[CatalogLine]:
+        """Read a file, standard input (`-`), or every file of a folder."""
+        found = [payload for file in files_in(path, SUFFIXES) for payload in payloads_in(file)]
+        payloads = [each for each in found if isinstance(each, Payload)]
+        shop = _Shop(payloads)
+        for each in found:
+            if isinstance(each, Rejected):
+                yield each
+                continue
+            try:
+                for record in shop.records(each):
+                    yield CatalogRead(each.path, each.line, each.original, record)
+            except InvalidEvent as error:
+                yield each.rejected(error)
+
+
+class _Shop:
+    """What the files say together."""
+
+    def __init__(self, payloads: Iterable[Payload]) -> None:
+        own: set[str] = set()
+        charged: set[str] = set()
+        #: Inventory item to SKU; product to its SKUs; items of which a level is told, by location.
+        self._sku_of: dict[str, str] = {}
+        self._skus_of: dict[str, set[str]] = {}
+        self._levelled: set[str] = set()
+        #: Items that are sold without being counted: their quantity, mostly 0, says nothing.
+        self._uncounted: set[str] = set()
+        for kind, fields, *_ in payloads:
+            currency = fields.get("currency")
+            if kind == "shop" and isinstance(currency, str):
+                own.add(currency)
+            elif kind in ("order", "checkout") and isinstance(currency, str):
+                charged.add(currency)
+            elif kind == "inventory_level":
+                self._levelled.add(id_in(fields, "inventory_item_id"))
+            elif kind == "inventory_item":
+                if isinstance(fields.get("sku"), str):
+                    self._sku_of.setdefault(id_in(fields), str(fields["sku"]))
+                if fields.get("tracked") is False:
+                    self._uncounted.add(id_in(fields))
+            for variant in _variants(fields) if kind == "product" else [fields] if kind == "variant" else []:
+                product = id_in(fields) if kind == "product" else text_of(fields.get("product_id"))
+                self._skus_of.setdefault(product, set()).add(_sku(variant))
+                if variant.get("inventory_item_id") is not None:
+                    self._sku_of[text_of(variant["inventory_item_id"])] = _sku(variant)
+        known = own or charged
+        self._currency = known.pop() if len(known) == 1 else None
+
+    def records(self, payload: Payload) -> Iterator[CatalogRecord]:
+        """Yield what a payload says. Raises InvalidEvent, after the variants in which there is nothing wrong."""
+        fields = payload.fields
+        if payload.kind == "product":
+            refused: list[InvalidEvent] = []
+            for variant in _variants(fields):
+                try:
+                    yield self._product(fields, variant)
+                    yield from self._stock_of_all(variant, _later(fields, variant))
+                except InvalidEvent as error:
+                    refused.append(error)
+            if refused:
+                raise refused[0]
+        elif payload.kind == "product_deleted":
+            yield from self._deleted(payload)
+        elif payload.kind == "variant":
+            yield from self._stock_of_all(fields, _later(fields))
+        elif payload.kind == "inventory_level" and fields.get("available") is not None:
+            yield self._level(fields)
+
+    def _product(self, product: JsonObject, variant: JsonObject) -> Product:
+        at_ms = _later(product, variant)
+        title = text(variant.get("title") or ONE_VARIANT, "variants.title")
+        name = text(product.get("title") or "", "title")
+        price = variant.get("price")
+        return Product(
+            sku=_sku(variant),
+            name=name if title == ONE_VARIANT else f"{name} – {title}",
+            category=text(product.get("product_type") or "", "product_type"),
+            price_minor=None if price is None else self._minor(price),
+            currency=None if price is None else self._currency,
+            attributes=_attributes(product, variant),
+            updated_at_ms=at_ms,
+            deleted=product.get("status") in NOT_SOLD,
+            update_id=f"variant-{id_in(variant)}@{at_ms}",
+        )
+
+    def _minor(self, price: object) -> int:
+        if self._currency is None:
+            problem = (
+                f"price: {str(price)[:40]!r} has no currency, as Shopify tells none with a product: put the shop's "
+                'own file, as in {"shop": {"currency": "EUR"}}, beside it'
+            )
+            raise InvalidEvent(InvalidReason.MISSING_FIELD, problem)
+        try:
+            exact = Decimal(text(price, "price")) * 10 ** minor_digits(self._currency)
+            whole = int(exact)
+        except (InvalidOperation, ValueError, OverflowError):
+            raise InvalidEvent(InvalidReason.WRONG_TYPE, f"price: {str(price)[:40]!r} is not like '19.99'") from None
+        if whole != exact:
+            problem = f"price: {str(price)[:40]!r} is no sum of whole minor units of {self._currency}"
+            raise InvalidEvent(InvalidReason.BAD_VALUE, problem)
+        return whole
+
+    def _stock_of_all(self, variant: JsonObject, at_ms: int) -> Iterator[StockLevel]:
+        """All pieces together, where they are counted and nothing says how they are spread."""
+        pieces, item = variant.get("inventory_quantity"), text_of(variant.get("inventory_item_id"))
+        is_counted = variant.get("inventory_management", "") is not None and item not in self._uncounted
+        if pieces is None or not is_counted or item in self._levelled:
+            return
+        yield StockLevel(
+            sku=_sku(variant),
+            levels={"": _there(pieces, "inventory_quantity")},
+            mode=FULL,
+            updated_at_ms=at_ms,
+            update_id=f"variant-stock-{id_in(variant)}@{at_ms}",
+        )
+
+    def _level(self, level: JsonObject) -> StockLevel:
+        item, location = id_in(level, "inventory_item_id"), text_of(level.get("location_id"))
+        if item not in self._sku_of:
+            problem = (
+                f"inventory_item_id: {item} is of no variant or inventory item in these files, so its SKU is not "
+                "known; put the export of one of them beside it"
+            )
+            raise InvalidEvent(InvalidReason.MISSING_FIELD, problem)
+        at_ms = _later(level)
+        return StockLevel(
+            sku=self._sku_of[item],
+            store=location,
+            levels={"": _there(level["available"], "available")},
+            mode=LEVEL,
+            updated_at_ms=at_ms,
+            update_id=f"level-{item}-{location}@{at_ms}",
+        )
+
+    def _deleted(self, payload: Payload) -> Iterator[Product]:
+        if payload.told_at is None:
+            problem = "triggered_at is missing: a deletion says itself not when it was; keep the header beside it"
+            raise InvalidEvent(InvalidReason.MISSING_FIELD, problem)
+        at_ms = time_ms(payload.told_at, "triggered_at")
+        product = id_in(payload.fields)
+        if product not in self._skus_of:
+            problem = f"id: the product {product} is not in these files, so its SKUs are not known"
+            raise InvalidEvent(InvalidReason.MISSING_FIELD, problem)
+        for sku in sorted(self._skus_of[product]):
+            yield Product(sku=sku, deleted=True, updated_at_ms=at_ms, update_id=f"deleted-{product}@{at_ms}")
+
+
+def _variants(product: JsonObject) -> list[JsonObject]:
+    variants = product.get("variants")
+    return [each for each in variants if isinstance(each, dict)] if isinstance(variants, list) else []
+
+
+def _sku(variant: JsonObject) -> str:
+    return text_of(variant.get("sku")).strip() or id_in(variant)
+
+
+def _later(*parts: JsonObject) -> int:
+    """The latest time at which one of the parts was changed."""
+    told = [time_ms(part["updated_at"], "updated_at") for part in parts if part.get("updated_at") is not None]
+    if not told:
+        raise InvalidEvent(InvalidReason.MISSING_FIELD, "updated_at is missing")
+    return max(told)
+
+
+def _there(pieces: object, where: str) -> int:
+    """What can be had: Shopify counts below zero what was sold beyond it."""
+    return max(0, integer(pieces, where))
+
+
+def _attributes(product: JsonObject, variant: JsonObject) -> dict[str, str]:
+    """Size, colour and whatever else the options are called, and the brand."""
+    found: dict[str, str] = {}
+    options = product.get("options")
+    for number, option in enumerate(options if isinstance(options, list) else (), 1):
+        value = variant.get(f"option{number}")
+        if isinstance(option, dict) and isinstance(option.get("name"), str) and isinstance(value, str):
+            found[option["name"].strip().lower()] = value
+    if isinstance(product.get("vendor"), str):
+        found["brand"] = str(product["vendor"])
+    return found
