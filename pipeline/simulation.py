@@ -14,9 +14,11 @@ from typing import Any, TypeAlias, cast
 
 from msgspec import Struct, json
 
+from pipeline.catalog_reader import CatalogReader
 from pipeline.channel_reader import ChannelReader
 from pipeline.domain.actor import Actor
-from pipeline.domain.customer import CustomerActor
+from pipeline.domain.catalog import CatalogRecord
+from pipeline.domain.customer import CustomerActor, CustomerState
 from pipeline.domain.customer_json import Json, customer_json
 from pipeline.domain.event_types import OPERATOR_EVENTS
 from pipeline.domain.events import ChannelEvent
@@ -24,10 +26,11 @@ from pipeline.domain.identity import IdentityActor
 from pipeline.domain.identity_config import IdentityConfig
 from pipeline.domain.messages import Arrived, CustomerMessage
 from pipeline.domain.product.actor import ProductActor
-from pipeline.domain.product.state import product_json
+from pipeline.domain.product.state import ProductState, product_json
 from pipeline.domain.records import AudienceMember, Decision, IdentityChange, Trigger
 from pipeline.domain.rule_book import RuleBook
 from pipeline.domain.rules import Rules
+from pipeline.domain.wave_messages import is_list
 from pipeline.settings import Settings
 from pipeline.streaming.envelope import EnvelopeDecoder
 from pipeline.streaming.ingest import Ingested
@@ -82,14 +85,15 @@ class Simulation:
         crashes: Crashes | None = None,
         keep: bool = True,
         customers_every_ms: int = 0,
+        products_every_ms: int = 0,
     ) -> None:
         """Set up an empty installation.
 
         `on_published` is told of each public record once, as it appears; `on_arrived` of each event that has found
         its customer (its source, its position there, the event), again when it is delivered again. `crashes`: chosen
         ones instead of the random ones of `conditions`. Without `keep`, records are told of and then forgotten (but for
-        a digest each): `triggers`, `decisions`, `identity_changes`, `feed` are empty. `customers_every_ms`: customers
-        are published as well, for tests (see `feed`).
+        a digest each): `triggers`, `decisions`, `identity_changes`, `feed` are empty. `customers_every_ms` and
+        `products_every_ms`: customers and products are published as well, and products know who looks at them.
         """
         self._conditions = conditions = conditions or Conditions()
         self._on_published = on_published
@@ -98,10 +102,11 @@ class Simulation:
         settings = settings.replace("simulation", partitions=conditions.partitions)
         actors: Sequence[Actor[Any, Any]] = (
             IdentityActor(identity),
-            CustomerActor(rules, "event", identity, customers_every_ms),
-            ProductActor(clock="event"),
+            CustomerActor(rules, "event", identity, customers_every_ms, products_every_ms > 0),
+            ProductActor("event", settings.complements_half_life_days, products_every_ms),
         )
         self._reader = ChannelReader(cast(Decoder, _Decoded()), identity, event_clock=True)
+        self._catalog_reader = CatalogReader(lambda record: cast(CatalogRecord, record), event_clock=True)
         self._customer_inbox = inbox_topic(settings, "customer")
         self._envelopes: EnvelopeDecoder[CustomerMessage] = EnvelopeDecoder(CustomerMessage)
         self.bus = MemoryBus(
@@ -117,14 +122,17 @@ class Simulation:
         self._lines: dict[str, list[bytes]] = {}
         #: The last record of each key of the compacted topics, by schema and key: what a consumer would hold.
         self.feed: dict[tuple[str, str], bytes] = {}
-        #: Events handed over, repeats included; events after the end, which were not played.
+        #: Events handed over, repeats included; records after the end, which were not played.
         self.handed_over = 0
+        #: Records of the catalogue handed over, repeats included.
+        self.catalog_updates = 0
         self._of_operators = 0
         self.left_out = 0
 
-    def read(self, event: ChannelEvent) -> Ingested:
-        """Check and normalise one event. Raises `InvalidEvent`."""
-        return self._reader(Record(0, 0, None, cast(bytes, event)))
+    def read(self, event: ChannelEvent | CatalogRecord) -> Ingested:
+        """Check and normalise one event, or one record of the catalogue. Raises `InvalidEvent`."""
+        read = self._reader if isinstance(event, ChannelEvent) else self._catalog_reader
+        return read(Record(0, 0, None, cast(bytes, event)))
 
     def play(
         self,
@@ -132,7 +140,9 @@ class Simulation:
         until_ms: int | None = None,
         progress: Callable[[int], None] = lambda played: None,
     ) -> None:
-        """Play events in the order given. The clock ends at `until_ms`, or else at the latest event time.
+        """Play events, and what the catalogue tells among them, in the order given.
+
+        The clock ends at `until_ms`, or else at the latest time of them.
 
         With `until_ms`, later events are left out and what is due by then still happens.
         """
@@ -142,7 +152,7 @@ class Simulation:
         for events in rounds(self._until(stream, until_ms)):
             newest_ms = max(newest_ms, *(event.occurred_at_ms for event in events))
             self._round(disturbance.deliveries(events), newest_ms)
-            progress(self.handed_over)
+            progress(self.handed_over + self.catalog_updates)
         self._round(disturbance.left_over(), newest_ms)
         if until_ms is not None:
             self._lines.clear()
@@ -156,7 +166,8 @@ class Simulation:
                 yield event
 
     def _round(self, events: list[Ingested], newest_ms: int) -> None:
-        self.handed_over += sum(event.message is not None for event in events)
+        self.handed_over += sum(event.is_event for event in events)
+        self.catalog_updates += sum(event.is_of_catalog for event in events)
         self._of_operators += sum(what == OPERATOR_EVENTS for event in events for what, _ in event.counts)
         self._lines.clear()
         self.bus.put(events)
@@ -224,7 +235,7 @@ class Simulation:
 
     def _lines_of(self, actor: str, as_json: Callable[[Any], dict[str, Json]]) -> list[bytes]:
         if actor not in self._lines:
-            states = (state for _, state in self.bus.states(actor) if not getattr(state, "is_pointer", False))
+            states = (state for key, state in self.bus.states(actor) if not is_list(key) and _is_told_of(state))
             self._lines[actor] = sorted(_canonical(as_json(state)) for state in states)
         return self._lines[actor]
 
@@ -270,6 +281,11 @@ def _name(record: Published) -> str:
             return record.decision_id
         case IdentityChange():
             return record.change_id
+
+
+def _is_told_of(state: CustomerState | ProductState) -> bool:
+    """Whether it is a customer, and not a pointer to one, or a product, and not one of the actor's other keys."""
+    return state.is_product if isinstance(state, ProductState) else not state.is_pointer
 
 
 def _canonical(value: object) -> bytes:

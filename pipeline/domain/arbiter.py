@@ -3,12 +3,13 @@
 One pass through gates in this order; the first that is shut decides:
 
 1. it has expired; the rule's `when` does not hold; the rule has fired within its cooldown; it was held and has become
-   pointless; a support case is open, or the customer is upset (marketing only): **dropped**
+   pointless; all that it offers is known to be sold out; a support case is open, or the customer is upset (marketing
+   only): **dropped**
 2. no channel with an address that may be written to, and consent: **dropped**, for what came nearest to sending
 3. quiet hours on the customer's clock: **held** until they end
 4. no such channel has room under the caps: **dropped**, or **deferred** until there is room, as the rule says
 5. a holdout: **held_out**
-6. **fired**
+6. **fired**, without those items that are sold out
 
 What waited goes through all gates again, together with what is due at the same moment; the higher priority goes first.
 Quiet hours come before the caps because room at midnight says nothing of the morning.
@@ -20,8 +21,12 @@ from collections.abc import Iterable
 from functools import partial
 from typing import TypeAlias
 
+from msgspec.structs import replace
+
+from pipeline.domain.availability import to_be_had
 from pipeline.domain.caps import cause_of, remember, room_at
 from pipeline.domain.customer_state import Draft
+from pipeline.domain.events import Item
 from pipeline.domain.held import put, supersede
 from pipeline.domain.holdout import held_out
 from pipeline.domain.local_time import end_of, minute_of_day, within, zone_of
@@ -103,6 +108,7 @@ def _decide(
     remember(Sent(at_ms, rule.name, rule.rule_class, channel or "", str(holdout or ""), cause), customer, rules)
     if holdout is not None:
         return [*effects, kept_out(rules, rule, proposal, holdout, instant_ms, customer)]
+    proposal = replace(proposal, items=_to_be_had(rules, rule, proposal, customer))
     return effects + fired(rules, rule, proposal, instant_ms, customer, channel, address)
 
 
@@ -121,6 +127,8 @@ def _refusal(
     pointless = rules.logic[rule.name].on_release(proposal, customer) if was_held else None
     if pointless is not None:
         return pointless
+    if proposal.items and not _to_be_had(rules, rule, proposal, customer):
+        return DropReason.SOLD_OUT
     service = customer.facets.service
     if service is None or rule.rule_class != "marketing" or rule.during_case:
         return None
@@ -129,3 +137,8 @@ def _refusal(
     if service.has_open_case:
         return DropReason.OPEN_CASE
     return DropReason.BAD_FEEDBACK if service.is_upset(at_ms) else None
+
+
+def _to_be_had(rules: Rules, rule: Rule, proposal: Proposal, customer: Draft) -> tuple[Item, ...]:
+    """Return what goes out of the items of a proposal. While it is held it has them all: one may come back."""
+    return to_be_had(proposal.items, customer) if rules.logic[rule.name].sells else proposal.items

@@ -13,13 +13,22 @@ from msgspec import Raw, msgpack
 from msgspec.structs import replace
 
 from pipeline.domain import carts
+from pipeline.domain.baskets import tell_order, tell_return
 from pipeline.domain.carts import Cart
 from pipeline.domain.customer_state import Draft
 from pipeline.domain.event_types import REFERRAL
 from pipeline.domain.events import ChannelEvent
-from pipeline.domain.messages import BoughtTogether, Count, Observed, Send, identity_key, product_key
+from pipeline.domain.messages import Count, Observed, Send, identity_key
 from pipeline.domain.money import NO_CURRENCY, added
-from pipeline.domain.orders import SKUS_PER_ORDER, Order, amount_of, distinct_skus, same_currency
+from pipeline.domain.orders import (
+    SKUS_PER_ORDER,
+    Order,
+    amount_of,
+    distinct_skus,
+    pieces_of,
+    same_currency,
+    with_pieces_back,
+)
 from pipeline.domain.referral_codes import is_word_to_sender, referral_code
 from pipeline.domain.triggers.steps import Change
 
@@ -109,18 +118,13 @@ def _order_completed(draft: Draft, event: ChannelEvent, at_ms: int, told_at_ms: 
     if len(skus) > SKUS_PER_ORDER:
         draft.evicted("order_skus")
         skus = skus[:SKUS_PER_ORDER]
-    order = Order(at_ms, amount_minor, currency, skus, received_at_ms=told_at_ms)
+    order = Order(at_ms, amount_minor, currency, skus, received_at_ms=told_at_ms, pieces=pieces_of(event.items, skus))
     if known is not None:
-        order = replace(order, cancelled=known.cancelled, refunded_whole=known.refunded_whole)
+        order = replace(order, cancelled=known.cancelled, refunded_whole=known.refunded_whole, back=known.back)
         order = _with_refund(draft, order, known.refunded_minor, known.currency)
     draft.orders_counted += 1
     draft.put_order(order_id, order)
-    for sku in skus:
-        others = tuple(other for other in skus if other != sku)
-        bought_before = draft.facets_before.purchases
-        gap_days = None if bought_before is None else bought_before.gap_days(sku, at_ms)
-        together = BoughtTogether(draft.tenant, sku, others, at_ms, gap_days)
-        draft.effects.append(Send("product", product_key(draft.tenant, sku), together))
+    tell_order(draft, order_id, order, event)
     return Change(event, at_ms, closed=_close(draft, event.cart_id or None, at_ms), ordered=skus)
 
 
@@ -146,7 +150,7 @@ def _order_cancelled(draft: Draft, event: ChannelEvent, at_ms: int, told_at_ms: 
         draft.effects.append(Count("events_incomplete", "order_id"))
         return None
     known = draft.orders.get(event.order_id, Order(at_ms, received_at_ms=told_at_ms))
-    draft.put_order(event.order_id, replace(known, cancelled=True))
+    _put_returned(draft, event.order_id, replace(known, cancelled=True), at_ms)
     return None
 
 
@@ -157,12 +161,21 @@ def _order_refunded(draft: Draft, event: ChannelEvent, at_ms: int, told_at_ms: i
         return None
     order = draft.orders.get(event.order_id, Order(at_ms, received_at_ms=told_at_ms))
     if event.amount_minor is None and not event.items:
-        draft.put_order(event.order_id, replace(order, refunded_whole=True))
+        _put_returned(draft, event.order_id, replace(order, refunded_whole=True), at_ms)
         return None
+    order = replace(order, back=with_pieces_back(order.back, event.items))
     refund = _amount(draft, event)
     if refund is not None:
-        draft.put_order(event.order_id, _with_refund(draft, order, abs(refund[0]), refund[1]))
+        order = _with_refund(draft, order, abs(refund[0]), refund[1])
+    _put_returned(draft, event.order_id, order, at_ms)
     return None
+
+
+def _put_returned(draft: Draft, order_id: str, order: Order, at_ms: int) -> None:
+    """Keep an order of which something came back, and let the products know."""
+    before = draft.orders.get(order_id)
+    draft.put_order(order_id, order)
+    tell_return(draft, order_id, before, order, at_ms)
 
 
 def _amount(draft: Draft, event: ChannelEvent) -> tuple[int, str] | None:

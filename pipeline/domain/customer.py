@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from pipeline.domain.changes import APPLY
 from pipeline.domain.claims import founded
 from pipeline.domain.customer_json import customer_json
-from pipeline.domain.customer_state import CustomerState, Draft, arrival_order
+from pipeline.domain.customer_state import CustomerState, Draft, arrival_order, waits_until_ms
 from pipeline.domain.event_types import MERGE_CONFIRMED, MERGE_UNDONE
 from pipeline.domain.facets import learn
 from pipeline.domain.facets.permissions import ABOUT_AN_ADDRESS
@@ -26,11 +26,12 @@ from pipeline.domain.messages import (
     GraphMessage,
     Handover,
     ProductNews,
-    Publish,
     Restore,
 )
+from pipeline.domain.offers import answer_offer, answer_offers_held
+from pipeline.domain.outcomes import counted
+from pipeline.domain.product.demand import COUNTED, demanded
 from pipeline.domain.recent import event_key, remember, remembered_digest
-from pipeline.domain.records import Decision
 from pipeline.domain.referral_codes import is_word_to_sender
 from pipeline.domain.rule_book import RuleBook
 from pipeline.domain.rule_runner import RuleRunner
@@ -38,6 +39,7 @@ from pipeline.domain.rules import Rules
 from pipeline.domain.time import DAY_MS, HOUR_MS, Clock
 from pipeline.domain.triggers.steps import Change
 from pipeline.domain.waiting import EFFECTS_PER_WAKE, put, without_first
+from pipeline.domain.word_to_products import Known, say, say_anew, take_back
 
 __all__ = ["CustomerActor", "CustomerState", "customer_json"]
 
@@ -82,18 +84,20 @@ class CustomerActor:
         clock: Clock = "wall",
         identity: IdentityConfig | None = None,
         customers_every_ms: int = 0,
+        counts_demand: bool = False,
     ) -> None:
         """Bind the actor to all versions of the rules, or the only one, to those of identity, and to a kind of clock.
 
         On the wall clock a message falls under the rules of its `now_ms`, on the event clock under those of the
         event's own time. What waits for a time is judged by the version it began under (B29). A changed customer is
-        published once per `customers_every_ms`; 0: never.
+        published once per `customers_every_ms`; 0: never. With `counts_demand`, products are told who looks at them.
         """
         self._book = rules if isinstance(rules, RuleBook) else RuleBook.of_one(rules)
         self._linking = Linking(identity or IdentityConfig())
         self._event_clock = clock == "event"
         self._run = RuleRunner(self._book, self._event_clock)
         self._feeds = Feeds(self._book, customers_every_ms)
+        self._counts_demand = counts_demand
 
     def handle(
         self, state: CustomerState | None, message: CustomerMessage, now_ms: int
@@ -107,20 +111,12 @@ class CustomerActor:
             return self._told_by_product(state, message, now_ms)
         if not isinstance(message, Arrived):
             return self._linked(state, message, now_ms)
-        if state is None:
-            state = founded(message)
-        if not self._event_clock:
-            draft = Draft(state)
-            self._arrived(draft, message, message.received_at_ms)
-            return draft.state(), _counted(draft)
-        early, ahead = put(state.early, message, arrival_order)
-        state = replace(state, early=early)
-        if ahead is None:
-            return state, ()
+        state = state or founded(message)
+        if self._event_clock:
+            return self._in_turn(state, message)
         draft = Draft(state)
-        draft.effects.append(Count("applied_ahead_of_clock", self.name))
-        self._arrived(draft, ahead, ahead.event.occurred_at_ms)
-        return draft.state(), _counted(draft)
+        self._arrived(draft, message, message.received_at_ms)
+        return draft.state(), counted(draft)
 
     def _told_by_product(
         self, state: CustomerState | None, message: Complements | ProductNews, now_ms: int
@@ -128,22 +124,53 @@ class CustomerActor:
         """Show the rules what a product answered, or tells who waits for it."""
         if state is None:
             return None, (Count("answers_dropped", "unknown_customer"),)
+        if self._event_clock and isinstance(message, ProductNews):
+            return self._in_turn(state, message)
         draft = Draft(state)
+        self._heard(draft, message, now_ms)
+        return (draft.state() if draft.differs_from(state) else state), counted(draft)
+
+    def _heard(self, draft: Draft, message: Complements | ProductNews, now_ms: int) -> None:
+        before, effects_before = draft.state(), len(draft.effects)
         if isinstance(message, Complements):
             at_ms = message.asked_at_ms
             self._run.on_complements(draft, message, now_ms)
+            clock_ms = self._time_of(at_ms, now_ms)
+            say(draft, before, self._book.at(clock_ms).hearing, message.event_id, clock_ms)
         else:
             at_ms = message.occurred_at_ms
             self._run.on_product(draft, message, now_ms)
-        if not draft.differs_from(state):
-            return state, _counted(draft)
-        self._feeds.changed(draft, self._time_of(at_ms, now_ms), message.event_id)
-        return draft.state(), _counted(draft)
+            decided = draft.effects[effects_before:]
+            answer_offer(draft, message, decided, before.marks, self._time_of(at_ms, now_ms))
+        if draft.differs_from(before):
+            self._feeds.changed(draft, self._time_of(at_ms, now_ms), message.event_id)
+
+    def _in_turn(
+        self, state: CustomerState, message: Arrived | ProductNews
+    ) -> tuple[CustomerState | None, Sequence[Effect]]:
+        """Let a message wait until the clock has passed it; without room the earliest goes ahead of the clock."""
+        early, ahead = put(state.early, message, arrival_order)
+        state = replace(state, early=early)
+        if ahead is None:
+            return state, ()
+        draft = Draft(state)
+        draft.effects.append(Count("applied_ahead_of_clock", self.name))
+        self._next(draft, ahead)
+        return draft.state(), counted(draft)
+
+    def _next(self, draft: Draft, message: Arrived | ProductNews) -> None:
+        """Apply what waited, at its own time."""
+        if isinstance(message, Arrived):
+            self._arrived(draft, message, message.event.occurred_at_ms)
+        else:
+            self._heard(draft, message, message.occurred_at_ms)
 
     def _restored(self, restore: Restore, now_ms: int) -> tuple[CustomerState, Sequence[Effect]]:
         """Bring back a customer whose merge was undone."""
         draft = self._linking.restored(restore)
-        self._feeds.restored(draft, self._time_of(restore.occurred_at_ms, now_ms), restore.event_id)
+        at_ms = self._time_of(restore.occurred_at_ms, now_ms)
+        self._feeds.restored(draft, at_ms, restore.event_id)
+        say_anew(draft, self._book.at(at_ms).hearing, restore.event_id, at_ms)
         return draft.state(), draft.effects
 
     def _linked(
@@ -158,13 +185,15 @@ class CustomerActor:
         at_ms = self._time_of(about.occurred_at_ms, now_ms)
         if pointer is not None:
             self._feeds.merged(draft, pointer, at_ms, about.event_id)
+            take_back(draft, about.event_id, at_ms)
             return pointer, draft.effects
         if isinstance(message, Handover):
             self._run.after_merge(draft, message.merge, at_ms)
+            say(draft, state, self._book.at(at_ms).hearing, about.event_id, at_ms)
         if draft.identifiers is not state.identifiers:
             self._feeds.changed(draft, at_ms, about.event_id)
             self._feeds.readdressed(draft, state, at_ms, about.event_id)
-        return draft.state(), _counted(draft)
+        return draft.state(), counted(draft)
 
     def wake(self, state: CustomerState, clock_ms: int) -> tuple[CustomerState | None, Sequence[Effect]]:
         """Apply the events the clock has passed, fire the timers due and release what was held, by their times.
@@ -174,20 +203,20 @@ class CustomerActor:
         draft = Draft(state)
         while draft.early:
             first = draft.early[0][0]
-            at_ms = first.event.occurred_at_ms
+            at_ms = waits_until_ms(first)
             if at_ms > clock_ms:
                 break
             if not self._fire_due(draft, at_ms - 1, clock_ms):
-                return draft.state(), _counted(draft)
+                return draft.state(), counted(draft)
             draft.early = without_first(draft.early)
-            self._arrived(draft, first, at_ms)
+            self._next(draft, first)
         self._fire_due(draft, clock_ms, clock_ms)
-        return draft.state(), _counted(draft)
+        return draft.state(), counted(draft)
 
     def wakes_at(self, state: CustomerState) -> int | None:
         """Return when there is something to do without an event, or the earliest waiting event happened."""
         at_ms = self._next_ms(state)
-        early_ms = state.early[0][0].event.occurred_at_ms if state.early else None
+        early_ms = waits_until_ms(state.early[0][0]) if state.early else None
         return early_ms if at_ms is None or (early_ms is not None and early_ms < at_ms) else at_ms
 
     def _time_of(self, occurred_at_ms: int, now_ms: int) -> int:
@@ -213,6 +242,8 @@ class CustomerActor:
         if event.event_type == MERGE_UNDONE:
             before_undoing = draft.state()
             self._linking.undo(draft, message)
+            hearing = self._book.at(received_at_ms).hearing
+            say(draft, before_undoing, hearing, event.event_id, received_at_ms)
             self._feeds.changed(draft, received_at_ms, event.event_id)
             self._feeds.readdressed(draft, before_undoing, received_at_ms, event.event_id)
             return
@@ -226,6 +257,7 @@ class CustomerActor:
         if event.event_type == MERGE_CONFIRMED:
             self._linking.claims.link(draft, message, at_ms)
             return
+        wanted_before = Known(draft.carts, draft.owned, draft.facets, draft.heard)
         before = part_of(draft) if draft.graph is not None and draft.graph.parts else None
         if before is not None and message.part != draft.customer_id:
             draft.part = message.part
@@ -238,9 +270,12 @@ class CustomerActor:
         draft.facets = learn(draft.facets, event, at_ms)
         apply = APPLY.get(event.event_type)
         change = None if apply is None else apply(draft, event, at_ms, None if just_happened else received_at_ms)
+        if self._counts_demand and event.event_type in COUNTED:
+            draft.effects.extend(demanded(draft.tenant, event, at_ms))
         logics = rules.for_event(event.event_type)
-        if logics:
+        if logics or (rules.asks_when_bought and change is not None and change.ordered):
             self._run.on_event(draft, rules, logics, change or Change(event, at_ms), just_happened, received_at_ms)
+        say(draft, wanted_before, rules.hearing, event.event_id, received_at_ms)
         if before is not None:
             credit(draft, before, message.part, event, at_ms)
         self._feeds.changed(draft, received_at_ms, event.event_id)
@@ -255,7 +290,9 @@ class CustomerActor:
         while (instant_ms := self._next_ms(draft)) is not None and instant_ms <= until_ms:
             if len(draft.effects) >= EFFECTS_PER_WAKE:
                 return False
+            released = [held for held in draft.held if held.release_at_ms == instant_ms]
             cause = self._run.fire(draft, instant_ms, clock_ms)
+            answer_offers_held(draft, released, self._time_of(instant_ms, clock_ms))
             if cause is not None:
                 self._feeds.changed(draft, instant_ms, cause)
             self._feeds.reached(draft, instant_ms)
@@ -271,12 +308,3 @@ class CustomerActor:
             if at_ms is None or waiting.release_at_ms < at_ms:
                 at_ms = waiting.release_at_ms
         return at_ms
-
-
-def _counted(draft: Draft) -> list[Effect]:
-    """Return the effects, with what the counters want to know of the decisions among them: outcome and reason."""
-    effects = draft.effects
-    if effects:
-        decisions = [e.record for e in effects if isinstance(e, Publish) and isinstance(e.record, Decision)]
-        effects.extend(Count("decisions", f"{decision.outcome}_{decision.reason}") for decision in decisions)
-    return effects

@@ -19,6 +19,7 @@ def customer_json(state: CustomerState) -> dict[str, Json]:
     """Return the customer as an object with sorted keys: equal states are equal bytes. Times as RFC 3339 in UTC.
 
     Each facet that knows something stands under its name. `traits`, `consent` and `journey_stage` are always there.
+    `sold_out` has the sizes of products that the customer was told are gone, "" for all of a product.
     """
     permissions = state.facets.permissions
     consents = {} if permissions is None else permissions.consents
@@ -62,6 +63,8 @@ def customer_json(state: CustomerState) -> dict[str, Json]:
         ],
         **facets_json(state.facets),
     }
+    if sold_out := state.heard.sold_out():
+        said["sold_out"] = sold_out
     return dict(sorted(said.items()))
 
 

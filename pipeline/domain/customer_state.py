@@ -7,14 +7,17 @@ from msgspec.structs import replace
 
 from pipeline.domain.carts import Cart
 from pipeline.domain.facets import NO_FACETS, Facets
+from pipeline.domain.heard import NOTHING as NOTHING_HEARD
+from pipeline.domain.heard import Heard
 from pipeline.domain.identity_graph import Graph, Link, Seen
-from pipeline.domain.messages import Arrived, Count, Effect
+from pipeline.domain.messages import Arrived, Count, Effect, ProductNews
 from pipeline.domain.money import added
 from pipeline.domain.orders import ORDERS_KEPT, Order
 from pipeline.domain.recent import Generation
 from pipeline.domain.time import DAY_MS
 from pipeline.domain.triggers.steps import Fired, Held, Sent, Timer
 from pipeline.domain.waiting import Waiting
+from pipeline.domain.wave_messages import NOTHING, Hearing
 
 CARTS_KEPT = 20
 """Carts per customer, bought ones included (they tell a late change from a new cart). See `Draft.put_cart`."""
@@ -57,6 +60,7 @@ class FeedTimes(Struct, frozen=True, array_like=True, gc=False):
 
     `tell_at_ms`: when its next record is due; `told_at_ms`: when the last was. `judge_at_ms`: when time alone may
     change an audience; `judged_at_ms`: as of when they were looked at. `cause` is the event it all goes back to.
+    `shown`: by audience the CRC-32 of the products last told, where there are any.
     """
 
     tell_at_ms: int = 0
@@ -64,6 +68,7 @@ class FeedTimes(Struct, frozen=True, array_like=True, gc=False):
     judge_at_ms: int = 0
     judged_at_ms: int = 0
     cause: str = ""
+    shown: dict[str, int] = {}
 
 
 NEVER_TOLD = FeedTimes()
@@ -73,8 +78,10 @@ class CustomerState(Struct, frozen=True, array_like=True, gc=False):
     """One customer, as stored. Never changed in place: see `Draft`.
 
     Every collection is bounded by the constant named like it. `closed_at_ms` is the latest order that named no cart
-    and so closed them all. `orders_counted` counts orders completed, ever. `early` holds events whose time the
-    clock has not reached, by time (event clock only, at most `WAITING_KEPT`). `generation` is that of `recent`.
+    and so closed them all. `orders_counted` counts orders completed, ever. `early` holds events and news of
+    products whose time the clock has not reached, by time (event clock only, at most `WAITING_KEPT`). `generation` is
+    that of `recent`.
+    `hears` is what the rules wanted to hear when products were last told what the customer wants.
     """
 
     tenant: str
@@ -96,7 +103,7 @@ class CustomerState(Struct, frozen=True, array_like=True, gc=False):
     cooldowns: dict[str, int] = {}
     fired: tuple[Fired, ...] = ()
     recent: bytes = b""
-    early: Waiting[Arrived] = ()
+    early: Waiting[Arrived | ProductNews] = ()
     graph: Graph | None = None
     facets: Facets = NO_FACETS
     held: tuple[Held, ...] = ()
@@ -104,6 +111,8 @@ class CustomerState(Struct, frozen=True, array_like=True, gc=False):
     marks: dict[str, int] = {}
     generation: Generation = Generation()
     feed: FeedTimes = NEVER_TOLD
+    hears: Hearing = NOTHING
+    heard: Heard = NOTHING_HEARD
 
     @property
     def is_pointer(self) -> bool:
@@ -139,7 +148,7 @@ class Draft:
     cooldowns: dict[str, int]
     fired: tuple[Fired, ...]
     recent: bytes
-    early: Waiting[Arrived]
+    early: Waiting[Arrived | ProductNews]
     graph: Graph | None
     facets: Facets
     held: tuple[Held, ...]
@@ -148,6 +157,8 @@ class Draft:
     facets_before: Facets
     generation: Generation
     feed: FeedTimes
+    hears: Hearing
+    heard: Heard
     part: str
     effects: list[Effect]
 
@@ -180,6 +191,8 @@ class Draft:
         self.marks = state.marks
         self.generation = state.generation
         self.feed = state.feed
+        self.hears = state.hears
+        self.heard = state.heard
         self.part = ""
         self.effects = []
 
@@ -213,6 +226,8 @@ class Draft:
             self.marks,
             self.generation,
             self.feed,
+            self.hears,
+            self.heard,
         )
 
     def differs_from(self, state: CustomerState) -> bool:
@@ -274,16 +289,15 @@ class Draft:
             del kept[min(others, key=_order_age)[0]]
             self.evicted("orders")
         self.orders = kept
-        if order.is_kept:
-            self._own(order)
-        elif before is not None and before.is_kept:
-            self.disown(set(order.skus))
+        self._own(order)
+        if before is not None and (gone := set(before.kept_skus).difference(order.kept_skus)):
+            self.disown(gone)
 
     def disown(self, skus: set[str]) -> None:
         """Of what an order of `skus` brought keep what other orders tell, since when these do."""
         still: dict[str, int] = {}
         for order in self.orders.values():
-            for sku in skus.intersection(order.skus) if order.is_kept else ():
+            for sku in skus.intersection(order.kept_skus):
                 still[sku] = max(order.at_ms, still.get(sku, order.at_ms))
         self.owned = {
             sku: still.get(sku, at_ms) for sku, at_ms in self.owned.items() if sku not in skus or sku in still
@@ -349,8 +363,10 @@ class Draft:
         self.marks = {name: at_ms for name, at_ms in self.marks.items() if name not in gone}
 
     def _own(self, order: Order) -> None:
+        if not order.kept_skus:
+            return
         owned = self.owned.copy()
-        for sku in order.skus:
+        for sku in order.kept_skus:
             owned[sku] = max(order.at_ms, owned.get(sku, order.at_ms))
         if len(owned) > OWNED_KEPT:
             self.evicted("owned")
@@ -371,9 +387,16 @@ def _order_age(entry: tuple[str, Order]) -> tuple[bool, int, str]:
     return order.amount_minor is not None, order.at_ms, order_id
 
 
-def arrival_order(message: Arrived) -> tuple[int, str, int]:
-    """By time; ties by content, so that the order of arrival does not matter."""
-    return message.event.occurred_at_ms, message.event.event_id, message.digest
+def arrival_order(message: Arrived | ProductNews) -> tuple[int, bool, str, str, int]:
+    """By time, events before news of products; ties by content, so that the order of arrival does not matter."""
+    if isinstance(message, ProductNews):
+        return message.occurred_at_ms, True, message.sku, message.event_id, 0
+    return message.event.occurred_at_ms, False, message.event.event_id, "", message.digest
+
+
+def waits_until_ms(message: Arrived | ProductNews) -> int:
+    """Return the time of a message that waits for the event clock."""
+    return arrival_order(message)[0]
 
 
 def former(customer: CustomerState | Draft) -> set[str]:

@@ -66,7 +66,7 @@ class Feeds:
 
     def readdressed(self, draft: Draft, before: CustomerState, at_ms: int, cause: str) -> None:
         """Tell those who follow audiences of addresses gained or lost."""
-        self._audiences(at_ms).readdress(draft, before, cause)
+        self._audiences(at_ms).readdress(draft, before, _now(draft, at_ms), cause)
 
     def _look(self, draft: Draft, at_ms: int, cause: str) -> None:
         audiences = self._audiences(at_ms)

@@ -16,12 +16,15 @@ from pipeline.domain.customer_state import arrival_order
 from pipeline.domain.facets import Facets
 from pipeline.domain.facets import united as facets_of_both
 from pipeline.domain.hashed import in_one_form
+from pipeline.domain.heard import Heard
 from pipeline.domain.identity_graph import ALIASES_KEPT, EMPTY, Graph, Link, Seen
-from pipeline.domain.messages import Arrived
+from pipeline.domain.messages import Arrived, ProductNews
 from pipeline.domain.orders import Order
 from pipeline.domain.recent import Generation, united, united_generation
 from pipeline.domain.triggers.steps import Fired, Held, Sent, Timer
 from pipeline.domain.waiting import Waiting
+
+_Early: TypeAlias = Waiting[Arrived | ProductNews]
 
 Fold: TypeAlias = Callable[[Any, Any, "Sides"], Any]
 
@@ -155,6 +158,7 @@ def one_order(a: Order, b: Order) -> Order:
         refunded_minor=max(a.refunded_minor, b.refunded_minor),
         refunded_whole=a.refunded_whole or b.refunded_whole,
         cancelled=a.cancelled or b.cancelled,
+        back={sku: max(a.back.get(sku, 0), b.back.get(sku, 0)) for sku in sorted(a.back.keys() | b.back.keys())},
     )
 
 
@@ -194,8 +198,14 @@ def _generation(a: Generation, b: Generation, sides: Sides) -> Generation:
     return united_generation(a, b)
 
 
-def _early(a: Waiting[Arrived], b: Waiting[Arrived], sides: Sides) -> Waiting[Arrived]:
+def _early(
+    a: Waiting[Arrived | ProductNews], b: Waiting[Arrived | ProductNews], sides: Sides
+) -> Waiting[Arrived | ProductNews]:
     return waiting.united(a, b, arrival_order)
+
+
+def _heard(a: Heard, b: Heard, sides: Sides) -> Heard:
+    return a.united(b)
 
 
 def _graph(a: Graph | None, b: Graph | None, sides: Sides) -> Graph:
@@ -255,5 +265,7 @@ FIELDS: dict[str, tuple[str, Fold]] = {
     "marks": ("the later of each; who belongs to an audience is looked at anew", _marks),
     "generation": ("all that `recent` has of both is as new as the newer", _generation),
     "feed": ("the senior's; the junior is told of once more, as part of the senior", _winner),
+    "hears": ("the senior's: products are told anew what it wants, and that the junior wants nothing", _winner),
+    "heard": ("of each product the later word, undone it stays with both", _heard),
 }
 """What becomes of each field of `CustomerState`, for people, and how."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from pipeline.domain.baskets import tell_return
 from pipeline.domain.customer_state import (
     CARTS_KEPT,
     CHANNELS_KEPT,
@@ -57,13 +58,13 @@ def fold(draft: Draft, loser: CustomerState, merge: Merge) -> dict[str, int]:
     ours, theirs = _parts(draft), _parts(loser)
     moved = {part_id: replace(part, moves=part.moves + 1) for part_id, part in theirs.items()}
     parts = {**ours, **moved}
-    _count_once(draft, loser, parts)
+    _count_once(draft, loser, parts, merge.occurred_at_ms)
     told_twice = draft.orders.keys() & loser.orders.keys()
     sides = Sides(draft.customer_id, loser.customer_id, max(draft.closed_at_ms, loser.closed_at_ms))
     for name, (_, how) in FIELDS.items():
         setattr(draft, name, how(getattr(draft, name), getattr(loser, name), sides))
     both_say = (draft.orders[order_id] for order_id in told_twice)
-    draft.disown({sku for order in both_say if not order.is_kept for sku in order.skus})
+    draft.disown({sku for order in both_say for sku in order.skus if sku not in order.kept_skus})
     graph = draft.graph or EMPTY
     settled = {part_id: moves + 1 for part_id, moves in (loser.graph or EMPTY).settled.items()}
     held = {f"{kind}:{value}" for kind, links in draft.identifiers.items() for value in links}
@@ -106,8 +107,8 @@ def split(draft: Draft, leaving: set[str], merge: Merge) -> tuple[CustomerState,
     left.sent, left.marks = draft.sent, draft.marks
     left.held = tuple(held for held in draft.held if held.proposal.subject in their_carts)
     left.cooldowns, left.fired = draft.cooldowns, draft.fired
-    left.recent, left.generation = draft.recent, draft.generation
-    their_skus = {sku for order in their_orders.values() if order.is_kept for sku in order.skus}
+    left.recent, left.generation, left.heard = draft.recent, draft.generation, draft.heard
+    their_skus = {sku for order in their_orders.values() for sku in order.kept_skus}
     left.owned = {sku: at_ms for sku, at_ms in draft.owned.items() if sku in their_skus}
     left.graph = Graph(
         merges=tuple(each for each in graph.merges if each.winner in leaving),
@@ -126,7 +127,7 @@ def split(draft: Draft, leaving: set[str], merge: Merge) -> tuple[CustomerState,
     draft.orders = {order_id: order for order_id, order in draft.orders.items() if not theirs(order)}
     draft.timers = tuple(timer for timer in draft.timers if timer not in left.timers)
     draft.held = tuple(held for held in draft.held if held not in left.held)
-    ours = {sku for order in draft.orders.values() if order.is_kept for sku in order.skus}
+    ours = {sku for order in draft.orders.values() for sku in order.kept_skus}
     draft.owned = {sku: at_ms for sku, at_ms in draft.owned.items() if sku in ours or sku not in their_skus}
     draft.graph = replace(
         graph,
@@ -206,8 +207,11 @@ def _total(draft: Draft, parts: dict[str, Part]) -> None:
     draft.spend_minor = {currency: spent for currency, spent in total.spend_minor.items() if spent}
 
 
-def _count_once(draft: Draft, loser: CustomerState, parts: dict[str, Part]) -> None:
-    """Take an order that both sides were told of out of the totals of the side that does not keep it."""
+def _count_once(draft: Draft, loser: CustomerState, parts: dict[str, Part], at_ms: int) -> None:
+    """Take an order that both sides were told of out of the totals of the side that does not keep it.
+
+    The products were told of it twice as well, and perhaps not of what the other side knows to have come back.
+    """
     for order_id in sorted(draft.orders.keys() & loser.orders.keys()):
         ours, theirs = draft.orders[order_id], loser.orders[order_id]
         theirs = replace(theirs, part=theirs.part or loser.customer_id)
@@ -224,6 +228,7 @@ def _count_once(draft: Draft, loser: CustomerState, parts: dict[str, Part]) -> N
                 orders_counted=share.orders_counted - fewer,
                 spend_minor=sums(share.spend_minor, spent, _NOBODY),
             )
+            tell_return(draft, order_id, order, kept if stays else replace(order, cancelled=True), at_ms)
             draft.orders_counted -= fewer
             draft.spend_minor = sums(draft.spend_minor, spent, _NOBODY)
 

@@ -12,7 +12,8 @@ from msgspec import Raw, Struct
 
 from pipeline.domain.events import ChannelEvent
 from pipeline.domain.hashed import node_of
-from pipeline.domain.records import AudienceMember, Customer, Decision, IdentityChange, Trigger
+from pipeline.domain.records import AudienceMember, CatalogView, Customer, Decision, IdentityChange, Trigger
+from pipeline.domain.wave_messages import WaveMessage
 
 Identifier: TypeAlias = tuple[str, str]
 """Kind and normalised value: ("email", "a@example.com"), or its hashed form (see `hashed.py`)."""
@@ -236,17 +237,24 @@ class Merge(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Complement(Struct, frozen=True, array_like=True, gc=False):
-    """A product bought together with another: in how many `baskets`, and their share of the other's baskets."""
+    """A product bought together with another: in how many `baskets`, and their share of the other's baskets.
+
+    `lift` is how many times as large that share is as its share of all baskets, `support` the share of all baskets that
+    held both: None while not known. Shares are of baskets by their weight: a recent one counts more.
+    """
 
     sku: str
     baskets: int
     confidence: float
+    support: float | None = None
+    lift: float | None = None
 
 
 class Complements(Struct, frozen=True, array_like=True, tag="x", gc=False):
     """The product actor's answer to `AskComplements`: best first. `then` comes back as it was asked.
 
-    `rhythm_days` is after how many days customers buy the product again, None where too few have.
+    `rhythm_days` is after how many days customers buy the product again, None where too few have. `of_category`: the
+    product is new, and these are the complements of its category.
     """
 
     tenant: str
@@ -258,6 +266,7 @@ class Complements(Struct, frozen=True, array_like=True, tag="x", gc=False):
     channel: str
     then: tuple[str, ...] = ()
     rhythm_days: float | None = None
+    of_category: str = ""
 
 
 class ProductNews(Struct, frozen=True, array_like=True, tag="p", gc=False):
@@ -265,6 +274,10 @@ class ProductNews(Struct, frozen=True, array_like=True, tag="p", gc=False):
 
     `in_stock` is how many pieces there are for those who wait (None: no news of stock), in `size` where it has sizes.
     `unit_price_minor` is the price now and `before_minor` the one before, in `currency` (None: no news of the price).
+    `fell_from` is how many pieces there were where they have become fewer. `kept_until_ms`: one of the pieces is kept
+    for this customer until then, the `place`-th of those told.
+
+    `there`: whether there are any, by size ("": at all), instead of all else: to be known, no rule looks at it.
     """
 
     tenant: str
@@ -277,6 +290,10 @@ class ProductNews(Struct, frozen=True, array_like=True, tag="p", gc=False):
     unit_price_minor: int | None = None
     before_minor: int | None = None
     currency: str | None = None
+    fell_from: int | None = None
+    kept_until_ms: int | None = None
+    place: int | None = None
+    there: dict[str, bool] | None = None
 
 
 GraphMessage: TypeAlias = Granted | Refused | Meet | Release | Handover | Restore | GoOn
@@ -291,7 +308,9 @@ CustomerMessage: TypeAlias = Arrived | Complements | ProductNews | GraphMessage
 class BoughtTogether(Struct, frozen=True, array_like=True, tag="b", gc=False):
     """One order held `sku` and the SKUs `others` (sorted, distinct, without `sku`).
 
-    `gap_days` is how many days ago the same customer had bought it last, None where that is not known.
+    `gap_days` is how many days ago the same customer had bought it last, None where that is not known. `category` is
+    that of `sku` as the order told it, "" where it did not. `channel` and `store` are where it was bought; with no
+    channel it is not counted as a sale (see `Demanded`).
     """
 
     tenant: str
@@ -299,13 +318,91 @@ class BoughtTogether(Struct, frozen=True, array_like=True, tag="b", gc=False):
     others: tuple[str, ...]
     occurred_at_ms: int
     gap_days: int | None = None
+    category: str = ""
+    channel: str = ""
+    store: str = ""
+
+
+class TakenBack(Struct, frozen=True, array_like=True, tag="r", gc=False):
+    """Of an order of `bought_at_ms`, `sku` was given back, or (`itself` False) the SKUs `others` were.
+
+    So `sku` was not bought together with `others` after all.
+    """
+
+    tenant: str
+    sku: str
+    others: tuple[str, ...]
+    occurred_at_ms: int
+    bought_at_ms: int
+    itself: bool
+
+
+class SeenBeside(Struct, frozen=True, array_like=True, tag="w", gc=False):
+    """In a visit with an order `sku` was bought and `others`, of its category, only looked at; or the reverse."""
+
+    tenant: str
+    sku: str
+    others: tuple[str, ...]
+    occurred_at_ms: int
+
+
+class OrderCounted(Struct, frozen=True, array_like=True, tag="o", gc=False):
+    """At a counter of orders (`sku` is its key): there was one more, or one of `taken_back_ms` less."""
+
+    tenant: str
+    sku: str
+    occurred_at_ms: int
+    taken_back_ms: int | None = None
+
+
+class OrdersTold(Struct, frozen=True, array_like=True, tag="u", gc=False):
+    """At a counter of orders: what the counter `teller` has, as of `at_ms`."""
+
+    tenant: str
+    sku: str
+    teller: str
+    weight: float
+    at_ms: int
+
+
+class AskOrders(Struct, frozen=True, array_like=True, tag="q", gc=False):
+    """`by` wants to know how many orders hold `sku`, of how many in all. It passes its own to a counter of orders."""
+
+    tenant: str
+    sku: str
+    by: str
+    at_ms: int
+
+
+class OrdersOf(Struct, frozen=True, array_like=True, tag="t", gc=False):
+    """At a counter of orders: let `to` know that `weight` orders hold `of`, a product of `category`."""
+
+    tenant: str
+    sku: str
+    of: str
+    to: tuple[str, ...]
+    weight: float
+    category: str
+    at_ms: int
+
+
+class OrdersHeld(Struct, frozen=True, array_like=True, tag="n", gc=False):
+    """As of `at_ms`, `weight` orders hold `of`, a product of `category`, and there are `orders` in all."""
+
+    tenant: str
+    sku: str
+    of: str
+    weight: float
+    orders: float
+    category: str
+    at_ms: int
 
 
 class AskComplements(Struct, frozen=True, array_like=True, tag="a", gc=False):
     """`customer_id` took an interest in `sku` (event `event_id` in `channel`): what goes with it?
 
     `then` are the SKUs to ask about next. One after the other, because answers that race each other would make
-    chance decide which one is sent.
+    chance decide which one is sent. `new`: at the key of a category, a product that is too new to answer itself.
     """
 
     tenant: str
@@ -315,9 +412,67 @@ class AskComplements(Struct, frozen=True, array_like=True, tag="a", gc=False):
     asked_at_ms: int
     channel: str
     then: tuple[str, ...] = ()
+    new: str = ""
 
 
-ProductMessage: TypeAlias = BoughtTogether | AskComplements
+class ProductTold(Struct, frozen=True, array_like=True, tag="f", gc=False):
+    """The catalogue says what a product is. The later by (`updated_at_ms`, `version`) holds."""
+
+    tenant: str
+    sku: str
+    update_id: str
+    updated_at_ms: int
+    version: int = 0
+    deleted: bool = False
+    name: str = ""
+    category: str = ""
+    unit_price_minor: int | None = None
+    currency: str | None = None
+    attributes: dict[str, str] = {}
+
+
+class StockTold(Struct, frozen=True, array_like=True, tag="s", gc=False):
+    """How many pieces there are.
+
+    `mode`: `full` (all stores and sizes of the SKU; what is not named is 0), `store` (all sizes of each store named),
+    `level` (each named size of a store), `delta` (to be added; counted once per `update_id`).
+    """
+
+    tenant: str
+    sku: str
+    update_id: str
+    updated_at_ms: int
+    mode: str
+    levels: tuple[tuple[str, str, int], ...]  # store ("" = the warehouse), size ("" = has none), pieces
+    version: int = 0
+
+
+class Demanded(Struct, frozen=True, array_like=True, tag="d", gc=False):
+    """A customer took an interest in `sku`. `what`: view, cart, wish or rating (then in `stars`, hundredths of one).
+
+    Each event is a message of its own, at its own position: so it counts once, however batches are cut after a crash.
+    They are not added up before: an envelope of 80 events holds the hottest product once or twice, and the partition of
+    a product counts 300,000 views of it a second (3 µs each, its state is written once per unit).
+    """
+
+    tenant: str
+    sku: str
+    what: str
+    at_ms: int
+    channel: str
+    store: str = ""
+    stars: int = 0
+
+
+CatalogMessage: TypeAlias = ProductTold | StockTold
+"""What the catalogue tells, by way of `catalog.products` and `catalog.stock`."""
+
+CountMessage: TypeAlias = (
+    BoughtTogether | TakenBack | SeenBeside | OrderCounted | OrdersTold | AskOrders | OrdersOf | OrdersHeld
+)
+"""About what is bought together, and how often."""
+
+ProductMessage: TypeAlias = CountMessage | AskComplements | Demanded | CatalogMessage | WaveMessage
 
 Message: TypeAlias = IdentityMessage | CustomerMessage | ArrivedRaw | ProductMessage
 
@@ -337,7 +492,7 @@ class Publish(Struct, frozen=True, gc=False):
     """Publish `record` on its public topic under `key`. `cause` is the event id it goes back to."""
 
     key: str
-    record: Trigger | Decision | IdentityChange | Customer | AudienceMember
+    record: Trigger | Decision | IdentityChange | Customer | AudienceMember | CatalogView
     cause: str
 
 

@@ -5,7 +5,8 @@ A cancellation or refund that comes before its order is kept as a placeholder: a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
@@ -25,7 +26,8 @@ class Order(Struct, frozen=True, array_like=True, gc=False):
 
     `refunded_minor` adds up the refunds told with an amount, `refunded_whole` tells that one was of the whole order.
     `received_at_ms` is kept where the producer's time could not be believed (B23). `part` is the former customer that
-    ordered, "" for the customer's own.
+    ordered, "" for the customer's own. `pieces` are those of each of `skus`; `back` those given back, by SKU, perhaps
+    told before the order was.
     """
 
     at_ms: int
@@ -37,6 +39,18 @@ class Order(Struct, frozen=True, array_like=True, gc=False):
     received_at_ms: int | None = None
     refunded_whole: bool = False
     part: str = ""
+    pieces: tuple[int, ...] = ()
+    back: dict[str, int] = {}
+
+    @property
+    def kept_skus(self) -> tuple[str, ...]:
+        """The SKUs of which the customer keeps a piece."""
+        if not self.is_kept:
+            return ()
+        if not self.back:
+            return self.skus
+        pieces = self.pieces or (1,) * len(self.skus)  # an order from before pieces were kept
+        return tuple(sku for sku, had in zip(self.skus, pieces, strict=True) if had > self.back.get(sku, 0))
 
     @property
     def given_back_minor(self) -> int:
@@ -81,3 +95,20 @@ def same_currency(one: str, other: str) -> bool:
 def distinct_skus(items: Iterable[Item]) -> tuple[str, ...]:
     """Return the SKUs of lines with a positive quantity, distinct and sorted."""
     return tuple(sorted({item.sku for item in items if item.quantity > 0}))
+
+
+def pieces_of(items: Iterable[Item], skus: Sequence[str]) -> tuple[int, ...]:
+    """Return how many pieces of each SKU there are in some lines."""
+    pieces = Counter[str]()
+    for item in items:
+        pieces[item.sku] += max(0, item.quantity)
+    return tuple(pieces[sku] for sku in skus)
+
+
+def with_pieces_back(back: dict[str, int], items: Iterable[Item]) -> dict[str, int]:
+    """Add lines to what came back. Producers differ in their sign; what is beyond the bound is left out."""
+    after = dict(back)
+    for item in items:
+        if item.quantity and (item.sku in after or len(after) < SKUS_PER_ORDER):
+            after[item.sku] = after.get(item.sku, 0) + abs(item.quantity)
+    return dict(sorted(after.items()))

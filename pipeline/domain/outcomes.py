@@ -14,7 +14,7 @@ from uuid import UUID
 
 from pipeline.domain.customer_state import Draft
 from pipeline.domain.ids import uuid5_text
-from pipeline.domain.messages import Effect, Publish
+from pipeline.domain.messages import Count, Effect, Publish
 from pipeline.domain.reasons import DropReason, FiredReason, HoldoutReason, RevokedReason, WaitReason
 from pipeline.domain.records import Decision, Offer, Outcome, Trigger
 from pipeline.domain.rules import Rule, Rules
@@ -148,6 +148,15 @@ def fired(
         Publish(customer.customer_id, trigger, proposal.caused_by),
         _decision(rules, name, "fired", FiredReason.SENT, trigger_id, at_ms, proposal.caused_by),
     ]
+
+
+def counted(draft: Draft) -> list[Effect]:
+    """Return the effects, with what the counters want to know of the decisions among them: outcome and reason."""
+    effects = draft.effects
+    if effects:
+        decisions = [e.record for e in effects if isinstance(e, Publish) and isinstance(e.record, Decision)]
+        effects.extend(Count("decisions", f"{decision.outcome}_{decision.reason}") for decision in decisions)
+    return effects
 
 
 def after(at_ms: int, duration_ms: int | None) -> int | None:

@@ -4,25 +4,13 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from pipeline.domain.channels import ADDRESS_KIND
 from pipeline.domain.facets.permissions import Permissions
 from pipeline.domain.hashed import is_hashed
 from pipeline.domain.policy import Policy
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.rules import Rule
 from pipeline.domain.triggers.view import CustomerView
-
-ADDRESS_KIND: dict[str, str] = {
-    "email": "email",
-    "sms": "phone",
-    "call_center": "phone",
-    "push": "device",
-    "app": "device",
-    "web": "cookie",
-    "ads": "cookie",
-    "voice": "voice_profile",
-    "social": "social",
-}
-"""Channel a rule may use → the identifier kind it reaches a customer by."""
 
 NEAREST = (DropReason.NO_ADDRESS, DropReason.SUPPRESSED, DropReason.NO_CONSENT)
 """Why a channel cannot be used, the later the nearer it came to being used. Of a message that no channel takes, the

@@ -54,7 +54,7 @@ class DropReason(StrEnum):
     REFILLED = "refilled"
     CAME_BACK = "came_back"
     GOAL_REACHED = "goal_reached"  # the customer did what the sequence was for
-    SOLD_OUT = "sold_out"  # again, before it could be told
+    SOLD_OUT = "sold_out"  # all it offers is known to be gone, or gone again before it could be told
     NOT_SO = "not_so"  # what it was about is no longer so: the balance is up again, the date has changed
     RULE_REMOVED = "rule_removed"  # the running rules no longer have the rule that waited
     CONDITION = "condition"  # the rule's `when` does not hold of the customer

@@ -1,4 +1,4 @@
-"""What consumers read: triggers, decisions, customers, audiences, identity changes, dead letters (`schemas/*.avsc`).
+"""What consumers read: triggers, decisions, customers, audiences, products, dead letters … (`schemas/*.avsc`).
 
 Every field is a function of the log and the state alone, so a record sent again is the same bytes. What the wall
 clock adds (when it really left) travels in headers.
@@ -132,11 +132,19 @@ class Customer(Struct, frozen=True):
     details: str | None = None
 
 
+class Shown(Struct, frozen=True):
+    """A product to advertise, in the customer's size where that is known."""
+
+    sku: str
+    size: str | None = None
+
+
 class AudienceMember(Struct, frozen=True):
     """Since `since_ms` the customer belongs to the audience (`member`), or no longer does.
 
     `reason` is an `AudienceReason` (`domain/audiences.py`). `addresses` has the SHA-256 (64 hexadecimal digits) of the
-    customer's e-mail addresses and phone numbers, by kind.
+    customer's e-mail addresses and phone numbers, by kind (see `domain/ad_addresses.py`). `items` are the products to
+    show a member, the newest first. `as_of_ms` is when all this came to be so.
     """
 
     audience: str
@@ -146,6 +154,60 @@ class AudienceMember(Struct, frozen=True):
     since_ms: int
     reason: str
     addresses: dict[str, tuple[str, ...]]
+    items: tuple[Shown, ...] = ()
+    as_of_ms: int | None = None
+
+
+class DemandCounts(Struct, frozen=True):
+    """How much a product is wanted, each event worth less the older it is (see `domain/product/demand.py`).
+
+    `views`, `carts`, `sales` (orders) and `wishes` halve every 14 days, `recent` (all four together) every day.
+    """
+
+    views: float = 0.0
+    carts: float = 0.0
+    sales: float = 0.0
+    wishes: float = 0.0
+    recent: float = 0.0
+
+
+class GoesWith(Struct, frozen=True):
+    """A product bought together with another: in how many `baskets`, and their share of the other's baskets.
+
+    `support` and `lift` as `Complement` has them.
+    """
+
+    sku: str
+    baskets: int
+    confidence: float
+    support: float | None = None
+    lift: float | None = None
+
+
+class CatalogView(Struct, frozen=True):
+    """A product as of `updated_at_ms` on the partition's clock; of two records the one with the later time holds.
+
+    `rating` is the mean of `ratings` reviews, in stars. `stock` has pieces by store ("" is the warehouse) and size (""
+    has none), without what is sold out; `deleted` is what the catalogue sells no longer. Counts are as of
+    `updated_at_ms`, `demand` those of all channels and stores.
+    """
+
+    tenant: str
+    sku: str
+    updated_at_ms: int
+    name: str = ""
+    category: str = ""
+    deleted: bool = False
+    unit_price_minor: int | None = None
+    currency: str | None = None
+    stock: dict[str, dict[str, int]] = {}
+    complements: tuple[GoesWith, ...] = ()
+    substitutes: tuple[str, ...] = ()
+    ratings: int = 0
+    rating: float | None = None
+    demand: DemandCounts = DemandCounts()
+    channels: dict[str, DemandCounts] = {}
+    stores: dict[str, DemandCounts] = {}
 
 
 class DeadLetter(Struct, frozen=True):

@@ -12,8 +12,10 @@ from pipeline.domain.outcomes import dropped, revoked
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.rule_book import RuleBook
 from pipeline.domain.rules import Rules
+from pipeline.domain.triggers.cross_sell import ASKS_PER_EVENT
 from pipeline.domain.triggers.kind import Kind
 from pipeline.domain.triggers.steps import Ask, Cancel, Change, Drop, Held, Mark, Proposal, Revoke, Step, Timer, WakeAt
+from pipeline.domain.word_to_products import hears_all
 
 
 class RuleRunner:
@@ -35,9 +37,11 @@ class RuleRunner:
     ) -> None:
         """Show a change to the rules that want to see it, carry out what they answer, settle what they propose.
 
-        An event that did not just happen starts nothing (B23).
+        An event that did not just happen starts nothing (B23). Products bought are asked for what audiences show too.
         """
         asked: dict[str, None] = {}
+        if rules.asks_when_bought and just_happened:
+            asked = dict.fromkeys((change.ordered or ())[:ASKS_PER_EVENT])
         proposals: list[Proposed] = []
         cause = change.event.event_id
         for logic in logics:
@@ -60,6 +64,8 @@ class RuleRunner:
         """Let every rule answer, and settle what they propose. An event that came too late offers nothing."""
         proposals: list[Proposed] = []
         rules = self._book.at(answer.asked_at_ms if self._event_clock else now_ms)
+        if rules.asks_when_bought and answer.complements and answer.sku in draft.owned:
+            draft.heard = draft.heard.answered(answer)
         for rule in rules.rules:
             for step in rules.logic[rule.name].on_complements(answer, draft):
                 if isinstance(step, Proposal) and _answered(draft, rule.name, answer.event_id):
@@ -72,6 +78,10 @@ class RuleRunner:
 
     def on_product(self, draft: Draft, news: ProductNews, now_ms: int) -> None:
         """Let every rule answer what a product tells, and settle what they propose."""
+        if hears_all(draft, news.sku):
+            draft.heard = draft.heard.news(news)
+        if news.there is not None:
+            return
         proposals: list[Proposed] = []
         rules = self._book.at(news.occurred_at_ms if self._event_clock else now_ms)
         for rule in rules.rules:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import reduce
 from typing import Literal
 
 from msgspec import Struct, field
 
 from pipeline.domain.audiences import Audience
+from pipeline.domain.conditions.products import GOES_WITH_BOUGHT, shows_in
 from pipeline.domain.policy import Cap, Policy, QuietHours, RuleClass, Variant
 from pipeline.domain.triggers import RULES
 from pipeline.domain.triggers.kind import Config, Kind
 from pipeline.domain.triggers.steps import OfferPolicy
 from pipeline.domain.triggers.view import Condition
+from pipeline.domain.wave_messages import NOTHING, Hearing
 
 DEFAULT_PRIORITY = 50
 
@@ -70,10 +73,16 @@ class Rules:
         self.by_name = {rule.name: rule for rule in self.rules}
         self.logic: dict[str, Kind] = {rule.name: RULES[rule.kind](rule.name, rule.config) for rule in self.rules}
         logics = tuple(self.logic.values())
+        shows = tuple(shows_in((*self.audiences, *self.rules)))
+        #: What products must be told of customers.
+        heard = [*(logic.hears() for logic in logics), *(each.hears() for each in shows)]
+        self.hearing = reduce(Hearing.united, heard, NOTHING)
         named = sorted({event for logic in logics for event in logic.events or ()})
         self._by_event = {
             event: tuple(logic for logic in logics if logic.events is None or event in logic.events) for event in named
         }
+        #: Whether products bought are asked what goes with them, because a condition shows it.
+        self.asks_when_bought = any(GOES_WITH_BOUGHT in each.shows for each in shows)
         self._of_any = tuple(logic for logic in logics if logic.events is None)
 
     def for_event(self, event_type: str) -> tuple[Kind, ...]:

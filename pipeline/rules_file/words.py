@@ -7,6 +7,7 @@ from inspect import cleandoc
 from typing import Any, Literal, get_args, get_origin
 
 from pipeline.domain.conditions import CONDITIONS
+from pipeline.domain.conditions.products import shows_in
 from pipeline.domain.conditions.word import any_of_text
 from pipeline.domain.customer_state import SENT_KEPT
 from pipeline.domain.event_types import EVENT_TYPES
@@ -95,6 +96,8 @@ def audience_sentences(audience: AudienceEntry, sheet: Sheet) -> Iterator[str]:
     yield "Whoever denied ads or marketing does not, and leaves at once."
     if sheet.consent.default == "deny":
         yield "Nor does whoever never said yes to either."
+    if any(shows_in(audience.condition)):
+        yield "Members are told with the products to show, and again when these change."
     yield "Who enters and who leaves is told on the topic audiences; nothing is sent to anybody."
 
 

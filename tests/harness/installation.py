@@ -98,8 +98,13 @@ class Installation:
         folder.mkdir(parents=True, exist_ok=True)
         rules_file = folder / "rules.yaml"
         rules_file.write_text(rules, encoding="utf-8")
-        # Without the feed of customers, `settle` need not wait for records that a test does not read.
-        given = {"partitions": "4", "channels": "web,app", "customers_every_ms": "0"} | variables
+        # Without the feeds of customers and products, nothing waits for records that a test does not read.
+        given = {
+            "partitions": "4",
+            "channels": "web,app",
+            "customers_every_ms": "0",
+            "products_every_ms": "0",
+        } | variables
         self.environment = dict(environment) | {
             "KAFKA_BOOTSTRAP": bootstrap,
             "PIPELINE_TOPIC_PREFIX": prefix,
@@ -197,7 +202,11 @@ class Installation:
     def lag(self) -> int | None:
         """Return how many records are not handled and committed, None while the broker cannot say."""
         wanted = [channel_topic(self.settings, channel) for channel in self.settings.channels]
-        return lag(self._group, wanted + [inbox_topic(self.settings, actor) for actor in ACTORS], self.partitions)
+        return self.lag_of(wanted + [inbox_topic(self.settings, actor) for actor in ACTORS])
+
+    def lag_of(self, wanted: list[str]) -> int | None:
+        """Return the same of the topics `wanted` (their full names)."""
+        return lag(self._group, wanted, self.partitions)
 
     def settle(self, until_ms: int | None = None, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until everything is handled and no customer waits for a time (at or before `until_ms`)."""

@@ -16,7 +16,7 @@ def differences(scenario: Scenario, outcome: Outcome) -> list[str]:
 
 
 def messages_unlike(scenario: Scenario, outcome: Outcome) -> list[str]:
-    """Return the same without the customers: what was sent, what was not, how the identity graph changed."""
+    """Return the same without the customers: what was sent, what was not, identity, what stores should offer."""
     expected = scenario.expected.quoting(outcome.quote)
     not_sent = [decision for decision in outcome.decisions if decision["outcome"] != "fired"]
     sorts = {change["change"] for change in expected.identity}
@@ -25,7 +25,16 @@ def messages_unlike(scenario: Scenario, outcome: Outcome) -> list[str]:
         *_unlike("message", [_shown(outcome, t, "fired_at") for t in outcome.triggers], expected.triggers),
         *_unlike("not sent", [_shown(outcome, d, "decided_at") for d in not_sent], expected.not_sent),
         *_unlike("identity", [{**change, "at": change["occurred_at"]} for change in changes], expected.identity),
+        *(found for each in expected.assortments if (found := _assortment_unlike(each, outcome)) is not None),
     ]
+
+
+def members_unlike(members: list[Object], outcome: Outcome) -> list[str]:
+    """Return in words who should be in an audience, or be shown other products, and who should not be there."""
+    found = [
+        {**each, "to": outcome.identifiers_of(each["customer_id"])} for each in outcome.audiences if each["member"]
+    ]
+    return _unlike("member", found, members)
 
 
 def difference(expected: Any, actual: Any, place: str = "") -> str | None:
@@ -50,6 +59,12 @@ def difference(expected: Any, actual: Any, place: str = "") -> str | None:
     return None if same else f"{place}: {actual!r}, not {expected!r}"
 
 
+def _assortment_unlike(expected: Object, outcome: Outcome) -> str | None:
+    lists = dict(expected)
+    at, store = lists.pop("at"), lists.pop("store", None)
+    return difference(lists, outcome.assortment(clock_ms(at), store), f"assortment of {store or 'all stores'} at {at}")
+
+
 def _shown(outcome: Outcome, record: Object, time: str) -> Object:
     """Add what a story calls it: `at`, and the identifiers `to` whom it went."""
     return {**record, "at": record[time], "to": outcome.identifiers_of(record["customer_id"])}
@@ -68,5 +83,5 @@ def _unlike(what: str, actual: list[Object], expected: list[Object]) -> list[str
 
 
 def _alike(wanted: Object, each: Object) -> bool:
-    names = [name for name in ("rule", "identifiers") if name in wanted]
+    names = [name for name in ("rule", "audience", "identifiers") if name in wanted]
     return bool(names) and difference({name: wanted[name] for name in names}, each) is None

@@ -13,9 +13,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 import yaml
 
+from pipeline.domain.catalog import CatalogRecord
 from pipeline.domain.events import ChannelEvent
 from pipeline.domain.time import epoch_ms
-from pipeline.wire import json_event
+from pipeline.wire import json_catalog, json_event
 
 FOLDER = Path(__file__).parent
 HEAD = FOLDER / "rules_head.yaml"
@@ -27,17 +28,24 @@ _CLOCK = re.compile(r"(?:\+(\d+)d )?([0-2]\d):([0-5]\d)")
 _OF_A_MESSAGE = re.compile(r"<(\w+)\.(trigger_id|code)>")
 
 Object: TypeAlias = dict[str, Any]
+Told: TypeAlias = ChannelEvent | CatalogRecord
 Sent: TypeAlias = Callable[[int, str, str], str]
 """(before when, rule, trigger_id or code) → what the first message of that rule holds."""
 
 
 class Expected(msgspec.Struct, forbid_unknown_fields=True):
-    """All messages, all that was not sent, all customers, the changes of identity of these sorts, rows of history."""
+    """All messages, all that was not sent, all customers, the changes of identity of these sorts, rows of history.
+
+    `assortments` are what `omni assortment` shows at a time: of each the lists named, each whole. `audiences`: all
+    `members` of the story's audiences, `at` a time.
+    """
 
     triggers: list[Object]
     customers: list[Object]
     not_sent: list[Object] = []
     identity: list[Object] = []
+    assortments: list[Object] = []
+    audiences: list[Object] = []
     history: list[Object] = []
 
     def quoting(self, sent: Callable[[str, str], str]) -> Expected:
@@ -46,7 +54,11 @@ class Expected(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Scenario(msgspec.Struct, forbid_unknown_fields=True):
-    """One story. `products` are lines by SKU, so that an event may name the SKU alone."""
+    """One story. `products` are lines by SKU, so that an event may name the SKU alone.
+
+    An event with `times` happens so often, each time as an event of its own at the same instant. Among the `events` may
+    stand products and stock levels of the catalogue, by their fields.
+    """
 
     title: str
     rules: list[Any]
@@ -54,6 +66,7 @@ class Scenario(msgspec.Struct, forbid_unknown_fields=True):
     until: str
     expected: Expected
     products: dict[str, Object] = {}
+    audiences: list[Object] = []
     tenant: str = ""
     path: Path = FOLDER
 
@@ -62,22 +75,38 @@ class Scenario(msgspec.Struct, forbid_unknown_fields=True):
         return frozenset(rule["name"] for rule in self.rules)
 
     @property
+    def audience_names(self) -> frozenset[str]:
+        return frozenset(audience["name"] for audience in self.audiences)
+
+    @property
     def until_ms(self) -> int:
         return clock_ms(self.until)
 
-    def stream(self, sent: Sent) -> Iterator[ChannelEvent]:
-        """Yield the events in the order of the story. What a message will hold (its code) is asked of `sent`."""
+    def stream(self, sent: Sent) -> Iterator[Told]:
+        """Yield what happens in the order of the story. What a message will hold (its code) is asked of `sent`."""
         for number, told in enumerate(self.events, start=1):
             fields = dict(told)
-            at_ms = clock_ms(fields.pop("at"))
+            at_ms, times = clock_ms(fields.pop("at")), fields.pop("times", 1)
+            if "event_type" not in fields:
+                record = {"update_id": f"{self.tenant}-{number}", **fields, "updated_at": at_ms, "tenant": self.tenant}
+                yield json_catalog.decode_any(msgspec.json.encode(record))
+                continue
             fields = _each_text(_quoted(fields, partial(sent, at_ms)), _moment)
             items = [self._line(item) for item in fields.get("items", [])]
             event = {"event_id": f"{self.tenant}-{number}", **fields, "occurred_at": at_ms, "tenant": self.tenant}
-            yield json_event.from_object(event | ({"items": items} if items else {}))
+            event |= {"items": items} if items else {}
+            for time in range(times):
+                more = {"event_id": f"{event['event_id']}-{time}"} if time else {}
+                yield json_event.from_object(event | more)
 
     def _line(self, item: str | Object) -> Object:
         line = {"sku": item} if isinstance(item, str) else item
         return {**self.products.get(line["sku"], {}), **line}
+
+
+def time_of(told: Told) -> int:
+    """Return when it happened, or when the catalogue was changed."""
+    return told.occurred_at_ms if isinstance(told, ChannelEvent) else told.updated_at_ms
 
 
 def clock_ms(text: str) -> int:
@@ -110,16 +139,17 @@ def read_scenario(path: Path) -> Scenario:
 
 
 def rules_text(scenarios: Iterable[Scenario]) -> str:
-    """Return one rules file with the rules of these stories, each written as it stands there."""
-    head = _mapping(HEAD)
-    rules = [rule for scenario in scenarios for rule in _rules(scenario.path)]
-    head.value.append((yaml.ScalarNode("tag:yaml.org,2002:str", "rules"), yaml.SequenceNode(_SEQUENCE, rules)))
+    """Return one rules file with the rules and audiences of these stories, each written as it stands there."""
+    head, paths = _mapping(HEAD), [scenario.path for scenario in scenarios]
+    for name in ("audiences", "rules"):
+        entries = [entry for path in paths for entry in _entries(path, name)]
+        head.value.append((yaml.ScalarNode("tag:yaml.org,2002:str", name), yaml.SequenceNode(_SEQUENCE, entries)))
     return str(yaml.serialize(head))
 
 
-def _rules(path: Path) -> list[yaml.Node]:
-    """Return the rules of a story as they are written: `on` is a word there, and not YAML's true."""
-    return next(value.value for key, value in _mapping(path).value if key.value == "rules")
+def _entries(path: Path, name: str) -> list[yaml.Node]:
+    """Return a list of a story as it is written: `on` is a word in rules, and not YAML's true."""
+    return next((value.value for key, value in _mapping(path).value if key.value == name), [])
 
 
 def _mapping(path: Path) -> yaml.MappingNode:

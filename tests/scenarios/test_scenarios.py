@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from tests.scenarios.matching import differences, messages_unlike
+from tests.scenarios.matching import differences, members_unlike, messages_unlike
 from tests.scenarios.outcome import outcome_of
 from tests.scenarios.playing import events_of, play, play_live
-from tests.scenarios.scenario import FOLDER, Object, Scenario, read_scenario, scenario_files
+from tests.scenarios.scenario import FOLDER, Object, Scenario, clock_ms, read_scenario, scenario_files, time_of
 from tests.simulation.shop import results
 
 
@@ -25,6 +25,22 @@ def test_a_story_ends_as_it_must(scenario: Scenario, tmp_path: Path) -> None:
     unlike = differences(scenario, outcome)
 
     assert not unlike, "\n" + "\n".join(unlike)
+
+
+def test_audiences_have_the_members_they_must_and_show_them_these_products(scenario: Scenario, tmp_path: Path) -> None:
+    events = events_of(scenario, tmp_path)
+
+    for moment in scenario.expected.audiences:
+        at_ms, members = clock_ms(moment["at"]), moment["members"]
+        past = [told for told in events if time_of(told) <= at_ms]
+        outcome = outcome_of(play_live([scenario], past, tmp_path, at_ms)).of(scenario)
+        unlike = members_unlike(members, outcome)
+        assert not unlike, f"at {moment['at']}:\n" + "\n".join(unlike)
+        for number, member in enumerate(members):  # one too few, one too many, another product: each is told
+            assert len(members_unlike(members[:number] + members[number + 1 :], outcome)) == 1
+            assert len(members_unlike([*members, member], outcome)) == 1
+            other = {**member, "items": [*member["items"], "ANOTHER"]}
+            assert len(members_unlike([*members[:number], other, *members[number + 1 :]], outcome)) == 2
 
 
 def test_a_message_decision_or_customer_that_is_missing_or_too_much_is_told(scenario: Scenario, tmp_path: Path) -> None:
@@ -62,12 +78,13 @@ def test_a_story_ends_the_same_whatever_comes_twice_or_in_another_order_or_is_cu
 
     assert disturbed.bus.crashes.happened > 0
     assert results(disturbed) == results(straight)
+    assert disturbed.audience_members() == straight.audience_members()
 
 
 def test_all_stories_together_end_as_each_does_alone(tmp_path: Path) -> None:
     scenarios = [read_scenario(path) for path in scenario_files()]
     events = [event for scenario in scenarios for event in events_of(scenario, tmp_path)]
-    events.sort(key=lambda event: event.occurred_at_ms)
+    events.sort(key=time_of)
 
     together = outcome_of(play(scenarios, events, tmp_path, max(s.until_ms for s in scenarios), partitions=3))
 
@@ -78,8 +95,9 @@ def test_all_stories_together_end_as_each_does_alone(tmp_path: Path) -> None:
         assert len(own.customers) == len(scenario.expected.customers)
 
 
-def test_no_two_stories_have_a_rule_of_the_same_name() -> None:
-    names = [name for path in scenario_files() for name in read_scenario(path).rule_names]
+def test_no_two_stories_have_a_rule_or_an_audience_of_the_same_name() -> None:
+    scenarios = [read_scenario(path) for path in scenario_files()]
+    names = [name for scenario in scenarios for name in (*scenario.rule_names, *scenario.audience_names)]
 
     assert sorted(names) == sorted(set(names))
 

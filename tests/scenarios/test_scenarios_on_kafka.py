@@ -10,10 +10,16 @@ from typing import Any
 import pytest
 
 from pipeline.broker.local import LocalKafka
+from pipeline.domain.catalog import StockLevel
 from pipeline.domain.customer_json import customer_json
 from pipeline.domain.event_types import STREAM_TIME
 from pipeline.domain.events import ChannelEvent
-from pipeline.wire.json_event import time_ms
+from pipeline.domain.records import CatalogView
+from pipeline.domain.time import MINUTE_MS
+from pipeline.topics import CATALOG_PRODUCTS, CATALOG_STOCK, CATALOG_VIEW, prefixed
+from pipeline.wire.catalog import encode as encode_catalog
+from pipeline.wire.json_fields import time_ms
+from pipeline.wire.records import decode_record
 from tests.conftest import Omni
 from tests.harness.history import history_process, rows
 from tests.harness.installation import Installation
@@ -21,7 +27,7 @@ from tests.harness.waiting import wait_until
 from tests.scenarios.matching import difference, messages_unlike
 from tests.scenarios.outcome import Outcome, outcome_of
 from tests.scenarios.playing import Step, events_of, play_live, play_steps
-from tests.scenarios.scenario import read_scenario, rules_text, scenario_files
+from tests.scenarios.scenario import Told, read_scenario, rules_text, scenario_files, time_of
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 
@@ -34,8 +40,9 @@ def test_all_stories_end_on_kafka_as_they_must(
 ) -> None:
     scenarios = [read_scenario(path) for path in scenario_files()]
     events = [event for scenario in scenarios for event in events_of(scenario, tmp_path)]
-    events.sort(key=lambda event: event.occurred_at_ms)
-    channels = ",".join(sorted({event.channel for event in events}))
+    events.sort(key=time_of)
+    of_channels = [event for event in events if isinstance(event, ChannelEvent)]
+    channels = ",".join(sorted({event.channel for event in of_channels}))
     end_ms = max(scenario.until_ms for scenario in scenarios)
     ahead = outcome_of(play_live(scenarios, events, tmp_path, end_ms))
     steps = [*_steps(events, ahead), ([], end_ms)]
@@ -50,6 +57,7 @@ def test_all_stories_end_on_kafka_as_they_must(
         channels=channels,
         clock="event",
         partitions="2",
+        products_every_ms=str(MINUTE_MS),
         commit_interval_ms="50",
     )
     installed = installation.environment
@@ -62,11 +70,18 @@ def test_all_stories_end_on_kafka_as_they_must(
     def lines(what: str) -> list[Any]:
         return [json.loads(line) for line in answer("tail", what, "--from-start", "--until-end").splitlines()]
 
+    catalog = installation.reader(prefixed(installation.settings, CATALOG_VIEW))
     try:
         with history_process(installed, tmp_path / "history.log"):
             installation.flowing(*(installation.start() for _ in range(2)))
             for told, until_ms in steps:
-                installation.publish(told)
+                installation.publish([event for event in told if isinstance(event, ChannelEvent)])
+                for record in told:
+                    if not isinstance(record, ChannelEvent):
+                        name = CATALOG_STOCK if isinstance(record, StockLevel) else CATALOG_PRODUCTS
+                        topic = prefixed(installation.settings, name)
+                        installation.producer.produce(topic, encode_catalog(record), partition=0)
+                installation.flush()
                 installation.control(STREAM_TIME, until_ms)
                 installation.settle(until_ms)
             on_kafka = Outcome(
@@ -74,10 +89,12 @@ def test_all_stories_end_on_kafka_as_they_must(
                 lines("decisions"),
                 lines("identity"),
                 [customer_json(state) for state in installation.customers.states()],
+                [decode_record(CatalogView, each.value) for each in catalog.news() if each.value is not None],
+                list({(each["audience"], each["customer_id"]): each for each in lines("audiences")}.values()),
             )
             asked = [(scenario, each) for scenario in scenarios for each in scenario.expected.history]
             everything = {
-                "events": len(events),
+                "events": len(of_channels),
                 "triggers": len(on_kafka.triggers),
                 "decisions": len(on_kafka.decisions),
                 "identity_changes": len(on_kafka.identity_changes),
@@ -95,22 +112,24 @@ def test_all_stories_end_on_kafka_as_they_must(
         (on_kafka.customers, simulated.customers, "customer_id"),
         (on_kafka.triggers, simulated.triggers, "trigger_id"),
         (on_kafka.decisions, simulated.decisions, "decision_id"),
+        (on_kafka.audiences, simulated.audiences, "customer_id"),
     ):
         assert difference(_sorted(others, name), _sorted(records, name), name) is None
     for (scenario, each), found in zip(asked, told, strict=True):
         assert difference(each["rows"], found) is None, (scenario.title, each["sql"], found)
 
 
-def _steps(events: list[ChannelEvent], ahead: Outcome) -> Iterator[Step]:
+def _steps(events: list[Told], ahead: Outcome) -> Iterator[Step]:
     """Cut the stream so that in no step anything happens to a tenant after something that concerns several customers.
 
     Months pass in seconds here. A clock that runs on would let one customer decide before a merge, or what others
     bought, has come to it: on a real day that takes milliseconds. `ahead` says when anything is decided.
     """
-    happens: list[tuple[int, str, ChannelEvent | None]] = [(e.occurred_at_ms, e.tenant, e) for e in events]
+    happens: list[tuple[int, str, Told | None]] = [(time_of(told), told.tenant, told) for told in events]
     happens += [(time_ms(each["decided_at"], ""), each["tenant"], None) for each in ahead.decisions]
     happens.sort(key=lambda each: each[:2])
-    step: list[ChannelEvent] = []
+    step: list[Told] = []
+    stocked = {told.tenant for told in events if not isinstance(told, ChannelEvent)}
     reached_ms = 0
     settling: dict[str, int] = {}
     together: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
@@ -121,6 +140,10 @@ def _steps(events: list[ChannelEvent], ahead: Outcome) -> Iterator[Step]:
         reached_ms = at_ms
         if event is not None:
             step.append(event)
+            if not isinstance(event, ChannelEvent) or (tenant in stocked and event.items):
+                settling[tenant] = at_ms
+            if not isinstance(event, ChannelEvent):
+                continue
             identifiers = (tenant, tuple(sorted(event.identifiers.items())))
             if event.event_type in FAR_REACHING or (len(event.identifiers) > 1 and identifiers not in together):
                 settling[tenant] = at_ms
@@ -129,4 +152,4 @@ def _steps(events: list[ChannelEvent], ahead: Outcome) -> Iterator[Step]:
 
 
 def _sorted(records: list[Any], name: str) -> list[Any]:
-    return sorted(records, key=lambda record: str(record[name]))
+    return sorted(records, key=lambda record: (str(record[name]), record.get("audience", "")))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pipeline.domain.audiences import Audience, memberships
 from pipeline.domain.conditions.behaviour import Did, LastSeen
 from pipeline.domain.conditions.interest import CartWorth, Orders
+from pipeline.domain.conditions.products import Shows
 from pipeline.domain.conditions.word import Ago, Numbers
 from pipeline.domain.customer_feed import customer_record
 from pipeline.domain.customer_state import CustomerState
@@ -35,6 +36,8 @@ AUDIENCES = (
     Audience("active", LastSeen(Ago(less_than_ms=HOUR))),
     Audience("carts", CartWorth("EUR", 2_000), for_at_least_ms=5 * MINUTE),
     Audience("buyers", Did("order_completed", within_ms=2 * HOUR)),
+    Audience("ads", Shows(("carted", "viewed"), HOUR)),
+    Audience("related", Shows(("goes_with_bought", "bought"), 2 * HOUR)),
 )
 RULES = Rules("test", SHOP.rules, audiences=AUDIENCES)
 

@@ -321,3 +321,22 @@ def test_wrong_usage_ends_with_status_2_and_the_remedy(
 
     assert (done.code, done.stdout) == (2, "")
     assert says in done.stderr
+
+
+def test_with_demand_products_say_how_much_they_are_wanted_whatever_disturbs_the_stream(simulate: Simulate) -> None:
+    viewed = [
+        {**cart(minute, "A", event_id=f"v-{minute}"), "event_type": "product_viewed", "store_id": "berlin"}
+        for minute in range(5)
+    ]
+
+    uncounted = simulate(viewed).lines("products")
+    straight = simulate(viewed, "--demand")
+    products = straight.lines("products")
+    disturbed = simulate(viewed, "--demand", "--duplicate", 0.5, "--shuffle", 3, "--crash", 0.5, "--seed", 1)
+
+    assert uncounted == []
+    assert [(each["sku"], round(each["demand"]["views"]), list(each["stores"])) for each in products] == [
+        ("A", 5, ["berlin"])
+    ]
+    assert disturbed.lines("products") == products
+    assert disturbed.summary["state_digest"] == straight.summary["state_digest"]

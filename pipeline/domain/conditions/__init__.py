@@ -33,6 +33,7 @@ from pipeline.domain.conditions.interest import (
     Viewed,
     Wishes,
 )
+from pipeline.domain.conditions.products import Shows
 from pipeline.domain.conditions.word import Word
 
 CONDITIONS: Final[tuple[type[Word], ...]] = (
@@ -52,6 +53,7 @@ CONDITIONS: Final[tuple[type[Word], ...]] = (
     LastOrder,
     Spent,
     CartWorth,
+    Shows,
     Trait,
     Met,
     Tier,

@@ -7,9 +7,9 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from msgspec import Meta
 
+from pipeline.domain.channels import ADDRESS_KIND
 from pipeline.domain.conditions.word import Numbers, Word, any_of_text, between, bounds_text, check_bounds
 from pipeline.domain.events import Scalar
-from pipeline.domain.reach import ADDRESS_KIND
 from pipeline.domain.triggers.view import CustomerView
 
 Channel: TypeAlias = Annotated[str, Meta(extra={"one_of": tuple(ADDRESS_KIND)})]

@@ -7,18 +7,89 @@ from msgspec import Struct
 from pipeline.domain.customer_json import Json
 from pipeline.domain.messages import ProductMessage
 from pipeline.domain.product.companions import Companions
+from pipeline.domain.product.demand import Demand
+from pipeline.domain.product.facts import Facts
+from pipeline.domain.product.keys import is_sku
+from pipeline.domain.product.orders_in_all import OrdersInAll
+from pipeline.domain.product.prices import Prices
+from pipeline.domain.product.stock import Stock
+from pipeline.domain.product.substitutes import Substitutes
+from pipeline.domain.product.waiters import Waiters
+from pipeline.domain.product.waves import Waves
 from pipeline.domain.waiting import Waiting
 
 
+class ViewTimes(Struct, frozen=True, array_like=True, gc=False):
+    """When the product's next record on `catalog.view` is due (0: none is), and when the last was; ms."""
+
+    tell_at_ms: int = 0
+    told_at_ms: int = 0
+
+
+NEVER_TOLD = ViewTimes()
+
+
 class ProductState(Struct, frozen=True, array_like=True, gc=False):
-    """One SKU. `early` are messages the event clock has not passed yet, by time (at most `WAITING_KEPT`)."""
+    """One SKU. `early` are messages the event clock has not passed yet, by time (at most `WAITING_KEPT`).
+
+    Of what nobody has told there is None: stock may be known of a SKU that nobody has described. Under keys of their
+    own there are a counter of orders, which has `orders`, and a waiting list of a product, which has `waiters`; both
+    have none of the other parts.
+    """
 
     tenant: str
     sku: str
     early: Waiting[ProductMessage] = ()
     companions: Companions = Companions()
+    orders: OrdersInAll | None = None
+    substitutes: Substitutes | None = None
+    facts: Facts | None = None
+    stock: Stock | None = None
+    prices: Prices | None = None
+    waves: Waves | None = None
+    waiters: Waiters | None = None
+    demand: Demand | None = None
+    view: ViewTimes = NEVER_TOLD
+
+    @property
+    def is_product(self) -> bool:
+        """Whether it is one: categories, counters of orders and waiting lists have keys here too."""
+        return is_sku(self.sku) and self.waiters is None
+
+    @property
+    def category(self) -> str:
+        """Return its category: as the catalogue has it, else as orders told it, "" where nobody has."""
+        return (self.facts.category if self.facts else "") or self.companions.category
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether the catalogue says that it is sold no longer."""
+        return self.facts is not None and self.facts.deleted
+
+    def substituted(self) -> list[tuple[str, int]]:
+        """Return the SKUs that may stand in for it, best first, each with the visits that told so."""
+        return self.substitutes.best(self.companions.bought_with()) if self.substitutes else []
+
+    def available(self, size: str | None = None) -> int:
+        """Return how many pieces can be had, of `size` where the product has sizes; none of what is deleted."""
+        return 0 if self.stock is None or self.is_deleted else self.stock.available(size)
+
+    def available_by_size(self) -> dict[str, int]:
+        """Return size to pieces that can be had; sizes that are sold out are left out."""
+        return {} if self.stock is None or self.is_deleted else self.stock.by_size()
 
 
 def product_json(state: ProductState) -> dict[str, Json]:
     """Return the product as an object with sorted keys: equal states are equal bytes."""
-    return dict(sorted({"sku": state.sku, "tenant": state.tenant, **state.companions.json()}.items()))
+    said: dict[str, Json] = {
+        "sku": state.sku,
+        "tenant": state.tenant,
+        "substitutes": [{"sku": sku, "visits": visits} for sku, visits in state.substituted()],
+        **state.companions.json(),
+    }
+    for part in (state.facts, state.prices, state.stock, state.waves, state.demand):
+        if part is not None:
+            said |= part.json()
+    if state.stock is not None:
+        said["available"] = state.available()
+    return dict(sorted(said.items()))

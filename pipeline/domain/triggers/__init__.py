@@ -19,6 +19,7 @@ from pipeline.domain.triggers.cross_sell import CrossSell
 from pipeline.domain.triggers.event_invitation import EventInvitation
 from pipeline.domain.triggers.kind import Kind
 from pipeline.domain.triggers.low_balance import LowBalance
+from pipeline.domain.triggers.low_stock import LowStock
 from pipeline.domain.triggers.loyalty import Loyalty
 from pipeline.domain.triggers.near_store import NearStore
 from pipeline.domain.triggers.post_purchase import PostPurchase
@@ -44,6 +45,7 @@ RULES: dict[str, type[Kind]] = {
     "cross_sell": CrossSell,
     "event_invitation": EventInvitation,
     "low_balance": LowBalance,
+    "low_stock": LowStock,
     "loyalty": Loyalty,
     "near_store": NearStore,
     "post_purchase": PostPurchase,

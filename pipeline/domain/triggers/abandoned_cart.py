@@ -7,6 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from pipeline.domain.availability import to_be_had
 from pipeline.domain.carts import Cart, totals, worth
 from pipeline.domain.events import Item, Scalar
 from pipeline.domain.money import money_text
@@ -76,6 +77,7 @@ class AbandonedCart(kind.Kind):
         if cart.items() and not items:
             reason = DropReason.BOUGHT
             return (Drop(timer.subject, timer.generation, timer.due_at_ms, timer.caused_by, reason),)
+        items = to_be_had(items, customer) or items  # all gone: the arbiter says so
         amounts = worth(cart) if items == cart.items() else totals(items) or {}
         pieces = sum(item.quantity for item in items)
         contents = f" with {pieces} {'item' if pieces == 1 else 'items'}" if items else ""

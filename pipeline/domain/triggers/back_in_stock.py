@@ -7,24 +7,34 @@ from collections.abc import Sequence
 from pipeline.domain.events import Item
 from pipeline.domain.messages import ProductNews
 from pipeline.domain.reasons import DropReason
-from pipeline.domain.time import DAY_MS
+from pipeline.domain.time import DAY_MS, MINUTE_MS, rfc3339
 from pipeline.domain.triggers import kind
-from pipeline.domain.triggers.steps import Cancel, Mark, Proposal, Step
+from pipeline.domain.triggers.steps import KEPT_UNTIL, Cancel, Mark, Proposal, Step
 from pipeline.domain.triggers.view import CustomerView
+from pipeline.domain.wants import wants_of
+from pipeline.domain.wave_messages import Hearing, Want
 
 _HELD_MS = DAY_MS
 """How long a word may be held back: quiet hours are over within the day."""
 
 
 class Config(kind.Config, frozen=True):
-    """`wishes`: also who only wished for it, not just who asked to be told."""
+    """`wishes`, `carts`, `viewed`: also who wished for it, has it in a cart, looked at it, not just who asked for word.
+
+    `kept_for`: how long a piece is kept for who is told; then the next in line is.
+    """
 
     wishes: bool = True
+    carts: bool = True
+    viewed: bool = False
+    kept_for_ms: int = 30 * MINUTE_MS
 
 
 class BackInStock(kind.Kind):
-    """Fires when a product is there again that the customer asked to be told of, or wished for.
+    """Fires when a product is there again that the customer asked to be told of, wished for or has in a cart.
 
+    No more customers are told than there are pieces: who asked first, then who wished, then who waits longest; a piece
+    is kept for each for `kept_for`, then the next is told.
     Unless it is there in other sizes only, the customer has bought it, or it is gone before they could be told. At
     most once per asking: flapping stock does not repeat.
     """
@@ -35,11 +45,21 @@ class BackInStock(kind.Kind):
     def __init__(self, rule: str, config: Config) -> None:
         """Bind to the rule's name and its parameters."""
         super().__init__(rule, config)
-        self._wishes = config.wishes
+        self._by = (
+            Want.STOCK_ALERT
+            | (Want.WISH if config.wishes else 0)
+            | (Want.CART if config.carts else 0)
+            | (Want.VIEWED if config.viewed else 0)
+        )
+        self._kept_for_ms = config.kept_for_ms
+
+    def hears(self) -> Hearing:
+        """Hear of stock for who waits for it."""
+        return Hearing(stock=self._by, hold_ms=self._kept_for_ms)
 
     def on_product(self, news: ProductNews, customer: CustomerView) -> Sequence[Step]:
         """Tell who waits, once."""
-        if news.in_stock is None:
+        if news.in_stock is None or (news.in_stock > 0 and news.fell_from is not None):
             return ()
         asked_at_ms, size = self._asking(news.sku, customer)
         if not asked_at_ms or (size is not None and news.size is not None and size != news.size):
@@ -49,8 +69,9 @@ class BackInStock(kind.Kind):
         told_at_ms = customer.mark(self.rule, news.sku)
         if told_at_ms is not None and told_at_ms >= asked_at_ms:
             return ()
-        if customer.owned.get(news.sku, -1) >= asked_at_ms:
-            return ()
+        for fired in customer.fired:  # it was held back, and they asked again before it went out
+            if fired.rule == self.rule and fired.about == news.sku and fired.due_at_ms >= asked_at_ms:
+                return (Mark(news.sku, fired.due_at_ms),)
         at_ms = max(news.occurred_at_ms, asked_at_ms)
         proposal = Proposal(
             subject=news.sku,
@@ -60,28 +81,29 @@ class BackInStock(kind.Kind):
             since_ms=asked_at_ms,
             caused_by=news.event_id,
             items=(Item(news.sku, attributes={} if news.size is None else {"size": news.size}),),
-            context={"in_stock": news.in_stock, "size": news.size},
-            reason=f"{news.sku} is there again",
+            context={
+                "in_stock": news.in_stock,
+                "size": news.size,
+                "place": news.place,
+                KEPT_UNTIL: None if news.kept_until_ms is None else rfc3339(news.kept_until_ms),
+            },
+            reason=_reason(news),
         )
         return (Mark(news.sku, at_ms), proposal)
 
     def on_release(self, proposal: Proposal, customer: CustomerView) -> DropReason | None:
-        """Do not tell who has bought it meanwhile, or waits no longer."""
+        """Do not tell who has bought it meanwhile, waits no longer, or for another size."""
         if customer.owned.get(proposal.about, -1) >= proposal.since_ms:
             return DropReason.BOUGHT
-        asked_at_ms, _ = self._asking(proposal.about, customer)
-        return None if asked_at_ms else DropReason.NOT_SO
+        asked_at_ms, size = self._asking(proposal.about, customer)
+        offered = proposal.context.get("size")
+        is_wanted = asked_at_ms and (size is None or offered is None or size == offered)
+        return None if is_wanted else DropReason.NOT_SO
 
     def _asking(self, sku: str, customer: CustomerView) -> tuple[int, str | None]:
-        """Return when the customer last asked or wished for it (0: did not), and the size they asked for."""
-        interests = customer.facets.interests
-        if interests is None:
-            return 0, None
-        alert, wish = interests.alerts.get(sku), interests.wishes.get(sku)
-        asked_at_ms, size = (0, None) if alert is None else (alert.stock_at_ms, alert.size)
-        if self._wishes and wish is not None and wish.wished:
-            asked_at_ms = max(asked_at_ms, wish.at_ms)
-        return asked_at_ms, size
+        """Return when the customer last asked for it, since they bought it last (0: did not), and for which size."""
+        wants = wants_of(customer, sku, self._by)
+        return wants.asked_ms(self._by), wants.size
 
     def _sold_out(self, news: ProductNews, asked_at_ms: int, customer: CustomerView) -> Sequence[Step]:
         """Hold no word of what is gone again; who was not told of it waits on."""
@@ -93,3 +115,12 @@ class BackInStock(kind.Kind):
             if fired.rule == self.rule and fired.about == news.sku and fired.since_ms >= asked_at_ms:
                 return (sold_out,)
         return (sold_out, Mark(news.sku, None))
+
+
+def _reason(news: ProductNews) -> str:
+    pieces = f"{news.in_stock} piece{'' if news.in_stock == 1 else 's'}"
+    size = "" if news.size is None else f" in size {news.size}"
+    reason = f"{news.sku} is there again: {pieces}{size}"
+    if news.kept_until_ms is None:
+        return reason
+    return f"{reason}; told as number {news.place}, one is kept until {rfc3339(news.kept_until_ms)}"

@@ -1,4 +1,4 @@
-"""Cross-selling: what other customers bought together with it."""
+"""Cross-selling: what goes well with it, by what other customers bought together."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from pipeline.domain.events import Item
+from pipeline.domain.events import Item, Scalar
 from pipeline.domain.messages import Complements
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.triggers import kind
@@ -20,7 +20,10 @@ ASKS_PER_EVENT = 10
 
 
 class Config(kind.Config, frozen=True):
-    """`min_baskets`: orders that held both; `min_confidence`: their share (0 to 1) of those that held the first."""
+    """`min_baskets`: orders that held both; `min_confidence`: their share (0 to 1) of those that held the first.
+
+    For the share recent orders count more.
+    """
 
     min_baskets: Annotated[int, Meta(ge=1)] = 3
     min_confidence: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.1
@@ -29,8 +32,9 @@ class Config(kind.Config, frozen=True):
 class CrossSell(kind.Kind):
     """Fires when a customer buys a product, or puts it into a cart, that others often bought together with another.
 
-    Unless the customer already owns the other or has it in a cart (then the next best is proposed), or too few
-    orders speak for the pair. At most once per event, and per `cooldown` if the rule has one.
+    Offered is what goes best with it, not what everybody buys anyway; with a product too new to tell, what goes with
+    its category. Unless the customer already owns the other or has it in a cart (then the next best is proposed), or
+    too few orders speak for the pair. At most once per event, and per `cooldown` if the rule has one.
     """
 
     config_type = Config
@@ -66,7 +70,18 @@ class CrossSell(kind.Kind):
             if is_in_a_cart(complement.sku, customer):
                 passed_over = passed_over or DropReason.IN_CART
                 continue
-            share = f"{complement.confidence * 100:.0f} %"
+            share, one, with_it = f"{complement.confidence * 100:.0f} %", answer.sku, answer.sku
+            context: dict[str, Scalar] = {
+                "goes_with": one,
+                "baskets": complement.baskets,
+                "confidence": complement.confidence,
+                "seen_in": answer.channel,
+            }
+            if complement.lift is not None:
+                context["lift"] = complement.lift
+            if answer.of_category:
+                context["of_category"] = answer.of_category
+                one, with_it = f"{answer.of_category}, the category of {one}", "such"
             proposal = Proposal(
                 subject=answer.sku,
                 generation=answer.event_id,
@@ -75,14 +90,9 @@ class CrossSell(kind.Kind):
                 since_ms=0,
                 caused_by=answer.event_id,
                 items=(Item(complement.sku),),
-                context={
-                    "goes_with": answer.sku,
-                    "baskets": complement.baskets,
-                    "confidence": complement.confidence,
-                    "seen_in": answer.channel,
-                },
-                reason=f"{complement.sku} goes well with {answer.sku}: "
-                f"bought together in {complement.baskets} orders, {share} of those with {answer.sku}",
+                context=context,
+                reason=f"{complement.sku} goes well with {one}: "
+                f"bought together in {complement.baskets} orders, {share} of those with {with_it}",
             )
             return (proposal,)
         if passed_over is None:

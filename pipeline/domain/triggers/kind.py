@@ -15,6 +15,7 @@ from pipeline.domain.messages import Complements, ProductNews
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.triggers.steps import Change, Drop, Proposal, Step, Timer
 from pipeline.domain.triggers.view import CustomerView
+from pipeline.domain.wave_messages import NOTHING, Hearing
 
 
 class Config(Struct, frozen=True):
@@ -37,9 +38,16 @@ class Kind:
     cares: ClassVar[bool] = False
     """Whether its messages are about the customer's trouble: an open case or bad feedback does not silence them."""
 
+    sells: ClassVar[bool] = True
+    """Whether its messages offer their items: what is sold out is left out. False: they are of what was bought."""
+
     def __init__(self, rule: str, config: Config) -> None:
         """Bind the kind to the name of its rule and its parameters."""
         self.rule = rule
+
+    def hears(self) -> Hearing:
+        """Say what of products it wants to hear: customers tell products no more than that."""
+        return NOTHING
 
     def on_event(self, change: Change, customer: CustomerView) -> Sequence[Step]:
         """Answer an event; `customer` is as it is after the event."""

@@ -42,6 +42,7 @@ class PostPurchase(kind.Kind):
     """
 
     config_type = Config
+    sells = False
 
     def __init__(self, rule: str, config: Config) -> None:
         """Bind to the rule's name and its parameters."""

@@ -32,6 +32,7 @@ class ServiceFollowUp(kind.Kind):
 
     config_type = Config
     cares = True
+    sells = False
     events = frozenset({"feedback_given", "product_reviewed"})
 
     def __init__(self, rule: str, config: Config) -> None:

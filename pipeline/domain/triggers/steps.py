@@ -9,6 +9,9 @@ from msgspec import Meta, Struct
 from pipeline.domain.events import ChannelEvent, Item, Scalar
 from pipeline.domain.reasons import DropReason
 
+KEPT_UNTIL = "kept_until"
+"""Where the context of a proposal says until when a piece is kept for the customer; it moves on while that waits."""
+
 
 class Timer(Struct, frozen=True, array_like=True, gc=False):
     """A rule waits for `due_at_ms` about `subject` (a cart id) since `since_ms`; see `WakeAt`.

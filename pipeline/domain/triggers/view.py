@@ -7,6 +7,7 @@ from typing import Protocol
 
 from pipeline.domain.carts import Cart
 from pipeline.domain.facets import Facets
+from pipeline.domain.heard import Heard
 from pipeline.domain.identity_graph import Link, Seen
 from pipeline.domain.orders import Order
 from pipeline.domain.triggers.steps import Fired
@@ -74,6 +75,10 @@ class CustomerView(Protocol):
     @property
     def facets_before(self) -> Facets:
         """The same as it was before the present event."""
+
+    @property
+    def heard(self) -> Heard:
+        """What products have told: which are not to be had, and what goes with those bought."""
 
     def mark(self, rule: str, subject: str) -> int | None:
         """Return what a rule marked (see `Mark`)."""

@@ -263,7 +263,7 @@ class Story:
         for _ in range(orders):
             for sku in basket:
                 others = tuple(sorted(other for other in basket if other != sku))
-                self._ask(f"default\x1f{sku}", BoughtTogether("default", sku, others, 0, gap_days))
+                self._ask(f"default\x1f{sku}", BoughtTogether("default", sku, others, at_ms("00:00"), gap_days))
         return self
 
     # --- what came of it ----------------------------------------------------------------------------------------

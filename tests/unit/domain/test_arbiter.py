@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from pipeline.domain.channels import ADDRESS_KIND
 from pipeline.domain.customer import CustomerActor
 from pipeline.domain.customer_state import COOLDOWNS_KEPT, FIRED_KEPT
-from pipeline.domain.reach import ADDRESS_KIND
 from pipeline.domain.reasons import DropReason, HoldoutReason, WaitReason
 from pipeline.domain.records import Decision
 from pipeline.domain.rules import Rules

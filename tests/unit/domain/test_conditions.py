@@ -33,6 +33,7 @@ from pipeline.domain.conditions.interest import (
     Viewed,
     Wishes,
 )
+from pipeline.domain.conditions.products import Shows
 from pipeline.domain.conditions.word import Ago, Numbers, Word
 from pipeline.domain.customer_state import CustomerState, Draft
 from pipeline.domain.events import Context
@@ -138,6 +139,9 @@ CASES: list[tuple[Word, bool, str, int | None]] = [
     (Spent("USD", 1, 500), False, "spent at least 0.01 USD and at most 5.00 USD", None),
     (CartWorth("EUR", 5_000), True, "has a cart worth at least 50.00 EUR", None),
     (CartWorth("USD", at_most_minor=899), False, "has a cart worth at most 8.99 USD", None),
+    (Shows(("carted", "viewed"), 4 * D), True, "there is a product to show (carted or viewed within 4 days)", 101 * D),
+    (Shows(("viewed",), 3 * D), False, "there is a product to show (viewed within 3 days)", None),
+    (Shows(("wished", "goes_with_bought")), True, "there is a product to show (wished or goes with bought)", None),
     (Trait("country", is_="DE"), True, "country is DE", None),
     (Trait("country", in_=("AT", "CH")), False, "country is AT or CH", None),
     (Trait("age", at_least=18, at_most=41), True, "age is 18 to 41", None),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.domain.events import Item
-from pipeline.domain.messages import AskComplements, Send
+from pipeline.domain.messages import AskComplements, Complement, Complements, Send
 from tests.unit.domain.story import Story, at_ms, cross_sell, order_completed, product_added
 
 
@@ -82,3 +82,20 @@ def test_the_products_of_an_event_are_asked_one_after_the_other_so_that_answers_
     asked = [e.message for e in story.effects if isinstance(e, Send) and isinstance(e.message, AskComplements)]
     assert [(ask.sku, ask.then) for ask in asked] == [("A", ("B", "C")), ("B", ("C",)), ("C", ())]
     assert [trigger.items[0].sku for trigger in story.triggers] == ["Y"]
+
+
+def test_what_goes_with_the_category_of_a_new_product_is_offered_as_such_and_with_its_lift() -> None:
+    story = Story(cross_sell()).at("10:00", product_added("A"))
+    best = Complement("B", baskets=9, confidence=0.25, support=0.01, lift=4.5)
+    answer = Complements("default", "customer-1", "A", (best,), "e-1", at_ms("10:00"), "web", of_category="PASTA")
+    story.deliver(answer, at_ms("10:00"))
+
+    (trigger,) = story.triggers
+    assert trigger.reason == (
+        "B goes well with PASTA, the category of A: bought together in 9 orders, 25 % of those with such"
+    )
+    assert (trigger.context["goes_with"], trigger.context["of_category"], trigger.context["lift"]) == (
+        "A",
+        "PASTA",
+        4.5,
+    )

@@ -7,10 +7,12 @@ from itertools import permutations
 import msgspec
 
 from pipeline.domain.carts import ATTRIBUTE_CHARACTERS_KEPT, ATTRIBUTES_KEPT
-from pipeline.domain.events import Item
-from pipeline.domain.messages import BoughtTogether, Send
+from pipeline.domain.events import ChannelEvent, Item
+from pipeline.domain.messages import BoughtTogether, OrderCounted, Send, TakenBack
 from pipeline.domain.money import MAX_SUM_MINOR
 from pipeline.domain.orders import ORDERS_KEPT, SKUS_PER_ORDER
+from pipeline.domain.product.keys import category_key, counter_of
+from pipeline.streaming.envelope import MAX_EFFECTS
 from pipeline.wire.records import encode_record
 from tests.unit.domain.story import (
     Story,
@@ -144,7 +146,7 @@ def test_each_sku_of_an_order_learns_of_the_others_once() -> None:
 def test_a_wholesale_order_tells_of_its_first_fifty_skus_only() -> None:
     story = Story().at("10:00", order_completed(*(f"S{number:03d}" for number in range(80))))
 
-    told = [e.message for e in story.effects if isinstance(e, Send)]
+    told = [e.message for e in story.effects if isinstance(e, Send) and isinstance(e.message, BoughtTogether)]
     assert len(told) == SKUS_PER_ORDER
     assert story.counted("evictions") == ["order_skus"]
 
@@ -230,3 +232,103 @@ def test_an_order_cancelled_on_the_other_side_of_a_merge_is_not_owned() -> None:
     assert story.customer["owned"] == ["B"]
     assert story.state is not None
     assert story.state.owned == {"B": at_ms("09:00")}
+
+
+def story_of_return(*told: ChannelEvent) -> list[BoughtTogether | TakenBack | OrderCounted]:
+    """What products are told by an order of two A and one B, and what comes after it."""
+    story = Story().at("10:00", event("order_completed", order_id="o-1", items=(item("A", 2), item("B"))))
+    before = len(story.effects)
+    for number, each in enumerate(told):
+        story.at(f"10:1{number}", each)
+    return [
+        e.message
+        for e in story.effects[before:]
+        if isinstance(e, Send) and isinstance(e.message, BoughtTogether | TakenBack | OrderCounted)
+    ]
+
+
+def test_products_hear_of_a_product_once_all_its_pieces_have_come_back_and_not_before() -> None:
+    one_piece = event("order_refunded", order_id="o-1", items=(item("A", 1),))
+    ten, eleven = at_ms("10:00"), at_ms("10:11")
+
+    assert story_of_return(one_piece) == []
+    assert story_of_return(one_piece, one_piece) == [
+        TakenBack("default", "A", ("B",), eleven, ten, itself=True),
+        TakenBack("default", "B", ("A",), eleven, ten, itself=False),
+    ]
+
+
+def test_products_and_the_count_of_orders_hear_of_an_order_called_off_or_refunded_whole_once() -> None:
+    ten, ten_past = at_ms("10:00"), at_ms("10:10")
+    for told in (event("order_cancelled", order_id="o-1"), event("order_refunded", order_id="o-1")):
+        assert story_of_return(told, told) == [
+            TakenBack("default", "A", ("B",), ten_past, ten, itself=True),
+            TakenBack("default", "B", ("A",), ten_past, ten, itself=True),
+            OrderCounted("default", counter_of("o-1"), ten_past, taken_back_ms=ten),
+        ]
+
+
+def test_an_order_called_off_before_we_hear_of_it_is_never_counted() -> None:
+    story = Story().at("10:00", event("order_cancelled", order_id="o-1"))
+    story.at("10:01", order_completed("A", "B", order="o-1"))
+
+    assert [e for e in story.effects if isinstance(e, Send)] == []
+
+
+def test_what_came_back_before_its_order_is_not_owned_and_was_never_bought_together() -> None:
+    story = Story().at("10:00", event("order_refunded", order_id="o-1", items=(item("A", 1, 5),)))
+    story.at("10:01", event("order_completed", order_id="o-1", items=(item("A", 1, 5), item("B", 1, 7))))
+
+    told = [e.message for e in story.effects if isinstance(e, Send) and isinstance(e.message, BoughtTogether)]
+    assert [(message.sku, message.others) for message in told] == [("B", ())]
+    assert story.customer["owned"] == ["B"]
+
+
+def test_a_product_given_back_is_owned_no_longer_unless_another_order_had_it_too() -> None:
+    story = Story().at("10:00", event("order_completed", order_id="o-1", items=(item("A", 1, 5), item("B", 1, 7))))
+    story.at("10:01", event("order_completed", order_id="o-2", items=(item("B", 1, 7),)))
+    story.at("10:02", event("order_refunded", order_id="o-1", items=(item("A", 1, 5),)))
+    assert story.customer["owned"] == ["B"]
+
+    story.at("10:03", event("order_refunded", order_id="o-1", items=(item("B", 1, 7),)))
+    assert story.customer["owned"] == ["B"]
+
+
+def test_an_order_told_on_both_sides_of_a_merge_counts_once_for_its_products() -> None:
+    told = order_completed("A", "B", order="o-1")
+    other = Story(customer_id="customer-2").at("10:00", told)
+    story = Story().at("10:00", told).joined_by(other, "11:00")
+
+    taken = [e.message for e in story.effects if isinstance(e, Send) and isinstance(e.message, TakenBack)]
+    assert [(message.sku, message.others, message.itself) for message in taken] == [
+        ("A", ("B",), True),
+        ("B", ("A",), True),
+    ]
+
+
+def test_a_category_is_told_of_the_products_of_other_categories_in_an_order() -> None:
+    lines = (Item("A", attributes={"category": "PASTA"}), Item("B", attributes={"category": "PASTA"}), Item("C"))
+    story = Story().at("10:00", event("order_completed", order_id="o-1", items=lines))
+
+    told = [e.message for e in story.effects if isinstance(e, Send) and isinstance(e.message, BoughtTogether)]
+    assert [(message.sku, message.others, message.category) for message in told] == [
+        ("A", ("B", "C"), "PASTA"),
+        ("B", ("A", "C"), "PASTA"),
+        ("C", ("A", "B"), ""),
+        (category_key("PASTA"), ("C",), ""),
+    ]
+
+
+def test_thirty_large_orders_told_on_both_sides_of_a_merge_are_taken_back_as_far_as_one_message_may_cause() -> None:
+    story, other = Story(), Story(customer_id="customer-2")
+    for number in range(ORDERS_KEPT):
+        told = order_completed(*(f"S{sku:02d}" for sku in range(SKUS_PER_ORDER)), order=f"o-{number}")
+        story.at("10:00", told)
+        other.at("10:00", told)
+    before = len(story.effects)
+    story.joined_by(other, "11:00")
+
+    caused = story.effects[before:]
+    assert len(caused) < MAX_EFFECTS
+    assert sum(isinstance(e, Send) and isinstance(e.message, TakenBack) for e in caused) == 10 * SKUS_PER_ORDER
+    assert story.counted("evictions").count("returns") == ORDERS_KEPT - 10

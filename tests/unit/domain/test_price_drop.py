@@ -126,3 +126,11 @@ def test_what_was_free_cannot_become_cheaper() -> None:
     story = Story(price_drop()).at("10:00", product_added("A", price=0))
 
     assert costs(story, "11:00", -100).records == []
+
+
+def test_b31_what_becomes_dearer_in_one_currency_takes_nothing_back_that_is_said_of_another() -> None:
+    story = Story(price_drop(quiet_hours="22:00-08:00")).at("20:00", wished(100, "EUR"))
+    costs(costs(story, "23:00", 80, 100, "EUR"), "23:30", 60, 50, "USD").at("1d 09:00")
+
+    assert story.fired == [("1d 08:00", "price_drop")]
+    assert story.triggers[0].context["currency"] == "EUR"

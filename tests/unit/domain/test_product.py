@@ -12,11 +12,14 @@ from pipeline.domain.messages import (
     Complement,
     Complements,
     Count,
+    OrdersHeld,
+    OrdersTold,
     ProductMessage,
     Send,
 )
 from pipeline.domain.product.actor import ProductActor
-from pipeline.domain.product.companions import TOGETHER_KEPT
+from pipeline.domain.product.keys import counter_key
+from pipeline.domain.product.pairs import NEWCOMERS, TOGETHER_KEPT
 from pipeline.domain.product.state import ProductState, product_json
 from pipeline.domain.waiting import EFFECTS_PER_WAKE, WAITING_KEPT
 
@@ -72,20 +75,21 @@ def test_asking_about_a_product_never_bought_leaves_no_state() -> None:
 
 def test_companions_are_bounded_and_a_newcomer_is_never_said_to_be_more_frequent_than_it_is() -> None:
     state = bought(None, "best", times=50)
-    state = bought(state, *(f"S{number:03d}" for number in range(TOGETHER_KEPT - 1)), times=4)
+    state = bought(state, *(f"S{number:03d}" for number in range(TOGETHER_KEPT + NEWCOMERS - 1)), times=4)
     state = bought(state, "newcomer", times=3)
 
-    assert len(state.companions.together) == TOGETHER_KEPT
-    assert state.companions.together["newcomer"].baskets == 3
+    assert len(state.companions.together) == TOGETHER_KEPT + 1
+    assert state.companions.together["newcomer"].baskets == 2
+    assert state.companions.together["newcomer"].weight + state.companions.missed >= 3
     assert "S000" not in state.companions.together
     assert asked(state)[0].complements[0] == Complement("best", 50, 50 / 57)
 
 
 def test_evictions_are_counted() -> None:
-    state = bought(None, *(f"S{number:03d}" for number in range(TOGETHER_KEPT)))
+    state = bought(None, *(f"S{number:03d}" for number in range(TOGETHER_KEPT + NEWCOMERS)))
     _, effects = ACTOR.handle(state, BoughtTogether("default", "A", ("one", "two"), 0), 0)
 
-    assert effects == [Count("evictions", "together"), Count("evictions", "together")]
+    assert effects == [Count("evictions", "together")] * (NEWCOMERS + 2)
 
 
 def test_nothing_waits_for_a_time_at_a_product() -> None:
@@ -112,11 +116,12 @@ def test_the_json_of_equal_products_is_equal_bytes() -> None:
     assert product_json(first) == {
         "baskets": 2,
         "complements": [
-            {"baskets": 2, "confidence": 1.0, "sku": "C"},
-            {"baskets": 1, "confidence": 0.5, "sku": "B"},
+            {"baskets": 2, "confidence": 1.0, "lift": None, "sku": "C", "support": None},
+            {"baskets": 1, "confidence": 0.5, "lift": None, "sku": "B", "support": None},
         ],
         "rhythm_days": None,
         "sku": "A",
+        "substitutes": [],
         "tenant": "default",
     }
 
@@ -183,3 +188,40 @@ def test_a_product_without_complements_answers_when_another_is_to_be_asked_next(
 
     (answer,) = [e.message for e in effects if isinstance(e, Send) and isinstance(e.message, Complements)]
     assert (answer.complements, answer.then) == ((), ("B", "C"))
+
+
+def test_on_the_event_clock_of_orders_of_one_instant_the_category_told_does_not_go_by_which_arrives_first() -> None:
+    actor = ProductActor("event")
+    orders = [BoughtTogether("default", "A", ("B",), 7, None, category) for category in ("SOAPS", "PASTA", "")]
+    told = set()
+    for arriving in permutations(orders):
+        state: ProductState | None = None
+        for message in arriving:
+            state, _ = actor.handle(state, message, 7)
+        assert state is not None
+        state, _ = actor.wake(state, 7)
+        assert state is not None
+        told.add(state.category)
+
+    assert len(told) == 1
+
+
+def test_on_the_event_clock_of_words_of_one_instant_the_one_that_counts_most_orders_holds() -> None:
+    actor = ProductActor("event")
+    for weights in ((9.0, 10.0), (10.0, 9.0)):
+        state: ProductState | None = None
+        counter: ProductState | None = None
+        state, _ = actor.handle(state, BoughtTogether("default", "A", ("B",), 6), 7)
+        for weight in weights:
+            state, _ = actor.handle(state, OrdersHeld("default", "A", "B", weight, 100.0, "", 7), 7)
+            counter, _ = actor.handle(counter, OrdersTold("default", counter_key(0), counter_key(1), weight, 7), 7)
+        assert state is not None
+        assert counter is not None
+        state, _ = actor.wake(state, 7)
+        counter, _ = actor.wake(counter, 7)
+
+        assert state is not None
+        assert counter is not None
+        assert counter.orders is not None
+        assert state.companions.known["B"].weight == 10.0
+        assert counter.orders.others[counter_key(1)].weight == 10.0

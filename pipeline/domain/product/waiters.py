@@ -1,0 +1,342 @@
+"""One waiting list of a product: the customers of one shard who want something of it, and who of them has been told.
+
+The customers of a product are spread over `SHARDS` lists, so that ever so many never make one big state. A list knows
+nothing of stock; it answers the product (`waves.py`) and carries out what it says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from pipeline.domain.messages import Count, Effect, ProductNews, Send, customer_key, product_key
+from pipeline.domain.product.presence import news_for
+from pipeline.domain.wave_messages import (
+    BOUGHT,
+    JOINED,
+    AskWaiters,
+    Candidate,
+    Candidates,
+    FromWaiters,
+    Interest,
+    Passed,
+    Presence,
+    PriceTurned,
+    Released,
+    StockFell,
+    TellWaiters,
+    ToWaiters,
+    Waits,
+    Want,
+    full_minute,
+    waiters_key,
+)
+
+WAITERS_KEPT = 4_096
+"""Customers per list, 260,000 per product, some 350 kB a list. The least eager goes first, never one a piece is kept
+for."""
+
+TOLD_AT_ONCE = 200
+"""Customers told by one message; the list goes on by a word to itself."""
+
+
+class Waiter(Struct, frozen=True, array_like=True, gc=False):
+    """One customer; the fields of `Interest`, and what came of it.
+
+    `told_ms`: when they were offered a piece last (0: not since they asked), kept in `kept_size` until `until_ms`.
+    `later`: quiet hours hold the word back. `passed_ms`: when they were offered one and could not be told.
+    `known`: they are told whether there is any.
+    """
+
+    at_ms: int
+    size: str | None = None
+    rank: int = 0
+    since_ms: int = 0
+    asked_ms: int = 0
+    price: bool = False
+    low_at: int = 0
+    hold_ms: int = 0
+    told_ms: int = 0
+    until_ms: int = 0
+    kept_size: str = ""
+    passed_ms: int = 0
+    later: bool = False
+    known: bool = False
+
+    def may_be_told(self, of_ms: int, at_ms: int) -> bool:
+        """Whether a piece that is there since `of_ms` (0: not known) may be offered at `at_ms`.
+
+        Once per asking. A wish, a cart or a view of what is there already asks for nothing, before it is gone; an
+        alert does.
+        """
+        alert_ms = self.since_ms if self.rank == Want.STOCK_ALERT else 0
+        asks_ms = max(of_ms, alert_ms)
+        if not self.rank or self.until_ms > at_ms or (self.passed_ms and self.passed_ms >= asks_ms):
+            return False
+        if self.told_ms and self.told_ms >= min(self.asked_ms, asks_ms):
+            return False
+        return alert_ms > 0 or self.since_ms <= of_ms
+
+
+class Waiters(Struct, frozen=True, array_like=True, gc=False):
+    """`customers` by id. `there_ms`: since when the pieces are there that were told of last; `low_at`: the greatest.
+
+    `there`: of which sizes there are any ("": at all) as of `changed_ms`; empty where that was never told. `asked`: the
+    product knows that this list is to know.
+    """
+
+    shard: int
+    customers: dict[str, Waiter] = {}
+    there_ms: int = 0
+    low_at: int = 0
+    there: dict[str, bool] = {}
+    changed_ms: int = 0
+    asked: bool = False
+
+    def take(self, message: ToWaiters) -> tuple[Waiters | None, Sequence[Effect]]:
+        """Take in one message; None where nobody waits any more."""
+        match message:
+            case Interest():
+                after, effects = self._said(message)
+            case Passed():
+                after, effects = self._passed(message)
+            case AskWaiters():
+                after, effects = self._asked(message)
+            case TellWaiters():
+                after, effects = self._tell(message)
+            case StockFell():
+                after, effects = self._fell(message)
+            case PriceTurned():
+                after, effects = self._turned(message)
+            case Presence():
+                after, effects = self._present(message)
+        return (after if after.customers else None), effects
+
+    def _said(self, interest: Interest) -> tuple[Waiters, Sequence[Effect]]:
+        """Keep what a customer says, and let go of the piece kept for one who does not wait any more."""
+        name = interest.customer_id
+        known = self.customers.get(name)
+        if known is None and not _wants(interest):
+            return self, ()
+        known = known or Waiter(interest.at_ms)
+        if interest.at_ms < known.at_ms:
+            return self, ()
+        effects: list[Effect] = []
+        if known.until_ms and not interest.rank:
+            why = {want for want, _ in interest.wants}
+            if JOINED not in why:  # else who they are part of keeps it, until the time is over
+                effects.append(self._released(interest, known, bought=BOUGHT in why))
+            known = replace(known, until_ms=0, later=False)
+        customers = self.customers.copy()
+        if not _wants(interest):
+            del customers[name]
+            if not customers:
+                effects.append(_to_product(Waits(interest.tenant, interest.sku, self.shard, interest.at_ms, False)))
+            return replace(self, customers=customers), effects
+        customers[name] = waiter = replace(
+            known,
+            at_ms=interest.at_ms,
+            size=interest.size,
+            rank=interest.rank,
+            since_ms=interest.since_ms,
+            asked_ms=interest.asked_ms,
+            price=interest.price,
+            low_at=interest.low_at,
+            hold_ms=interest.hold_ms,
+            known=interest.known,
+        )
+        if self.there and waiter.known and (not known.known or known.size != waiter.size):
+            told = self._presence(interest)
+            effects += _told(news_for(name, waiter.size, told, None))
+        if len(customers) > WAITERS_KEPT:
+            del customers[min(customers, key=lambda each: _worth(each, customers[each]))]
+            effects.append(Count("evictions", "waiters"))
+        low_at = max(self.low_at, waiter.low_at)
+        asks = waiter.known and not self.asked
+        if not self.customers or low_at > self.low_at or asks or waiter.may_be_told(self.there_ms, interest.at_ms):
+            says = Waits(
+                interest.tenant, interest.sku, self.shard, interest.at_ms, True, low_at, asks, interest.event_id
+            )
+            effects.append(_to_product(says))
+        return replace(self, customers=customers, low_at=low_at, asked=self.asked or asks), effects
+
+    def _passed(self, passed: Passed) -> tuple[Waiters, Sequence[Effect]]:
+        """Let go of the piece kept for a customer who was not told; or keep it longer, where they are told later."""
+        known = self.customers.get(passed.customer_id)
+        if known is None or not known.told_ms or known.told_ms != passed.told_ms:
+            return self, ()
+        until_ms = full_minute(passed.until_ms)
+        effects = (self._released(passed, known, to_ms=until_ms),) if known.until_ms else ()
+        if until_ms and known.until_ms:
+            waiter = replace(known, until_ms=until_ms, later=True)
+        else:  # what is gone meanwhile is not told later either
+            waiter = replace(known, told_ms=0, until_ms=0, passed_ms=known.told_ms)
+        return replace(self, customers={**self.customers, passed.customer_id: waiter}), effects
+
+    def _asked(self, ask: AskWaiters) -> tuple[Waiters, Sequence[Effect]]:
+        """Answer with the most eager: an explicit alert before a wish, a cart, a view; then who waits longest."""
+        free = ask.free.copy()
+        chosen: list[Candidate] = []
+        eligible = [(name, each) for name, each in self.customers.items() if _may_take(each, ask)]
+        for name, each in sorted(eligible, key=_eagerness):
+            size = each.size if each.size in free else "" if each.size is not None else None
+            if size is not None:  # who takes any size leaves it to the product which
+                if free[size] <= 0:
+                    continue
+                free[size] -= 1
+            chosen.append(Candidate(name, each.rank, each.since_ms, each.size, each.hold_ms))
+            if len(chosen) > ask.most:
+                break
+        answer = Candidates(
+            ask.tenant,
+            ask.sku,
+            self.shard,
+            ask.number,
+            ask.at_ms,
+            tuple(chosen[: ask.most]),
+            len(chosen) > ask.most,
+        )
+        there_ms = max(self.there_ms, ask.whole_ms, *ask.since.values())
+        return self if there_ms == self.there_ms else replace(self, there_ms=there_ms), (_to_product(answer),)
+
+    def _tell(self, tell: TellWaiters) -> tuple[Waiters, Sequence[Effect]]:
+        """Offer pieces. Who wants none any more since they were chosen gives it back."""
+        customers = self.customers.copy()
+        effects: list[Effect] = []
+        for offer in tell.offers:
+            known = customers.get(offer.customer_id)
+            if known is None or known.size not in (None, offer.size, offer.size or known.size):
+                back = Released(tell.tenant, tell.sku, self.shard, tell.at_ms, offer.size, offer.until_ms)
+                effects.append(_to_product(back))
+                continue
+            told_ms = max(tell.at_ms, known.asked_ms)
+            customers[offer.customer_id] = replace(
+                known, told_ms=told_ms, until_ms=offer.until_ms, kept_size=offer.size, passed_ms=0, later=False
+            )
+            news = ProductNews(
+                tell.tenant,
+                offer.customer_id,
+                tell.sku,
+                tell.cause,
+                told_ms,
+                tell.pieces.get(offer.size, 0),
+                offer.size or None,
+                kept_until_ms=offer.until_ms,
+                place=offer.place,
+            )
+            effects.append(_to_customer(news))
+        return replace(self, customers=customers), effects
+
+    def _fell(self, fell: StockFell) -> tuple[Waiters, Sequence[Effect]]:
+        """Tell who keeps a piece that is gone, and who has in the cart what has become scarce."""
+        customers = self.customers.copy()
+
+        def news(name: str, each: Waiter) -> ProductNews | None:
+            said = ProductNews(fell.tenant, name, fell.sku, fell.cause, fell.at_ms)
+            if each.until_ms > fell.at_ms and fell.pieces.get(each.kept_size, 0) <= 0:
+                customers[name] = replace(each, until_ms=0)
+                if each.later:  # what was held back is taken back: they wait on
+                    customers[name] = replace(each, told_ms=0, until_ms=0, later=False, passed_ms=each.told_ms)
+                return replace(said, in_stock=0, size=each.kept_size or None, fell_from=fell.before.get(each.kept_size))
+            before, now = pieces_for(each.size, fell.before), pieces_for(each.size, fell.pieces)
+            if each.low_at and now <= each.low_at and now < before:  # none is left: no word of few may go out
+                return replace(said, in_stock=now, size=each.size, fell_from=before)
+            return None
+
+        effects = self._in_turn(fell, news)
+        return replace(self, customers=customers), effects
+
+    def _turned(self, turned: PriceTurned) -> tuple[Waiters, Sequence[Effect]]:
+        """Tell of a price."""
+
+        def news(name: str, each: Waiter) -> ProductNews | None:
+            if not each.price:
+                return None
+            return ProductNews(
+                turned.tenant,
+                name,
+                turned.sku,
+                turned.cause,
+                turned.at_ms,
+                unit_price_minor=turned.now_minor,
+                before_minor=turned.before_minor,
+                currency=turned.currency,
+            )
+
+        return self, self._in_turn(turned, news)
+
+    def _presence(self, why: Interest) -> Presence:
+        return Presence(why.tenant, why.sku, self.shard, 0, self.changed_ms, why.event_id, self.there)
+
+    def _present(self, presence: Presence) -> tuple[Waiters, Sequence[Effect]]:
+        """Tell those who are to know of what has gone and what has come back."""
+        before = presence.before if presence.after else self.there or None
+        after = self if presence.after else replace(self, there=presence.there, changed_ms=presence.at_ms)
+        effects: list[Effect] = []
+        for name in sorted(name for name in self.customers if name > presence.after):
+            each = self.customers[name]
+            if each.known:
+                effects += _told(news_for(name, each.size, presence, before))
+            if len(effects) >= TOLD_AT_ONCE:
+                key = waiters_key(presence.tenant, presence.sku, self.shard)
+                return after, [*effects, Send("product", key, replace(presence, before=before, after=name))]
+        return after, effects
+
+    def _in_turn(
+        self, message: StockFell | PriceTurned, news: Callable[[str, Waiter], ProductNews | None]
+    ) -> list[Effect]:
+        """Tell some, in the order of their ids, and go on with the others by a word to this list itself."""
+        effects: list[Effect] = []
+        for name in sorted(name for name in self.customers if name > message.after):
+            said = news(name, self.customers[name])
+            if said is not None:
+                effects.append(_to_customer(said))
+            if len(effects) == TOLD_AT_ONCE:
+                key = waiters_key(message.tenant, message.sku, self.shard)
+                return [*effects, Send("product", key, replace(message, after=name))]
+        return effects
+
+    def _released(self, why: Interest | Passed, waiter: Waiter, *, bought: bool = False, to_ms: int = 0) -> Send:
+        size, until_ms = waiter.kept_size, waiter.until_ms
+        return _to_product(Released(why.tenant, why.sku, self.shard, why.at_ms, size, until_ms, bought, to_ms))
+
+
+def pieces_for(size: str | None, pieces: dict[str, int]) -> int:
+    """Return how many pieces there are for who wants this size (None: any)."""
+    if size is None:
+        return sum(max(0, count) for count in pieces.values())
+    return pieces[size] if size in pieces else pieces.get("", 0)
+
+
+def _wants(interest: Interest) -> bool:
+    return bool(interest.rank or interest.price or interest.low_at or interest.known)
+
+
+def _may_take(waiter: Waiter, ask: AskWaiters) -> bool:
+    if waiter.size is None:
+        return waiter.may_be_told(ask.whole_ms, ask.at_ms)
+    size = waiter.size if waiter.size in ask.free else ""
+    return size in ask.free and waiter.may_be_told(ask.since.get(size, 0), ask.at_ms)
+
+
+def _eagerness(entry: tuple[str, Waiter]) -> tuple[int, int, str]:
+    name, waiter = entry
+    return -waiter.rank, waiter.since_ms, name
+
+
+def _worth(name: str, waiter: Waiter) -> tuple[bool, int, int, str]:
+    return waiter.until_ms > 0, waiter.rank, -waiter.since_ms, name
+
+
+def _told(news: ProductNews | None) -> list[Effect]:
+    return [] if news is None else [_to_customer(news)]
+
+
+def _to_product(message: FromWaiters) -> Send:
+    return Send("product", product_key(message.tenant, message.sku), message)
+
+
+def _to_customer(news: ProductNews) -> Send:
+    return Send("customer", customer_key(news.tenant, news.customer_id), news)

@@ -1,0 +1,318 @@
+"""A product's word to those who wait for it, in waves: never more told than there are pieces for.
+
+Whoever is told has a piece kept for a while; what is not bought by then is offered to the next. A round asks the
+waiting lists for their most eager, chooses the most eager of all, and has them told; as long as pieces are free and
+somebody may be told, another follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from pipeline.domain.customer_json import Json
+from pipeline.domain.messages import Effect, Send
+from pipeline.domain.product import holds
+from pipeline.domain.product.holds import Hold
+from pipeline.domain.product.presence import presence
+from pipeline.domain.wave_messages import (
+    SHARDS,
+    AskWaiters,
+    Candidate,
+    Candidates,
+    FromWaiters,
+    Offer,
+    Presence,
+    PriceTurned,
+    Released,
+    StockFell,
+    TellWaiters,
+    Waits,
+    full_minute,
+    waiters_key,
+)
+
+ASKED_OF_A_LIST = 16
+"""Candidates a list names at most: of 64 lists 1,024, 60 kB while a round lasts. Of 100,000 waiting some 400 are
+sure to be among the most eager of all, more than one round tells."""
+
+TOLD_PER_ROUND = 200
+"""Customers one round tells."""
+
+
+class Round(Struct, frozen=True, array_like=True, gc=False):
+    """A round under way: its number, the lists that have not answered (a bit each), what the others said.
+
+    `more`: lists that have others beside those they named. `again`: lists to be asked when it is over.
+    """
+
+    number: int
+    awaited: int
+    named: tuple[tuple[int, Candidate], ...] = ()
+    more: int = 0
+    again: int = 0
+
+
+class Waves(Struct, frozen=True, array_like=True, gc=False):
+    """`lists` that somebody waits in (a bit each), `pieces` by size ("": has none), what of them is kept (`holds`).
+
+    `since`: since when each size is there, `whole_ms` any; 0 where the first word of stock found it there. `told`:
+    offers made since then, because of `cause`. `sent` numbers what is sent to the lists. `low_at`: see `Hearing`.
+
+    `there`: of which sizes there are any ("": at all), and of which none, as of `changed_ms`; `known`: lists that
+    are to know (a bit each).
+
+    `holds` end at full minutes: with a window of half an hour there are 31 a size.
+    """
+
+    lists: int = 0
+    pieces: dict[str, int] = {}
+    since: dict[str, int] = {}
+    whole_ms: int = 0
+    holds: tuple[Hold, ...] = ()
+    told: int = 0
+    cause: str = ""
+    sent: int = 0
+    round: Round | None = None
+    low_at: int = 0
+    there: dict[str, bool] = {}
+    changed_ms: int = 0
+    known: int = 0
+
+    def wakes_at(self) -> int | None:
+        """Return when the next piece is kept no longer."""
+        return self.holds[0].until_ms if self.holds else None
+
+    def kept(self, size: str) -> int:
+        """Return how many pieces are kept."""
+        return holds.kept(self.holds, size)
+
+    def free(self) -> dict[str, int]:
+        """Return the pieces nobody has been told of, by size."""
+        free = {size: pieces - self.kept(size) for size, pieces in self.pieces.items()}
+        return {size: pieces for size, pieces in sorted(free.items()) if pieces > 0}
+
+    def json(self) -> dict[str, Json]:
+        """Return what of a product's object is about those who wait for it."""
+        kept = {size: self.kept(size) for size in sorted({hold.size for hold in self.holds})}
+        return {"kept": kept} if kept else {}
+
+
+class Wave:
+    """A product's waves while one message, or the clock, changes them; `effects` is what that causes."""
+
+    def __init__(self, tenant: str, sku: str, waves: Waves | None) -> None:
+        """Begin with what is known."""
+        self.tenant, self.sku = tenant, sku
+        self.waves = waves or Waves()
+        self.effects: list[Effect] = []
+
+    # --- what products are told ---
+
+    def on_availability(
+        self, before: Mapping[str, int] | None, after: Mapping[str, int], at_ms: int, cause: str
+    ) -> None:
+        """Take in how many pieces there are by size; a size left out has none. `before` None: nothing was known."""
+        waves, came_ms = self.waves, 0 if before is None else at_ms
+        before = before or {}
+        was, now = any(pieces > 0 for pieces in before.values()), any(pieces > 0 for pieces in after.values())
+        since = {
+            size: waves.since.get(size, 0) if before.get(size, 0) > 0 else came_ms
+            for size, pieces in sorted(after.items())
+            if pieces > 0
+        }
+        came = any(before.get(size, 0) <= 0 for size in since)
+        self.waves = replace(
+            waves,
+            pieces=dict(sorted(after.items())),
+            since=since,
+            whole_ms=0 if not now else waves.whole_ms if was else came_ms,
+            holds=holds.after_change(waves.holds, before, after),
+            told=0 if came else waves.told,
+            cause=cause if came else waves.cause,
+        )
+        if _matters(waves, before, after):
+            number, old = self._number(), dict(sorted(before.items()))
+            for shard in _bits(waves.lists):
+                pieces = self.waves.pieces
+                self._send(StockFell(self.tenant, self.sku, shard, number, at_ms, cause, pieces, old))
+        self._let_know(after, at_ms, cause)
+        self._ask_if_freed(waves, at_ms)
+
+    def on_price(self, before_minor: int | None, now_minor: int, currency: str | None, at_ms: int, cause: str) -> None:
+        """Tell all who wait for it of a price, be it lower or higher: a word held back may have become untrue.
+
+        `before_minor` is the price before in the same currency, None where there was none.
+        """
+        number = self._number()
+        for shard in _bits(self.waves.lists):
+            turned = PriceTurned(self.tenant, self.sku, shard, number, at_ms, cause, now_minor, before_minor, currency)
+            self._send(turned)
+
+    def _let_know(self, pieces: Mapping[str, int], at_ms: int, cause: str) -> None:
+        """Tell lists that are to know of what has gone, or come back."""
+        there = presence(self.waves.there, pieces)
+        if there != self.waves.there:
+            changed_ms = max(at_ms, self.waves.changed_ms + 1)  # of two changes at once the later must seem so
+            self.waves = replace(self.waves, there=there, changed_ms=changed_ms)
+            self._present(self.waves.known, cause)
+
+    def _present(self, lists: int, cause: str) -> None:
+        """Say what is so, always as of when it came to be so: whoever asks meanwhile must not make it seem newer."""
+        number = self._number() if lists else 0
+        there, changed_ms = self.waves.there, self.waves.changed_ms
+        for shard in _bits(lists):
+            self._send(Presence(self.tenant, self.sku, shard, number, changed_ms, cause, there))
+
+    # --- what waiting lists say ---
+
+    def take(self, message: FromWaiters) -> None:
+        """Take in one message of a waiting list."""
+        match message:
+            case Waits():
+                self._waits(message)
+            case Candidates():
+                self._named(message)
+            case Released():
+                self._released(message)
+
+    def lapse(self, due_ms: int, at_ms: int) -> None:
+        """Offer anew, at `at_ms`, what was kept until `due_ms`."""
+        self.waves = replace(self.waves, holds=tuple(hold for hold in self.waves.holds if hold.until_ms > due_ms))
+        self._ask(self.waves.lists, at_ms)
+
+    def _waits(self, waits: Waits) -> None:
+        waves, bit = self.waves, 1 << waits.shard
+        lists = waves.lists | bit if waits.waits else waves.lists & ~bit
+        low_at = max(waves.low_at, waits.low_at)
+        known = (waves.known | bit if waits.asks else waves.known) & lists
+        if (lists, low_at, known) != (waves.lists, waves.low_at, waves.known):
+            self.waves = replace(waves, lists=lists, low_at=low_at, known=known)
+        if waits.asks and waves.there:
+            self._present(bit, waits.cause)
+        if waits.waits:
+            self._ask(bit, waits.at_ms)
+
+    def _released(self, released: Released) -> None:
+        waves = self.waves
+        over = waves.kept(released.size) > waves.pieces.get(released.size, 0)
+        self.waves = replace(waves, holds=holds.after_release(waves.holds, released, over=over))
+        self._ask_if_freed(waves, released.at_ms)
+
+    # --- a round ---
+
+    def _ask_if_freed(self, before: Waves, at_ms: int) -> None:
+        """Begin a round if there are free pieces where there were none; who might take others has been asked.
+
+        Or is being asked: the lists name no more than there were pieces, so that with more they are asked again.
+        """
+        was, now = before.free(), self.waves.free()
+        more = self.waves.round is not None and any(pieces > was.get(size, 0) for size, pieces in now.items())
+        if more or now.keys() - was.keys():
+            self._ask(self.waves.lists, at_ms)
+
+    def _ask(self, lists: int, at_ms: int) -> None:
+        """Begin a round, if there is something to tell somebody of."""
+        waves = self.waves
+        if waves.round is not None:
+            if lists & ~waves.round.again:
+                self.waves = replace(waves, round=replace(waves.round, again=waves.round.again | lists))
+            return
+        free = waves.free()
+        if not free or not lists:
+            return
+        since = {size: waves.since.get(size, 0) for size in free}
+        most = min(sum(free.values()), ASKED_OF_A_LIST)
+        number = self._number()
+        for shard in _bits(lists):
+            self._send(AskWaiters(self.tenant, self.sku, shard, number, at_ms, free, since, waves.whole_ms, most))
+        self.waves = replace(self.waves, round=Round(number, lists))
+
+    def _named(self, answer: Candidates) -> None:
+        """Note what a list says; when all have answered, have the most eager told."""
+        this = self.waves.round
+        bit = 1 << answer.shard
+        if this is None or answer.number != this.number or not this.awaited & bit:
+            return
+        this = replace(
+            this,
+            awaited=this.awaited & ~bit,
+            named=(*this.named, *((answer.shard, candidate) for candidate in answer.candidates)),
+            more=this.more | (bit if answer.more else 0),
+        )
+        self.waves = replace(self.waves, round=this)
+        if this.awaited:
+            return
+        offers, left = self._choose(this, answer.at_ms)
+        self.waves = replace(self.waves, round=None)
+        number = self._number()
+        for shard, told in sorted(offers.items()):
+            pieces, cause = self.waves.pieces, self.waves.cause
+            tell = TellWaiters(self.tenant, self.sku, shard, number, answer.at_ms, cause, pieces, tuple(told))
+            self._send(tell)
+        self._ask(this.again | left, answer.at_ms)
+
+    def _choose(self, this: Round, at_ms: int) -> tuple[dict[int, list[Offer]], int]:
+        """Return the offers by list, and the lists that have somebody left to be asked for.
+
+        A list that has named all it may and has more stops the choice: its next may be more eager than all others.
+        """
+        free, told = self.waves.free(), self.waves.told
+        kept = self.waves.holds
+        left = [0] * SHARDS
+        for shard, _ in this.named:
+            left[shard] += 1
+        offers: dict[int, list[Offer]] = {}
+        made, stopped = 0, False
+        for shard, each in sorted(this.named, key=_eagerness):
+            size = _size(each.size, free)
+            if size is not None:
+                free[size] -= 1
+                told, made = told + 1, made + 1
+                until_ms = full_minute(at_ms + each.hold_ms)
+                kept = holds.with_one(kept, until_ms, size)
+                offers.setdefault(shard, []).append(Offer(each.customer_id, size, until_ms, told))
+            left[shard] -= 1
+            stopped = made == TOLD_PER_ROUND or (not left[shard] and bool(this.more >> shard & 1))
+            if stopped:
+                break
+        self.waves = replace(self.waves, holds=kept, told=told)
+        remaining = this.more | sum(1 << shard for shard in range(SHARDS) if left[shard])
+        return offers, remaining if made or stopped else 0
+
+    # --- what is sent ---
+
+    def _number(self) -> int:
+        self.waves = replace(self.waves, sent=self.waves.sent + 1)
+        return self.waves.sent
+
+    def _send(self, message: AskWaiters | TellWaiters | StockFell | PriceTurned | Presence) -> None:
+        self.effects.append(Send("product", waiters_key(self.tenant, self.sku, message.shard), message))
+
+
+def _matters(waves: Waves, before: Mapping[str, int], after: Mapping[str, int]) -> bool:
+    """Whether somebody may have to hear that pieces have become fewer: kept ones are gone, or few are left."""
+    fewer = [size for size, pieces in before.items() if after.get(size, 0) < pieces]
+    if any(after.get(size, 0) <= 0 and waves.kept(size) for size in fewer):
+        return True
+    return any(after.get(size, 0) <= waves.low_at for size in fewer) if waves.low_at else False
+
+
+def _size(wanted: str | None, free: Mapping[str, int]) -> str | None:
+    """Return the size to offer: the one wanted; to who takes any, the one with most pieces."""
+    if wanted is not None:
+        wanted = wanted if wanted in free else ""
+        return wanted if free.get(wanted, 0) > 0 else None
+    best = max(free, key=lambda size: (free[size], size), default=None)
+    return best if best is not None and free[best] > 0 else None
+
+
+def _bits(lists: int) -> list[int]:
+    return [shard for shard in range(SHARDS) if lists >> shard & 1]
+
+
+def _eagerness(named: tuple[int, Candidate]) -> tuple[int, int, str]:
+    _, candidate = named
+    return -candidate.rank, candidate.since_ms, candidate.customer_id
