@@ -3,42 +3,33 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-import threading
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
-import msgspec
-
-from pipeline.history.columns import Column
-from pipeline.history.engine import Answer, HistoryUnavailable, QueryRefused, RowsRefused, first_line, limits
+from pipeline.history.engine import (
+    BAD_ROWS,
+    Answer,
+    HistoryUnavailable,
+    QueryRefused,
+    RowsRefused,
+    Target,
+    first_line,
+    limits,
+    version_of,
+)
 from pipeline.history.folder import Folder, Purpose
+from pipeline.history.native import Block
 from pipeline.history.owner import Owner
 
 WAIT_SECONDS: Final = 10.0  # for an owner that is just closing
 _CODE: Final = re.compile(r"Code: (\d+)")
-# Codes of an insert that say "these bytes": cannot parse (6, 26, 27, 38, 41, 72), out of bound (69), wrong type (53),
-# incorrect data (117), no number (349: NULL where none may be), unknown field (321).
-_BAD_ROWS: Final = frozenset({6, 26, 27, 38, 41, 53, 69, 72, 117, 321, 349})
+_VERSION: Final = re.compile(r" \(version [^)]*\)+\.?")
 EXACT: Final = {  # numbers as JSON numbers, decimals as text, which is exact
     "output_format_json_quote_64bit_integers": 0,
     "output_format_json_quote_decimals": 1,
 }
-_json = msgspec.json.Encoder()
-
-
-class Inserter(Protocol):
-    """chdb's insert in progress."""
-
-    def append(self, data: bytes) -> None:
-        """Add a part of the data."""
-
-    def finish(self) -> object:
-        """Store it."""
-
-    def close(self) -> None:
-        """Give up unless finished."""
 
 
 class Session(Protocol):
@@ -46,9 +37,6 @@ class Session(Protocol):
 
     def query(self, sql: str, fmt: str = "CSV") -> object:
         """Run a statement; `str()` of the result is its output in `fmt`."""
-
-    def send_insert(self, query: str, fmt: str) -> Inserter:
-        """Begin an insert."""
 
     def close(self) -> None:
         """Close this session; the database closes with the last one."""
@@ -73,14 +61,11 @@ class Embedded:
         except RuntimeError as error:
             self._folder.release()
             raise HistoryUnavailable(f"the history in {path} cannot be opened: {first_line(error)}") from error
-        self._inserting = threading.Lock()  # a session has one insert at a time
         self._owner = Owner(self._folder, self.query, self._give_up_questions)
 
-    def version(self) -> tuple[int, int]:
+    def target(self) -> Target:
         """Return the engine's version."""
-        answer = self.query("SELECT version()")
-        major, minor = str(answer.rows[0][0]).split(".")[:2]
-        return int(major), int(minor)
+        return Target(version_of(str(self.query("SELECT version()").rows[0][0])))
 
     def execute(self, sql: str) -> None:
         """Run one statement."""
@@ -89,25 +74,22 @@ class Embedded:
         except RuntimeError as error:
             raise QueryRefused(first_line(error)) from error
 
-    def insert(self, table: str, names: Sequence[str], columns: Sequence[Column]) -> None:
-        """Insert one block. As JSON by columns: as fast as Arrow in all (encode + parse), and no second library."""
-        listed = ", ".join(f"`{name}`" for name in names)
+    def insert(self, block: Block) -> None:
+        """Insert one block, out of a file in memory: chdb's own stream of inserts keeps to itself what went wrong."""
+        rows = os.memfd_create("history")
+        place = f"/proc/self/fd/{rows}"
         try:
-            block = _json.encode(dict(zip(names, columns, strict=True)))
-            with self._inserting:
-                inserter = self._session.send_insert(f"INSERT INTO {table} ({listed})", "JSONColumns")
-                try:
-                    inserter.append(block)
-                    inserter.finish()
-                finally:
-                    inserter.close()
-        except (msgspec.EncodeError, UnicodeEncodeError, OverflowError, TypeError) as error:
-            raise RowsRefused(f"{table}: {error}") from error
+            with open(rows, "wb", closefd=False) as file:
+                file.write(block.native())
+            self._session.query(f"INSERT INTO {block.table} ({block.names}) FROM INFILE '{place}' FORMAT Native")
         except RuntimeError as error:
             found = _CODE.search(str(error))
-            if found and int(found[1]) in _BAD_ROWS:
-                raise RowsRefused(f"{table}: {first_line(error)}") from error
-            raise HistoryUnavailable(f"the history in {self._folder.path}: {first_line(error)}") from error
+            reason = _VERSION.sub("", first_line(error)).replace(place, "memory")  # the same whenever it is refused
+            if found and int(found[1]) in BAD_ROWS:
+                raise RowsRefused(f"{block.table}: {reason}") from error
+            raise HistoryUnavailable(f"the history in {self._folder.path}: {reason}") from error
+        finally:
+            os.close(rows)
 
     def query(self, sql: str) -> Answer:
         """Answer one read-only statement, in a session of its own: safe beside an insert of another thread."""

@@ -17,6 +17,8 @@ from pipeline.topics import DEADLETTER, DECISIONS, IDENTITY_CHANGES, inbox_topic
 from pipeline.wire.records import NewerRecord, UnreadableRecord, decode_record
 
 ARRIVED_TAG: Final = Arrived.__struct_config__.tag
+DAMAGED: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What damaged bytes make the decoder raise: also texts that are none, and arrays in arrays without end."""
 
 
 class Message(Protocol):
@@ -82,13 +84,13 @@ class Intake:
             return [self._record(origin, value)]
         except NewerRecord as error:
             raise UnknownVersion(f"{origin.place}, offset {message.offset}: {error}") from error
-        except (UnreadableRecord, NoEnvelope, msgspec.DecodeError) as error:
+        except (UnreadableRecord, NoEnvelope, *DAMAGED) as error:
             return [refusal(origin, InvalidReason.UNDECODABLE, str(error), value, message.key)]
 
     def _events(self, origin: Origin, value: bytes) -> list[Row]:
         try:
             envelope = self._envelopes.decode(value)
-        except msgspec.ValidationError:
+        except DAMAGED:
             return self._readable_events(origin, value)
         event, source = Kind.EVENT, envelope.source
         return [
@@ -102,11 +104,11 @@ class Intake:
         envelope = self._loose.decode(value)
         rows = []
         for entry in envelope.entries:
-            if _tag(entry.message) != ARRIVED_TAG:
-                continue
             try:
+                if _tag(entry.message) != ARRIVED_TAG:
+                    continue
                 arrived = self._arrived.decode(entry.message)
-            except msgspec.ValidationError as error:
+            except DAMAGED as error:
                 detail = f"entry {entry.position} of {envelope.source}: {error}"
                 rows.append(refusal(origin, InvalidReason.UNDECODABLE, detail, bytes(entry.message)))
                 continue
@@ -125,6 +127,12 @@ class Intake:
         return Row(Kind.TRIGGER, decode_record(Trigger, value), source, offset, origin)
 
 
+_fields = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
+
+
 def _tag(message: msgspec.Raw) -> object:
-    fields = msgspec.msgpack.decode(message)
-    return fields[0] if isinstance(fields, list) and fields else None
+    try:
+        fields = _fields(message)
+    except msgspec.ValidationError:  # no array: of a kind yet unknown
+        return None
+    return msgspec.msgpack.decode(fields[0]) if fields else None

@@ -7,35 +7,29 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
 import pytest
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 
 from pipeline.broker.local import LocalKafka
 from pipeline.broker.ready import free_ports
 from pipeline.broker.topic_admin import create_topics
-from pipeline.history.engine import HistoryUnavailable, QueryRefused
-from pipeline.history.reader import open_reader
 from pipeline.history.sink import consumer_for
 from pipeline.settings import PROJECT_DIR, Settings, load_settings
-from pipeline.streaming.envelope import Entry, Envelope, encode
-from pipeline.streaming.envelope import position as envelope_position
 from pipeline.topics import inbox_topic, prefixed, topics, trigger_topic
 from pipeline.wire.records import encode_record
 from tests.clickhouse_server import ClickhouseServer
 from tests.harness.groups import members
+from tests.harness.history_shop import ORDERS, PARTITIONS, Shop, StartHistory, asked, stored_events, until
 from tests.harness.rounds import ROUNDS
 from tests.harness.waiting import PATIENCE_SECONDS, wait_until
-from tests.history_rows import CHANGE, DECISION, LETTER, TRIGGER, arrived
+from tests.history_rows import CHANGE, DECISION, LETTER, TRIGGER
 
 pytestmark = [pytest.mark.kafka, pytest.mark.clickhouse]
-
-PARTITIONS = 4
-ORDERS = "SELECT count(), sum(items_total_minor) FROM events WHERE event_type = 'order_completed'"
 
 # The sink as `omni history` runs it, but killed at the moment it would commit.
 KILLED_BEFORE_COMMIT = """
@@ -48,111 +42,6 @@ consumer = consumer_for(settings)
 consumer.commit = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
 Sink(consumer, settings, lambda: open_history(settings)).run(threading.Event())
 """
-
-
-class Shop:
-    """Fills the topics that history reads, as the workers would."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.sent = 0
-        self._producer = KafkaProducer(bootstrap_servers=settings.bootstrap, acks="all", linger_ms=5)
-
-    def events(self, count: int, per_envelope: int = 20) -> None:
-        """Send `count` orders of 104.99, no two with the same id."""
-        topic = inbox_topic(self.settings, "customer")
-        for start in range(self.sent, self.sent + count, per_envelope):
-            numbers = range(start, min(start + per_envelope, self.sent + count))
-            entries = [Entry(envelope_position(number), "key", 0, arrived(f"e-{number}")) for number in numbers]
-            partition = start // per_envelope % PARTITIONS
-            self._producer.send(topic, encode(Envelope("channel.web/0", 0, 0, entries)), partition=partition)
-        self.sent += count
-        self._producer.flush()
-
-    def record(self, topic: str, value: bytes) -> None:
-        self._producer.send(topic, value)
-        self._producer.flush()
-
-    def close(self) -> None:
-        self._producer.close()
-
-
-@pytest.fixture
-def settings(kafka: LocalKafka, prefix: str, tmp_path: Path) -> Settings:
-    made = load_settings(
-        environ={},
-        bootstrap=kafka.bootstrap,
-        topic_prefix=prefix,
-        partitions=PARTITIONS,
-        channels=("web",),
-        data_dir=tmp_path / "data",
-    )
-    create_topics(kafka.bootstrap, topics(made, ["cart_reminder"]))
-    return made
-
-
-@pytest.fixture
-def shop(settings: Settings) -> Iterator[Shop]:
-    shop = Shop(settings)
-    yield shop
-    shop.close()
-
-
-StartHistory = Callable[..., "subprocess.Popen[bytes]"]
-
-
-@pytest.fixture
-def start_history(settings: Settings, environment: dict[str, str], tmp_path: Path) -> Iterator[StartHistory]:
-    """Start `omni history` (or `script` in its place); whatever still runs at the end is killed."""
-    started: list[subprocess.Popen[bytes]] = []
-    given = environment | {
-        "KAFKA_BOOTSTRAP": str(settings.bootstrap),
-        "PIPELINE_TOPIC_PREFIX": settings.topic_prefix,
-        "PIPELINE_PARTITIONS": str(PARTITIONS),
-    }
-
-    def start(script: str | None = None, **variables: str) -> subprocess.Popen[bytes]:
-        words = ["-c", script] if script else ["-m", "pipeline", "history"]
-        with (tmp_path / "history.log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, *words], env=given | variables, cwd=PROJECT_DIR, stdout=log, stderr=log
-            )
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
-    sys.stderr.write((tmp_path / "history.log").read_text())
-
-
-def asked(settings: Settings, sql: str) -> list[list[Any]] | None:
-    """The answer, or None while there is no history, or not that table, yet."""
-    try:
-        reader = open_reader(settings, wait_seconds=5)
-    except HistoryUnavailable:
-        return None
-    try:
-        return reader.query(sql).rows
-    except (HistoryUnavailable, QueryRefused):
-        return None
-    finally:
-        reader.close()
-
-
-def until(settings: Settings, sql: str, wanted: list[list[Any]]) -> None:
-    """Ask until the answer is the wanted one."""
-    try:
-        wait_until(lambda: asked(settings, sql) == wanted, sql)
-    except AssertionError as error:
-        raise AssertionError(f"{error}: {asked(settings, sql)}, wanted {wanted}") from None
-
-
-def stored_events(settings: Settings) -> int:
-    found = asked(settings, "SELECT count() FROM events")
-    return int(found[0][0]) if found else 0
 
 
 def group_of(settings: Settings) -> str:
@@ -190,7 +79,7 @@ def test_what_the_workers_publish_becomes_rows_that_can_be_asked_for_while_histo
     with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
         told = answer.read().decode()
     assert 'omni_history_rows_total{table="events"} 100.0' in told
-    assert 'omni_history_refused_total{reason="undecodable"} 1.0' in told
+    assert 'omni_history_refused_rows_total{reason="undecodable"} 1.0' in told
     assert "omni_history_lag_records" in told
     assert "omni_history_delay_seconds" in told
 
@@ -278,6 +167,29 @@ def test_b35_a_database_that_is_away_costs_delay_and_nothing_else(
         until(there, ORDERS, [[shop.sent, shop.sent * 10_499]])
     finally:
         server.kill()
+
+
+def test_what_kafka_removed_while_history_was_down_is_told_and_the_rest_is_stored(
+    settings: Settings, shop: Shop, start_history: StartHistory, tmp_path: Path
+) -> None:
+    first = start_history()
+    shop.events(400)
+    until(settings, ORDERS, [[400, 400 * 10_499]])
+    first.send_signal(signal.SIGTERM)
+    assert first.wait(timeout=30) == 0
+    shop.events(400)
+    inbox = inbox_topic(settings, "customer")
+    admin = KafkaAdminClient(bootstrap_servers=settings.bootstrap)
+    admin.delete_records({TopicPartition(inbox, partition): 10 for partition in range(PARTITIONS)})  # all there are
+    admin.close()
+    shop.events(80)
+
+    start_history()
+
+    until(settings, ORDERS, [[480, 480 * 10_499]])
+    said = (tmp_path / "history.log").read_text()
+    for partition in range(PARTITIONS):
+        assert f"{inbox}/{partition}: records 5 to 9 are gone, not stored" in said
 
 
 def test_two_history_processes_share_the_partitions_of_one_server_and_one_may_leave(

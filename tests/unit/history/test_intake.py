@@ -83,6 +83,20 @@ def test_b21_an_event_that_cannot_be_read_is_a_dead_letter_and_its_neighbours_ar
     assert "entry 11 of channel.web/3" in rows[1].record.detail
 
 
+def test_b21_an_event_with_a_text_that_is_none_is_a_dead_letter_and_its_neighbours_are_rows() -> None:
+    value = envelope(arrived("e-1"), arrived("e-2", session_id="damaged"), arrived("e-3"))
+
+    rows = INTAKE.rows_of(Message("shop.customer.inbox", value.replace(b"damaged", b"damage\xff")))
+
+    assert [row.kind for row in rows] == [Kind.EVENT, Kind.DEAD_LETTER, Kind.EVENT]
+
+
+def test_b21_arrays_in_arrays_without_end_are_a_dead_letter_and_no_crash() -> None:
+    (row,) = INTAKE.rows_of(Message("shop.customer.inbox", envelope(msgspec.Raw(b"\x91" * 100_000 + b"\xc0"))))
+
+    assert row.kind is Kind.DEAD_LETTER
+
+
 @pytest.mark.parametrize("value", [b"\x01\xff nonsense", b'{"event_id": "e-1"}', b""])
 @pytest.mark.parametrize("topic", ["shop.customer.inbox", "shop.decisions", "shop.triggers.x", "shop.deadletter"])
 def test_b21_bytes_that_are_no_record_are_a_dead_letter_with_their_place_and_themselves(

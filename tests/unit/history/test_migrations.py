@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import re
+from typing import cast
 
 import pytest
 
 from pipeline.history.columns import TABLES
-from pipeline.history.migrations import for_version, migrations
+from pipeline.history.engine import Answer, Engine, Target
+from pipeline.history.migrations import apply, for_version, migrations, statements_for
 
 
 def test_every_statement_is_harmless_the_second_time() -> None:
@@ -14,6 +16,24 @@ def test_every_statement_is_harmless_the_second_time() -> None:
             assert re.match(r"(CREATE|ALTER|DROP)\b.*?\bIF (NOT )?EXISTS\b", statement, re.DOTALL), (
                 f"{migration.name}: two processes may run this at once: {statement[:80]}"
             )
+
+
+class UpToDate:
+    """A cluster that has had all migrations, one of whose servers is down."""
+
+    def target(self) -> Target:
+        return Target((24, 8), "omni", "shop")
+
+    def query(self, sql: str) -> Answer:
+        rows = [[1]] if sql.startswith("EXISTS") else [[each.number] for each in migrations()]
+        return Answer([], [], rows)
+
+    def execute(self, sql: str) -> None:
+        pytest.fail(f"waits for the server that is down: {sql}")
+
+
+def test_tables_that_are_up_to_date_are_opened_without_a_word_to_the_whole_cluster() -> None:
+    assert apply(cast(Engine, UpToDate())) == []
 
 
 def test_files_are_numbered_without_a_gap() -> None:
@@ -28,9 +48,10 @@ def test_no_placeholder_is_left_for_any_version(version: tuple[int, int]) -> Non
 
 
 def test_an_old_server_is_given_types_it_knows() -> None:
-    statements = [for_version(each, (18, 16)) for migration in migrations() for each in migration.statements]
+    old = Target((18, 16))
+    statements = [each for migration in migrations() for each in statements_for(migration, old)]
 
-    assert not re.search(r"LowCardinality|DateTime64|fsync|Map\(|fromUnixTimestamp", "\n".join(statements))
+    assert not re.search(r"LowCardinality|DateTime64|fsync|Map\(|fromUnixTimestamp|CODEC", "\n".join(statements))
 
 
 def test_each_table_has_a_log_and_a_view_that_shows_no_row_twice() -> None:

@@ -7,16 +7,21 @@ from typing import Any, NamedTuple, cast
 import pytest
 from kafka import TopicPartition
 from kafka.errors import KafkaConnectionError
+from msgspec.structs import replace
 from prometheus_client import REGISTRY
 
-from pipeline.history.engine import HistoryUnavailable
+from pipeline.history.ages import SAMPLED_ROWS
+from pipeline.history.batch import Batch
+from pipeline.history.engine import HistoryUnavailable, RowsRefused
 from pipeline.history.rows import Row
-from pipeline.history.sink import FULL_ROWS, Sink
+from pipeline.history.sink import AGAIN_ROWS, FULL_ROWS, Sink
 from pipeline.history.writer import HistoryWriter
 from pipeline.settings import load_settings
+from pipeline.streaming import envelope
+from pipeline.streaming.envelope import Entry, Envelope
 from pipeline.streaming.ingest import FuseBlown
 from pipeline.wire.records import encode_record
-from tests.history_rows import DECISION
+from tests.history_rows import DECISION, TRIGGER, arrived
 
 PLACE = TopicPartition("decisions", 0)
 
@@ -43,6 +48,7 @@ class Story:
         self.commit_errors = 0
         self.mine = {PLACE}
         self.end = 0
+        self.committed_before: int | None = None
         self.unstorable = 0
         self.on_poll: Callable[[], None] = lambda: None
         self._polls = list(polls)
@@ -65,6 +71,9 @@ class Story:
     def assignment(self) -> set[TopicPartition]:
         return self.mine
 
+    def committed(self, _place: TopicPartition, timeout_ms: int) -> int | None:
+        return self.committed_before
+
     def highwater(self, _place: TopicPartition) -> int:
         return self.end
 
@@ -81,12 +90,17 @@ class Story:
             raise KafkaConnectionError("refused")
         self.log.append(f"commit {offsets[PLACE].offset}")
 
-    def write(self, rows: Sequence[Row]) -> int:
+    def store(self, batch: Batch) -> None:
         if self.refusals:
             self.refusals -= 1
             self.log.append("away")
             raise HistoryUnavailable("away")
-        self.log.append(f"write {len(rows)} at {self.now:.2f}")
+        if self.unstorable:
+            raise RowsRefused("one of these")
+        self.log.append(f"write {batch.rows} at {self.now:.2f}")
+
+    def write(self, rows: Sequence[Row]) -> int:
+        self.log.append(f"write {len(rows)} one by one")
         return self.unstorable
 
     def close(self, autocommit: bool = False) -> None:
@@ -112,13 +126,23 @@ def test_the_first_row_after_a_pause_is_written_at_once_and_the_next_a_second_la
     assert log[::2] == ["write 1 at 100.25", "write 2 at 101.25", "write 1 at 102.25"]
 
 
-def test_a_full_hand_is_written_without_waiting_for_the_second() -> None:
+def test_a_full_hand_takes_nothing_more_in_until_its_second_is_over() -> None:
     half = [Message(offset) for offset in range(FULL_ROWS // 2)]
-    story = Story([Message(0)], half, half, seconds_per_poll=0.01)
+    story = Story([Message(0)], half, half, [Message(1)], seconds_per_poll=0.125)
+    paused_at: list[float] = []
+    story.on_poll = lambda: paused_at.append(story.now) if story.paused else None
 
-    story.run()
+    log = story.run()
 
-    assert story.log[2] == f"write {FULL_ROWS} at 100.03"
+    assert log[::2] == ["write 1 at 100.12", f"write {FULL_ROWS} at 101.12", "write 1 at 101.38"]
+    assert paused_at == [100.5, 100.625, 100.75, 100.875, 101.0, 101.125]
+
+
+def test_of_rows_that_the_database_refuses_the_batch_is_looked_at_one_by_one() -> None:
+    story = Story([Message(0), Message(1)])
+    story.unstorable = 1
+
+    assert story.run() == ["write 2 one by one", "commit 2"]
 
 
 def test_b35_while_the_database_is_away_nothing_is_taken_in_committed_or_lost() -> None:
@@ -186,18 +210,83 @@ def test_far_too_much_that_cannot_be_stored_stops_history_before_it_is_committed
 
     with pytest.raises(FuseBlown, match="the database: 60 of the last 100"):
         story.run()
-    assert story.log == ["write 100 at 100.25"]
+    assert story.log == ["write 100 one by one"]
+
+
+def skipped() -> float:
+    labels = {"what": "offsets_skipped", "reason": "decisions"}
+    return REGISTRY.get_sample_value("omni_counted_total", labels) or 0
+
+
+@pytest.mark.parametrize(
+    ("committed", "offsets", "gone"),
+    [
+        (None, (5, 6), 0),  # a new group begins with what there is
+        (5, (5, 6), 0),
+        (2, (5, 6), 3),  # went while history was down
+        (5, (5, 9), 3),  # while its database was away
+        (7, (5, 6), 0),  # read again
+    ],
+)
+def test_records_that_kafka_removed_before_they_were_stored_are_counted_and_told(
+    caplog: pytest.LogCaptureFixture, committed: int | None, offsets: tuple[int, int], gone: int
+) -> None:
+    story = Story(*([Message(offset)] for offset in offsets))
+    story.committed_before = committed
+    before = skipped()
+
+    story.run()
+
+    assert skipped() - before == gone
+    assert ("are gone, not stored" in caplog.text) == bool(gone)
+
+
+def test_where_no_row_can_be_stored_history_stops_before_it_has_tried_all_of_them() -> None:
+    story = Story([Message(offset) for offset in range(3 * AGAIN_ROWS)])
+    story.unstorable = AGAIN_ROWS
+
+    with pytest.raises(FuseBlown, match="the database"):
+        story.run()
+    assert story.log == [f"write {AGAIN_ROWS} one by one"]
 
 
 def test_what_is_refused_and_what_is_left_to_do_can_be_seen_from_outside() -> None:
-    before = REGISTRY.get_sample_value("omni_history_refused_total", {"reason": "undecodable"}) or 0
+    before = REGISTRY.get_sample_value("omni_history_refused_rows_total", {"reason": "undecodable"}) or 0
     story = Story([Message(0), Message(1, value=b"rubbish")])
     story.end = 12
 
     story.run()
 
-    assert REGISTRY.get_sample_value("omni_history_refused_total", {"reason": "undecodable"}) == before + 1
-    assert REGISTRY.get_sample_value("omni_history_lag_records", {"topic": "decisions"}) == 10
+    assert REGISTRY.get_sample_value("omni_history_refused_rows_total", {"reason": "undecodable"}) == before + 1
+    assert REGISTRY.get_sample_value("omni_history_lag_records", {"topic": "decisions", "partition": "0"}) == 10
+
+
+def test_a_partition_that_another_has_read_meanwhile_is_not_behind_when_it_comes_back() -> None:
+    story = Story([Message(0)], *[[]] * 8)
+    polls: list[int] = []
+
+    def rebalance() -> None:
+        polls.append(1)
+        story.mine = set() if len(polls) == 2 else {PLACE}
+        story.end = 1 if len(polls) < 2 else 9  # eight more, which the other one has read
+
+    story.on_poll = rebalance
+
+    story.run()
+
+    assert REGISTRY.get_sample_value("omni_history_lag_records", {"topic": "decisions", "partition": "0"}) is None
+
+
+def test_how_far_each_partition_is_behind_is_told_once_a_second_and_not_at_each_poll(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[float] = []
+    story = Story([Message(0)], *[[]] * 8)
+    monkeypatch.setattr("pipeline.metrics.show", lambda *_: told.append(story.now))
+
+    story.run()
+
+    assert told == [100.25, 101.25, 102.25]
 
 
 def test_while_rows_cannot_be_stored_the_delay_grows() -> None:
@@ -208,3 +297,56 @@ def test_while_rows_cannot_be_stored_the_delay_grows() -> None:
     story.run()
 
     assert (REGISTRY.get_sample_value("omni_history_delay_seconds") or 0) > 1_000_000  # the message is of 1970
+
+
+def seen(metric: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(f"{metric}_count", labels) or 0
+
+
+def test_how_old_what_is_stored_has_become_is_sampled_by_rule_and_channel_of_each_write() -> None:
+    triggers = [
+        Message(offset, encode_record(TRIGGER), "triggers.cart_reminder") for offset in range(10 * SAMPLED_ROWS)
+    ]
+    story = Story(triggers)
+    before = seen("omni_trigger_to_stored_seconds", rule="cart_reminder")
+
+    story.run()
+
+    assert seen("omni_trigger_to_stored_seconds", rule="cart_reminder") - before == SAMPLED_ROWS
+
+
+def events(*channels: str) -> Message:
+    entries = [Entry(number, "key", 1, arrived(f"e-{number}", channel=each)) for number, each in enumerate(channels)]
+    return Message(0, envelope.encode(Envelope("identity/0", 1, 1, entries)), "customer.inbox")
+
+
+def test_events_and_each_rules_triggers_are_sampled_however_many_decisions_come_before_them() -> None:
+    reminder = encode_record(TRIGGER)
+    back = encode_record(replace(TRIGGER, rule="win_back"))
+    busy = [Message(number) for number in range(2 * SAMPLED_ROWS)]
+    busy += [Message(number, reminder, "triggers.cart_reminder") for number in range(2 * SAMPLED_ROWS)]
+    of_channel = seen("omni_occurred_to_stored_seconds", channel="web")
+    of_rule = seen("omni_trigger_to_stored_seconds", rule="win_back")
+
+    Story([*busy, events("web"), Message(0, back, "triggers.win_back")]).run()
+
+    assert seen("omni_occurred_to_stored_seconds", channel="web") - of_channel == 1
+    assert seen("omni_trigger_to_stored_seconds", rule="win_back") - of_rule == 1
+
+
+def test_b13_a_revoke_bears_the_time_of_what_it_revokes_and_is_not_taken_for_late() -> None:
+    revoke = encode_record(replace(TRIGGER, status="revoked"))
+    before = seen("omni_trigger_to_stored_seconds", rule="cart_reminder")
+
+    Story([Message(0, revoke, "triggers.cart_reminder")]).run()
+
+    assert seen("omni_trigger_to_stored_seconds", rule="cart_reminder") == before
+
+
+def test_an_event_of_a_channel_that_nobody_configured_is_measured_as_other() -> None:
+    before = seen("omni_occurred_to_stored_seconds", channel="other")
+
+    Story([events("web", "fridge")]).run()
+
+    assert seen("omni_occurred_to_stored_seconds", channel="other") - before == 1
+    assert seen("omni_occurred_to_stored_seconds", channel="fridge") == 0

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from msgspec.structs import replace
 
 from pipeline.domain.events import ChannelEvent, Item
 from pipeline.domain.messages import Arrived
-from pipeline.history.columns import EVENT_COLUMNS, TABLES
 from pipeline.history.rows import Kind, Row
 from pipeline.history.stored_events import COLUMNS, event_of
+from tests.harness.blocks import stored
 from tests.history_rows import FULL_EVENT, ORIGIN, arrived
 
 
-def stored(event: Arrived) -> dict[str, Any]:
-    """Return the row that history writes of an event."""
-    columns = TABLES[Kind.EVENT].fill([Row(Kind.EVENT, event, "customer.inbox/0", 0, ORIGIN)])
-    return {name: column[0] for name, column in zip(EVENT_COLUMNS, columns, strict=True)}
-
-
 def again(event: Arrived) -> ChannelEvent:
-    row = stored(event)
+    (row,) = stored([Row(Kind.EVENT, event, "customer.inbox/0", 0, ORIGIN)])
     return event_of({name: row[name] for name in COLUMNS})
 
 
