@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 
 from pipeline.errors import UNREACHABLE, USAGE, OmniError
-from pipeline.history.columns import Column
+
+if TYPE_CHECKING:
+    from pipeline.history.native import Block
 
 
 class HistoryUnavailable(OmniError):
@@ -49,19 +50,37 @@ class Reader(Protocol):
         """Let go of the database."""
 
 
+class Target(Struct, frozen=True):
+    """The first two numbers of a database's version, its name and its cluster, empty where it is one server."""
+
+    version: tuple[int, int]
+    database: str = ""
+    cluster: str = ""
+
+
+def version_of(text: str) -> tuple[int, int]:
+    """Return the first two numbers of a version: "18.16.1" is (18, 16)."""
+    major, minor = text.split(".")[:2]
+    return int(major), int(minor)
+
+
 class Engine(Reader, Protocol):
     """A database that history writes to."""
 
-    def version(self) -> tuple[int, int]:
-        """Return the first two numbers of the database's version. Raises HistoryUnavailable."""
+    def target(self) -> Target:
+        """Return what statements are to be made for. Raises HistoryUnavailable."""
 
     def execute(self, sql: str) -> None:
         """Run one statement that changes something. Raises HistoryUnavailable, QueryRefused."""
 
-    def insert(self, table: str, names: Sequence[str], columns: Sequence[Column]) -> None:
-        """Add rows, given as columns, all or none. Raises HistoryUnavailable, RowsRefused."""
+    def insert(self, block: Block) -> None:
+        """Add the rows of a block, all or none. Raises HistoryUnavailable, RowsRefused."""
 
 
+BAD_ROWS = frozenset({6, 26, 27, 38, 41, 53, 69, 70, 72, 117, 131, 321, 349, 395, 407, 469})
+"""Codes of a refused insert that say "one of these rows": cannot parse (6, 26, 27, 38, 41, 72), out of bound (69),
+cannot convert (53, 70), incorrect data (117), too large a text (131), NULL where none may be (321, 349), thrown by a
+view (395), decimal overflow (407), a constraint broken (469)."""
 MAX_ANSWER_ROWS = 1_000_000
 """An answer is held in memory whole: a question with more rows than this is refused, with the advice to narrow it."""
 MAX_QUERY_SECONDS = 120

@@ -16,18 +16,17 @@ from typing import Final
 
 from msgspec import Struct
 
-from pipeline.history.engine import Engine, QueryRefused
+from pipeline.history.cluster import for_cluster, tables_of
+from pipeline.history.engine import Engine, QueryRefused, Target
+from pipeline.history.native import Column, block_of
 
 ATTEMPTS: Final = 5
-MODERN: Final = (21, 1)  # from here on: LowCardinality out of its trial, DateTime64, fsync per table
+MODERN: Final = (21, 1)  # from here on: LowCardinality out of its trial, DateTime64, codecs, fsync per table
 _NAME: Final = re.compile(r"(\d{4})_\w+\.sql")
 _TIME: Final = re.compile(r"@time\((\w+)\)")
 _COMMENT: Final = re.compile(r"^\s*--.*$", re.MULTILINE)
 
-_NOTES: Final = """
-CREATE TABLE IF NOT EXISTS schema_migrations (number Int64, name String, applied_at_ms Int64)
-ENGINE = ReplacingMergeTree ORDER BY number
-"""
+_NOTE_COLUMNS: Final = (("number", "Int64"), ("name", "String"), ("applied_at_ms", "Int64"))
 
 
 class Migration(Struct, frozen=True):
@@ -36,6 +35,17 @@ class Migration(Struct, frozen=True):
     number: int
     name: str
     statements: tuple[str, ...]
+
+
+_NOTES_TABLE: Final = "schema_migrations"
+_NOTES: Final = Migration(
+    0,
+    _NOTES_TABLE,
+    (
+        f"CREATE TABLE IF NOT EXISTS {_NOTES_TABLE} (number Int64, name String, applied_at_ms Int64)\n"
+        "ENGINE = ReplacingMergeTree ORDER BY number",
+    ),
+)
 
 
 def migrations() -> list[Migration]:
@@ -54,13 +64,35 @@ def migrations() -> list[Migration]:
     return found
 
 
+def statements_for(migration: Migration, target: Target) -> list[str]:
+    """Return what has to run on `target`, in order."""
+    statements = [for_version(each, target.version) for each in migration.statements]
+    if target.version < MODERN:  # knows no codecs
+        statements = [each for each in statements if "MODIFY COLUMN" not in each]
+    if not target.cluster:
+        return statements
+    tables = tables_of([*_NOTES.statements, *(each for known in migrations() for each in known.statements)])
+    return [new for each in statements for new in for_cluster(each, target.cluster, target.database, tables)]
+
+
 def for_version(statement: str, version: tuple[int, int]) -> str:
     """Return `statement` with the three words filled in for an engine of `version`."""
     modern = version >= MODERN
     word = "LowCardinality(String)" if modern else "String"
     durable = "SETTINGS fsync_after_insert = 1, fsync_part_directory = 1" if modern else ""
     moment = r"fromUnixTimestamp64Milli(\1, 'UTC')" if modern else r"toDateTime(intDiv(\1, 1000), 'UTC')"
+    if not modern:
+        statement = statement.replace("ADD COLUMN IF NOT EXISTS", "ADD COLUMN")
     return _TIME.sub(moment, statement).replace("@word", word).replace("@durable", durable)
+
+
+def pending(engine: Engine) -> list[tuple[Migration, list[str]]]:
+    """Return what `apply` would run, in order, and change nothing. Raises HistoryUnavailable, QueryRefused."""
+    target = engine.target()
+    done: set[int] = set()
+    if _has_notes(engine):
+        done = {row[0] for row in engine.query(f"SELECT number FROM {_NOTES_TABLE}").rows}
+    return [(each, statements_for(each, target)) for each in migrations() if each.number not in done]
 
 
 def apply(engine: Engine) -> list[str]:
@@ -68,22 +100,21 @@ def apply(engine: Engine) -> list[str]:
 
     Raises HistoryUnavailable, QueryRefused (with the file's name).
     """
-    version = engine.version()
-    _run(engine, _NOTES, "schema_migrations")
-    done = {row[0] for row in engine.query("SELECT number FROM schema_migrations").rows}
+    if not _has_notes(engine):  # on a cluster each statement waits for every server, also for one that is down
+        for statement in statements_for(_NOTES, engine.target()):
+            _run(engine, statement, _NOTES.name)
     ran = []
-    for migration in migrations():
-        if migration.number in done:
-            continue
-        for statement in migration.statements:
-            _run(engine, for_version(statement, version), migration.name)
-        engine.insert(
-            "schema_migrations",
-            ("number", "name", "applied_at_ms"),
-            [[migration.number], [migration.name], [time.time_ns() // 1_000_000]],
-        )
+    for migration, statements in pending(engine):
+        for statement in statements:
+            _run(engine, statement, migration.name)
+        note: list[Column] = [[migration.number], [migration.name], [time.time_ns() // 1_000_000]]
+        engine.insert(block_of(_NOTES_TABLE, _NOTE_COLUMNS, note))
         ran.append(migration.name)
     return ran
+
+
+def _has_notes(engine: Engine) -> bool:
+    return bool(engine.query(f"EXISTS TABLE {_NOTES_TABLE}").rows[0][0])
 
 
 def _run(engine: Engine, statement: str, name: str) -> None:
@@ -93,6 +124,8 @@ def _run(engine: Engine, statement: str, name: str) -> None:
         try:
             engine.execute(statement)
         except QueryRefused as error:
+            if statement.startswith("ALTER TABLE") and "already exists" in str(error):
+                return  # an old server cannot be told IF NOT EXISTS
             if attempt == ATTEMPTS:
                 raise QueryRefused(f"{name}: {error}") from error
             time.sleep(0.1 * attempt)

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from pipeline.domain.errors import InvalidReason
 from pipeline.domain.messages import Arrived
 from pipeline.domain.records import DeadLetter, Decision, IdentityChange, Trigger
@@ -37,7 +39,7 @@ class Origin(NamedTuple):
         return f"{self.topic}/{self.partition}"
 
 
-class Row(NamedTuple):
+class Row(Struct, frozen=True, gc=False):
     """One record and where it came from: `position` grows within its `source` and is the same when sent again."""
 
     kind: Kind
@@ -69,6 +71,7 @@ def refused_here(rows: Iterable[Row]) -> list[DeadLetter]:
     return [
         row.record
         for row in rows
-        if isinstance(row.record, DeadLetter)
+        if row.kind is Kind.DEAD_LETTER
+        and isinstance(row.record, DeadLetter)
         and (row.record.topic, row.record.partition, row.record.offset) == row.origin[:3]
     ]

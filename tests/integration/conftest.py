@@ -16,8 +16,9 @@ from pipeline.history.server import Server
 from pipeline.history.writer import HistoryWriter, open_folder
 from tests.clickhouse_server import ClickhouseServer
 from tests.harness.fixtures import install
+from tests.harness.history_shop import settings, shop, start_history
 
-__all__ = ["clickhouse", "clickhouse_container", "install"]
+__all__ = ["clickhouse", "clickhouse_container", "install", "settings", "shop", "start_history"]
 
 OpenEngine = Callable[[], Engine]
 

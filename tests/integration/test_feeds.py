@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -152,3 +153,27 @@ def test_a_worker_that_is_started_again_publishes_nothing_anew(install: Install)
     installation.settle(TEN + 32 * MINUTE)
 
     assert [len(list(reader.news())) for reader in readers] == [1, 1], "the new customer's alone"
+
+
+def test_an_audience_is_exported_as_the_list_of_a_platform(install: Install, omni: Omni, tmp_path: Path) -> None:
+    rules = "version: test\naudiences:\n  - {name: ads, condition: {shows: [viewed], within: 7d}}\nrules: []\n"
+    installation = install(rules)
+    installation.flowing(installation.start())
+    now_ms = int(time.time() * 1000)
+    mary, john = {"email": "mary@example.com"}, {"email": "john@example.com"}
+    events = [
+        ChannelEvent("e-1", "product_viewed", "web", now_ms - 3, mary, items=(Item("A"),)),
+        ChannelEvent("e-2", "product_viewed", "web", now_ms - 2, john, items=(Item("A"),)),
+        ChannelEvent("e-3", "page_viewed", "web", now_ms - 1, john, consent={"ads": False}),
+    ]
+    installation.publish(events)
+    installation.settle(now_ms + MINUTE)
+
+    words = ("audiences", "export", "ads", "--format", "meta", "--out", "list.csv")
+    done = omni(*words, "--json", env=installation.environment)
+
+    assert done.code == 0, done.stderr
+    assert (tmp_path / "list.csv").read_text(encoding="utf-8") == (
+        "email\nf1904cf1a9d73a55fa5de0ac823c4403ded71afd4c3248d00bdcd0866552bb79\n"
+    )
+    assert json.loads(done.stdout)["members"] == 1

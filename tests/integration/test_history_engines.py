@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import random
-import re
-import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from pipeline.domain.events import Item
-from pipeline.history.engine import Engine, HistoryUnavailable, QueryRefused, RowsRefused
-from pipeline.history.migrations import apply, migrations
+from pipeline.history.engine import HistoryUnavailable, QueryRefused
 from pipeline.history.rows import Kind, Row
-from pipeline.history.writer import HistoryWriter, open_folder, open_history
-from pipeline.settings import PROJECT_DIR, load_settings
-from tests.history_rows import ONE_OF_EACH, ORIGIN, TEN_O_CLOCK, TRIGGER, event_row
-from tests.integration.conftest import OpenEngine
+from pipeline.history.writer import HistoryWriter, open_history
+from pipeline.settings import load_settings
+from tests.history_rows import DECISION, ONE_OF_EACH, ORIGIN, TEN_O_CLOCK, TRIGGER, event_row
 
 pytestmark = pytest.mark.clickhouse
-
-RETENTION = PROJECT_DIR / "deploy" / "clickhouse" / "retention.sql"
 
 
 def one(history: HistoryWriter, sql: str) -> Any:
@@ -156,38 +151,49 @@ def test_a_row_that_no_database_can_store_is_a_dead_letter_and_its_neighbours_ar
     )
 
 
-def test_migrations_run_once_and_leave_a_note(engine: Engine) -> None:
-    names = [migration.name for migration in migrations()]
+def test_events_carry_the_channel_group_of_their_campaign(history: HistoryWriter) -> None:
+    history.write([ONE_OF_EACH[0], event_row("e-2", 2)])
 
-    assert apply(engine) == names
-    assert apply(engine) == []
-    noted = engine.query("SELECT name FROM schema_migrations ORDER BY number").rows
-    assert [row[0] for row in noted] == names
+    groups = "SELECT event_id, channel_group FROM events ORDER BY event_id"
+    assert history.engine.query(groups).rows == [["e-2", ""], ["e-full", "Paid Search"]]
 
 
-def test_migrations_of_several_processes_at_once_end_as_one(open_again: OpenEngine) -> None:
-    barrier = threading.Barrier(4)
-    failures: list[Exception] = []
-    engines = [open_again() for _ in range(4)]
+def test_a_row_that_the_database_itself_refuses_is_found_and_is_a_dead_letter_and_the_others_are_rows(
+    history: HistoryWriter,
+) -> None:
+    history.engine.execute("CREATE TABLE numbers (order_id Int64) ENGINE = MergeTree ORDER BY order_id")
+    history.engine.execute(
+        "CREATE MATERIALIZED VIEW numbers_feed TO numbers AS SELECT toInt64(decision_id) AS order_id FROM decisions_log"
+    )
+    ids = ["x" if number == 31 else str(number) for number in range(50)]
+    rows = [
+        Row(Kind.DECISION, replace(DECISION, decision_id=each), "decisions/0", number, ORIGIN)
+        for number, each in enumerate(ids)
+    ]
 
-    def migrate(engine: Engine) -> None:
-        barrier.wait()
-        try:
-            apply(engine)
-        except (HistoryUnavailable, QueryRefused, RowsRefused) as error:
-            failures.append(error)
+    assert history.write(rows) == 1
 
-    threads = [threading.Thread(target=migrate, args=(engine,)) for engine in engines]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    assert one(history, "SELECT count() FROM numbers") >= 49
+    assert one(history, "SELECT uniqExact(order_id) FROM numbers") == 49
+    assert history.engine.query("SELECT reason, detail LIKE 'decision 31 of%' FROM dead_letters").rows == [
+        ["not_storable", 1]
+    ]
 
-    assert failures == []
-    history = HistoryWriter(engines[0])
-    history.write(ONE_OF_EACH)
-    history.write(ONE_OF_EACH)
-    assert one(history, "SELECT count() FROM events") == 1
+
+def test_a_row_that_the_embedded_engine_refuses_again_is_the_same_dead_letter(tmp_path: Path) -> None:
+    history = open_history(tmp_path / "history")
+    history.engine.execute("ALTER TABLE decisions_log MODIFY COLUMN caused_by Int64")
+    row = Row(Kind.DECISION, DECISION, "decisions/0", 31, ORIGIN)  # caused by "e-1"
+
+    assert history.write([row]) == 1
+    with Path("/dev/null").open("rb"):  # what else is open changes between two runs
+        assert history.write([row]) == 1
+
+    ((reason, detail),) = history.engine.query("SELECT reason, detail FROM dead_letters").rows
+    assert reason == "not_storable"
+    assert "e-1" in detail
+    assert "version" not in detail
+    history.close()
 
 
 @pytest.mark.parametrize(
@@ -241,19 +247,3 @@ def test_a_server_that_is_not_there_is_named_with_its_password_hidden() -> None:
         open_history(settings)
 
     assert "secret" not in str(away.value)
-
-
-def test_the_shipped_retention_statements_are_accepted(tmp_path: Path) -> None:
-    statements = re.findall(r"^-- (ALTER TABLE .*);$", RETENTION.read_text(), re.MULTILINE)
-    engine = open_folder(tmp_path / "history")
-    try:
-        apply(engine)
-        history = HistoryWriter(engine)
-        history.write(ONE_OF_EACH)
-        for statement in statements:
-            engine.execute(statement)
-
-        assert len(statements) == 6
-        assert one(history, "SELECT count() FROM triggers") == 1
-    finally:
-        engine.close()

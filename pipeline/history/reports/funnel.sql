@@ -1,0 +1,84 @@
+-- How far visits get on the way to a purchase, step by step, by device or channel, over time.
+--
+-- A step is an event type, or `type/word` where its property `step` or `page` is that word. Steps count in their order;
+-- other events may lie between. What goes through the funnel is a session where one is told, else (or with --scope
+-- customer) a customer, from the first step on for the length of the window. `of_previous` is the share that took the
+-- step of those at the step before, with the limits between which the true share lies (Wilson's interval): two periods
+-- differ where these do not overlap.
+--
+-- $from time: steps from then on
+-- $to time: before then
+-- $tenant text = default: whose
+-- $steps steps = product_viewed,product_added,checkout_started,order_completed: event types, in order
+-- $scope session|customer = session: what goes through the funnel
+-- $window duration = 7d: from the first step to the last
+-- $by none|device|channel|country|campaign_medium = none: rows
+-- $per none|day|week|month = none: periods, by the first step
+-- $confidence two_sided = 0.95: of the interval
+--
+-- chart: bar reached by period, name, step
+SELECT
+    period,
+    name,
+    number,
+    $steps_names[number] AS step,
+    reached,
+    round(reached / greatest(begun, 1), 4) AS of_first,
+    round(reached / greatest(before, 1), 4) AS of_previous,
+    if(before = 0, 0, round((reached + pow($z_confidence, 2) / 2 - half) / (before + pow($z_confidence, 2)), 4)) AS low,
+    if(before = 0, 0, round((reached + pow($z_confidence, 2) / 2 + half) / (before + pow($z_confidence, 2)), 4)) AS high
+FROM
+(
+    SELECT
+        period,
+        name,
+        number,
+        counts[1] AS begun,
+        counts[number] AS reached,
+        if(number = 1, begun, counts[number - 1]) AS before,
+        $z_confidence * sqrt(reached * (before - reached) / greatest(before, 1) + pow($z_confidence, 2) / 4) AS half
+    FROM
+    (
+        SELECT
+            if(
+                $per = 'none',
+                '',
+                toString(multiIf($per = 'week', toMonday(day), $per = 'month', toStartOfMonth(day), day))
+            ) AS period,
+            name,
+            sumForEach(arrayMap(step -> toUInt64(level >= step), $steps_numbers)) AS counts
+        FROM
+        (
+            SELECT
+                name,
+                level,
+                toDate(toUInt16(intDiv(begun_ms, 86400000))) AS day
+            FROM
+            (
+                SELECT
+                    if($scope = 'session' AND session_id != '', session_id, '') AS session,
+                    customer_id,
+                    argMin(
+                        multiIf(
+                            $by = 'device', device, $by = 'channel', channel, $by = 'country', country,
+                            $by = 'campaign_medium', campaign_medium, ''
+                        ),
+                        occurred_at_ms
+                    ) AS name,
+                    minIf(occurred_at_ms, $steps_first) AS begun_ms,
+                    windowFunnel($window_seconds)(
+                        toDateTime(intDiv(occurred_at_ms, 1000)), $steps
+                    ) AS level
+                FROM events
+                WHERE
+                    tenant = $tenant AND occurred_at_ms >= $from AND occurred_at_ms < $to
+                    AND event_type IN ($steps_types)
+                GROUP BY customer_id, session
+            )
+        )
+        WHERE level > 0
+        GROUP BY period, name
+    )
+    ARRAY JOIN $steps_numbers AS number
+)
+ORDER BY period, name, number

@@ -1,0 +1,81 @@
+-- From which stage to which customers go, how many, how long they stay, and where they are.
+--
+-- The stages are those of the customer's state: awareness, consideration, purchase, use, and support while a case is
+-- open. A row with an empty `stage` is where journeys begin, one with an empty `next` where customers are at the end of
+-- the span. `share` is of all that leave the stage or are still in it. Nobody goes back to awareness.
+--
+-- $from time: what happened from then on
+-- $to time: before then
+-- $tenant text = default: whose
+--
+-- chart: heat share over next by stage
+SELECT
+    stage,
+    next,
+    changes,
+    customers,
+    round(changes / greatest(leaving, 1), 4) AS share,
+    median_hours
+FROM
+(
+    SELECT
+        stage,
+        groupArray((next, changes, customers, median_hours)) AS ways,
+        sum(changes) AS leaving
+    FROM
+    (
+        SELECT
+            step.1 AS stage,
+            step.2 AS next,
+            count() AS changes,
+            uniqExact(customer_id) AS customers,
+            round(quantileExact(0.5)(step.3) / 3600000, 1) AS median_hours
+        FROM
+        (
+            SELECT
+                customer_id,
+                arraySort(groupArray((occurred_at_ms, $journey_place, mark))) AS told,
+                arrayMap(each -> each.3, told) AS names,
+                arrayCumSum(arrayMap(each -> multiIf(each = 'opened', 1, each = 'closed', -1, 0), names)) AS open,
+                arrayMap(
+                    (each, place, cases) -> multiIf(
+                        cases > 0, 'support',
+                        each = 'closed', arrayReverse(arrayPushFront(
+                            arrayFilter(
+                                other -> other NOT IN ('opened', 'closed', 'awareness'), arraySlice(names, 1, place)
+                            ),
+                            if(has(arraySlice(names, 1, place), 'awareness'), 'awareness', '')
+                        ))[1],
+                        each = 'awareness' AND place > 1, '',
+                        each
+                    ),
+                    names, arrayEnumerate(names), open
+                ) AS stages,
+                arrayFilter(each -> each.2 != '', arrayMap((each, stage) -> (each.1, stage), told, stages)) AS placed,
+                arrayFilter(
+                    (each, before) -> each.2 != before.2, placed, arrayPushFront(arrayPopBack(placed), (toInt64(0), ''))
+                ) AS entered,
+                arrayMap(
+                    (each, after) -> (each.2, after.2, if(after.1 = 0, ended_ms, after.1) - each.1),
+                    arrayPushFront(entered, (entered[1].1, '')),
+                    arrayPushBack(entered, (toInt64(0), ''))
+                ) AS steps,
+                max(occurred_at_ms) AS ended_ms
+            FROM
+            (
+                SELECT customer_id, occurred_at_ms, $journey_mark AS mark
+                FROM events
+                WHERE tenant = $tenant AND occurred_at_ms >= $from AND occurred_at_ms < $to
+            )
+            WHERE mark != ''
+            GROUP BY customer_id
+        )
+        ARRAY JOIN steps AS step
+        GROUP BY stage, next
+    )
+    GROUP BY stage
+)
+ARRAY JOIN
+    arrayMap(way -> way.1, ways) AS next, arrayMap(way -> way.2, ways) AS changes,
+    arrayMap(way -> way.3, ways) AS customers, arrayMap(way -> way.4, ways) AS median_hours
+ORDER BY indexOf($journey_stages, stage), changes DESC, next

@@ -1,0 +1,127 @@
+"""What a person types for a report's parameter, as SQL."""
+
+from __future__ import annotations
+
+import re
+import time
+from statistics import NormalDist
+from typing import Final
+
+from msgspec import Struct
+
+from pipeline.domain.errors import InvalidEvent
+from pipeline.domain.time import parse_duration
+from pipeline.errors import USAGE, OmniError
+from pipeline.history.texts import texts
+from pipeline.wire.json_fields import time_ms
+
+LATEST_MS: Final = 32_503_680_000_000
+"""The year 3000: after everything."""
+MOST_STEPS: Final = 20
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+_STEP: Final = re.compile(r"\w+(?:/[\w .-]+)?")
+
+
+class Parameter(Struct, frozen=True):
+    """One parameter: its name, its kind, its default as typed, and what it is in words.
+
+    Kinds: time, duration, number, share (0 to 1), text, steps, two_sided and one_sided (a probability that becomes a
+    quantile of the normal distribution), else the words to choose from, between `|`.
+    """
+
+    name: str
+    kind: str
+    default: str
+    says: str
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """Return what there is to choose from; nothing for a parameter that is not a choice."""
+        return tuple(self.kind.split("|")) if "|" in self.kind else ()
+
+
+def written(parameter: Parameter, typed: str) -> dict[str, str]:
+    """Return the words that stand for `typed` in a template, as SQL literals.
+
+    >>> written(Parameter("window", "duration", "7d", ""), "1h")
+    {'window': '3600000', 'window_seconds': '3600'}
+    >>> written(Parameter("by", "sku|category", "sku", ""), "category")
+    {'by': "'category'"}
+    >>> written(Parameter("confidence", "two_sided", "0.95", ""), "0.95")
+    {'z_confidence': '1.959964'}
+
+    Raises OmniError where it is no value of that kind.
+    """
+    name = parameter.name
+    try:
+        match parameter.kind:
+            case "time":
+                return {name: str(_time_ms(name, typed))}
+            case "duration":
+                duration_ms = parse_duration(typed)
+                return {name: str(duration_ms), f"{name}_seconds": str(duration_ms // 1000)}
+            case "number":
+                return {name: str(_within(int(typed), 0, 1_000_000))}
+            case "share":
+                return {name: str(_inside(typed))}
+            case "two_sided":
+                return {f"z_{name}": f"{NormalDist().inv_cdf((1 + _inside(typed)) / 2):.6f}"}
+            case "one_sided":
+                return {f"z_{name}": f"{NormalDist().inv_cdf(_inside(typed)):.6f}"}
+            case "steps":
+                return _steps(name, [step.strip() for step in typed.split(",")])
+    except (ValueError, InvalidEvent) as error:
+        raise OmniError(f"--{name.replace('_', '-')} {typed}: {getattr(error, 'detail', error)}", USAGE) from None
+    if parameter.choices and typed not in parameter.choices:
+        raise OmniError(f"--{name} {typed}: it is one of {', '.join(parameter.choices)}", USAGE)
+    return {name: texts([typed])}
+
+
+def _time_ms(name: str, typed: str) -> int:
+    """Read RFC 3339, milliseconds, or a day, which begins in UTC. Nothing: the beginning or the end of all."""
+    if not typed:
+        return LATEST_MS if name == "to" else 0
+    if typed == "now":
+        return time.time_ns() // 1_000_000
+    if _DAY.fullmatch(typed):
+        typed += "T00:00:00Z"
+    return time_ms(int(typed) if typed.isdecimal() else typed, "time")
+
+
+def _within(number: int, least: int, most: int) -> int:
+    if not least <= number <= most:
+        raise ValueError(f"it is not between {least:,} and {most:,}")
+    return number
+
+
+def _inside(typed: str) -> float:
+    number = float(typed)
+    if not 0 < number < 1:
+        raise ValueError("it is not between 0 and 1")
+    return number
+
+
+def _steps(name: str, steps: list[str]) -> dict[str, str]:
+    """Return conditions, one a step, and the lists that go with them."""
+    if len(steps) > MOST_STEPS:
+        raise ValueError(f"more than {MOST_STEPS} steps")
+    conditions = []
+    for step in steps:
+        if not _STEP.fullmatch(step):
+            raise ValueError("write event types with commas between, as product_added,checkout_step_viewed/payment")
+        event_type, _, word = step.partition("/")
+        condition = f"event_type = {texts([event_type])}"
+        if word:
+            told = " OR ".join(f"visitParamExtractString(properties, '{key}') = {texts([word])}" for key in _STEP_KEYS)
+            condition += f" AND ({told})"
+        conditions.append(condition)
+    return {
+        name: ", ".join(conditions),
+        f"{name}_first": conditions[0],
+        f"{name}_types": texts(sorted({step.partition("/")[0] for step in steps})),
+        f"{name}_names": f"[{texts(steps)}]",
+        f"{name}_numbers": str(list(range(1, len(steps) + 1))),
+    }
+
+
+_STEP_KEYS: Final = ("step", "page")

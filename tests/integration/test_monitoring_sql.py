@@ -1,0 +1,149 @@
+"""The SQL of every panel of the dashboards, asked of real engines that hold the demo's shop."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from pipeline.domain.events import Item
+from pipeline.domain.messages import Arrived
+from pipeline.history.engine import Engine
+from pipeline.history.recorder import Recorder
+from pipeline.history.rows import Kind, Row
+from pipeline.history.writer import HistoryWriter
+from pipeline.identity_file import load_identity
+from pipeline.monitoring.dashboards import DASHBOARDS
+from pipeline.monitoring.panels import TENANT, Panel, Query
+from pipeline.rules_file import load_rules
+from pipeline.settings import Settings, load_settings
+from pipeline.simulation import Simulation
+from pipeline.sources.shop import shop
+from tests.history_rows import CHANGE, DECISION, LETTER, ORIGIN, TEN_O_CLOCK, TRIGGER, arrived
+
+pytestmark = pytest.mark.clickhouse
+
+DAY_MS = 86_400_000
+A_WEEK_LATER = TEN_O_CLOCK + 8 * DAY_MS
+ASKED = [
+    (f"{board.uid}: {panel.title}", panel, query)
+    for board in DASHBOARDS
+    for panel in board.panels
+    for query in panel.queries
+    if query.is_sql
+]
+
+
+def rare() -> Iterator[Row]:
+    """What the shop of the demo does not do in some hours."""
+    events: list[Arrived] = [
+        arrived("refund", event_type="order_refunded", order_id="order-9"),
+        arrived("opinion", event_type="feedback_given", order_id=None, properties={"nps": 9}),
+        arrived("a-week-later", event_type="page_viewed", occurred_at_ms=A_WEEK_LATER, received_at_ms=A_WEEK_LATER),
+        arrived("no-lines", items=(), order_id=""),
+        arrived("twice", digest=1),
+        arrived("twice", digest=2, received_at_ms=TEN_O_CLOCK + 500),
+    ]
+    for number, event in enumerate(events):
+        yield Row(Kind.EVENT, event, "rare", number, ORIGIN)
+    yield Row(Kind.TRIGGER, replace(TRIGGER, status="revoked"), "rare", 10, ORIGIN)
+    yield Row(Kind.DECISION, replace(DECISION, outcome="held_out", reason="rule_holdout"), "rare", 11, ORIGIN)
+    yield Row(Kind.IDENTITY_CHANGE, replace(CHANGE, change="refused", reason="kind_limit"), "rare", 12, ORIGIN)
+    yield Row(Kind.DEAD_LETTER, LETTER, "rare", 13, ORIGIN)
+
+
+@pytest.fixture
+def demo(history: HistoryWriter) -> Engine:
+    """Half a day of the demo's shop and what is rare in it."""
+    settings: Settings = load_settings(environ={})
+    recorder = Recorder(history)
+    simulation = Simulation(
+        settings,
+        load_rules(settings.rules_file),
+        load_identity(settings.identity_file),
+        None,
+        recorder.published,
+        recorder.arrived,
+    )
+    events = shop(seed=7, customers=400, start_ms=TEN_O_CLOCK, hours=12)
+    simulation.play((simulation.read(event) for event in events), TEN_O_CLOCK + 2 * DAY_MS)
+    assert recorder.rows()["triggers"] > 20
+    history.write(list(rare()))
+    return history.engine
+
+
+def filled_in(text: str, from_ms: int, to_ms: int) -> str:
+    """Fill in what Grafana and its ClickHouse plugin do, as they do it."""
+    for name, value in {"tenant:sqlstring": "'default'", "__from": from_ms, "__to": to_ms}.items():
+        text = text.replace(f"${{{name}}}", str(value))
+    while "$__timeFilter(" in text:
+        before, _, rest = text.partition("$__timeFilter(")
+        column, _, after = rest.partition(")")
+        span = f"{column} >= toDateTime({from_ms // 1000}) AND {column} <= toDateTime({to_ms // 1000})"
+        text = f"{before}{span}{after}"
+    assert not re.search(r"\$[\w{]", text), "something else that Grafana would fill in"
+    return text
+
+
+def asked(engine: Engine, query: Query, **span: int) -> list[dict[str, Any]]:
+    given = {"from_ms": TEN_O_CLOCK - DAY_MS, "to_ms": TEN_O_CLOCK + 7 * DAY_MS} | span
+    return engine.query(filled_in(query.text, **given)).objects()
+
+
+def test_every_panel_has_rows_and_none_for_a_time_in_which_nothing_happened(demo: Engine) -> None:
+    empty, wrong = [], []
+    for title, panel, query in ASKED:
+        rows = asked(demo, query)
+        if not rows:
+            empty.append(title)
+            continue
+        check_shape(panel, rows)
+        if "__from" in query.text or "__timeFilter" in query.text:
+            wrong += [title for _ in asked(demo, query, from_ms=0, to_ms=DAY_MS)]
+    assert (empty, wrong) == ([], [])
+    assert ["default"] in demo.query(TENANT).rows
+
+
+def shown(history: HistoryWriter, title: str, events: list[Arrived]) -> dict[str, Any]:
+    """Return what a panel has of these events: the name in a row and its number, which come last."""
+    history.write([Row(Kind.EVENT, event, "told", number, ORIGIN) for number, event in enumerate(events)])
+    (query,) = (query for name, _, query in ASKED if name == title)
+    return {name: number for *_, name, number in (row.values() for row in asked(history.engine, query))}
+
+
+def test_orders_are_counted_once_each_also_without_an_id(history: HistoryWriter) -> None:
+    events = [arrived(f"told-{number}", order_id="o-1") for number in range(2)]
+    events += [arrived(f"nameless-{number}", order_id=None) for number in range(3)]
+
+    assert shown(history, "omni-products: Orders per day", events) == {"web": 4}
+
+
+def test_revenue_is_without_what_was_told_twice_cancelled_or_refunded_as_a_whole(history: HistoryWriter) -> None:
+    events = [arrived(f"told-{number}", order_id="o-1") for number in range(2)]
+    for kind in ("order_cancelled", "order_refunded"):
+        events += [arrived(kind, order_id=kind), arrived(f"{kind}-2", order_id=kind, event_type=kind, items=())]
+
+    assert shown(history, "omni-products: Revenue per day", events) == {"EUR": 10_499}
+
+
+def test_what_an_order_lacks_is_named(history: HistoryWriter) -> None:
+    events = [arrived("full"), arrived("poor", order_id=None, items=(Item("shoe"),)), arrived("bare", items=())]
+
+    lacking = shown(history, "omni-data-quality: Orders that say too little", events)
+
+    assert lacking == {"amount": 2, "currency": 2, "order id": 1, "lines": 1}
+
+
+def check_shape(panel: Panel, rows: list[dict[str, Any]]) -> None:
+    """What Grafana needs to draw it: a time first, or a name and a number."""
+    names = list(rows[0])
+    if panel.look == "timeseries":
+        assert names[0] == "time"
+        assert [row["time"] for row in rows] == sorted(row["time"] for row in rows)
+        assert len(names) == 3
+    elif panel.look == "barchart":
+        assert len(names) == 2
+        assert len({row[names[0]] for row in rows}) == len(rows), f"{panel.title}: two bars of one name"
