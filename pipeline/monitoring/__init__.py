@@ -1,0 +1,1 @@
+"""What Prometheus and Grafana are given: the table of metrics, and dashboards as code."""
