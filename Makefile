@@ -4,12 +4,12 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/installed
-# Rounds of `make soak`: 500 are 3,000 long streams and 95,000 short ones, 10 are 810 kills. About an hour each.
-SOAK_STREAMS ?= 500
+# Rounds of `make soak`: 60 are 900 long streams and 81,000 short ones, 10 are 810 kills. About an hour each.
+SOAK_STREAMS ?= 60
 SOAK_KILLS ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint types format bench-quick bench soak containers lock clean
+.PHONY: help install demo test check lint types format bench-quick bench soak monitoring containers lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,15 +46,21 @@ format: install ## let ruff mend what it can
 bench-quick: install ## measured speed in about 90 seconds, against stock Faust and a bare loop
 	$(BIN)/python -m tests.bench --quick
 
-bench: install ## measured speed in about a quarter of an hour, then many customers merging, values many share, and timers
+bench: install ## measured speed in about a quarter of an hour, then many customers merging, values many share, timers, stock, and history
 	$(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench.storm
 	$(BIN)/python -m tests.bench.blob
 	$(BIN)/python -m tests.bench.timers
+	$(BIN)/python -m tests.bench.stock
+	$(BIN)/python -m tests.bench.sink
 
 soak: install ## the tests that live from chance, with other seeds for two hours: streams, then kills
 	TEST_ROUNDS=$(SOAK_STREAMS) $(BIN)/python -m pytest -m soak tests/simulation
 	TEST_ROUNDS=$(SOAK_KILLS) $(BIN)/python -m pytest -m soak tests/faults tests/integration
+	TEST_DOWN_SECONDS=600 $(BIN)/python -m pytest tests/integration/test_history_under_load.py -k b35
+
+monitoring: install ## write deploy/grafana/dashboards and the table of metrics anew
+	$(BIN)/python -m pipeline.monitoring
 
 containers: install ## the tests that need a Docker engine
 	$(BIN)/python -m pytest -m docker
@@ -63,7 +69,7 @@ lock: ## choose the newest allowed versions anew and write requirements.lock
 	$(PYTHON) -m venv $(VENV)/lock
 	$(VENV)/lock/bin/pip install --quiet --disable-pip-version-check uv
 	$(VENV)/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-		--extra dev --extra suggest \
+		--extra dev --extra suggest --extra plot \
 		--no-header --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.lock
 	@! grep -nE '(https?|file)://' requirements.lock || { echo "requirements.lock names an address" >&2; exit 1; }
 

@@ -22,7 +22,7 @@ from pipeline.topology import InstallationTopology
 
 @dataclass(frozen=True, eq=False)
 class IngestStage:
-    """Channel topics, and how to read them."""
+    """Topics of producers, and how to read them."""
 
     topics: frozenset[str]
     new_engine: Callable[[str, int], Engine]
@@ -30,7 +30,7 @@ class IngestStage:
     gapless: bool = False  # producers may write in transactions, whose markers take offsets
 
     def engine(self, topic: str, partition: int) -> Engine:
-        """Build the engine of one channel partition."""
+        """Build the engine of one partition."""
         return self.new_engine(topic, partition)
 
 
@@ -55,8 +55,11 @@ class ActorStage:
 
 
 def add_agent(app: faust.App, lanes: Lanes, name: str, topics: Sequence[str]) -> None:
-    """Register the agent that hands what arrives on `topics` to the lanes."""
-    source = app.topic(*topics, schema=BatchSchema())
+    """Register the agent that hands what arrives on `topics` to the lanes.
+
+    Without acknowledgements: commits go by what lanes made durable, and Faust would keep each of them for good.
+    """
+    source = app.topic(*topics, schema=BatchSchema(), acks=False)
 
     async def agent(stream: Any) -> None:
         async for event in stream.events():

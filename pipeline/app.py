@@ -13,6 +13,8 @@ from faust.types.transports import TransportT
 
 from pipeline import metrics
 from pipeline.agents import ActorStage, IngestStage, add_agent
+from pipeline.catalog_copy import CatalogCopy
+from pipeline.catalog_reader import CatalogReader
 from pipeline.channel_reader import ChannelReader
 from pipeline.domain.actor import Actor
 from pipeline.domain.customer import CustomerActor
@@ -34,9 +36,10 @@ from pipeline.streaming.stock import StockTransport
 from pipeline.streaming.table import ActorTable
 from pipeline.streaming.transport import BatchSchema, BatchTransport
 from pipeline.streaming.units import Unit
-from pipeline.topics import BIG_MESSAGE_BYTES, channel_topic, inbox_topic
+from pipeline.topics import BIG_MESSAGE_BYTES, CATALOG_PRODUCTS, CATALOG_STOCK, channel_topic, inbox_topic, prefixed
 from pipeline.topology import InstallationTopology
 from pipeline.web.pages import add_pages
+from pipeline.wire.catalog import product_decoder, stock_decoder
 from pipeline.wire.channel_event import Decoder
 
 LEASE_SHARE = 0.8
@@ -83,12 +86,18 @@ def create_app(settings: Settings, actors: Sequence[Actor[Any, Any]], folder: Pa
     event_clock = settings.clock == "event"
     reader = ChannelReader(Decoder(settings.registry_url), load_identity(settings.identity_file), event_clock)
     channels = tuple(channel_topic(settings, channel) for channel in settings.channels)
+    catalog = {
+        prefixed(settings, CATALOG_PRODUCTS): CatalogReader(product_decoder(settings.registry_url).decode, event_clock),
+        prefixed(settings, CATALOG_STOCK): CatalogReader(stock_decoder(settings.registry_url).decode, event_clock),
+    }
+    sources = (*channels, *catalog)
 
     def ingest_engine(topic: str, partition: int) -> Engine:
         fuse = Fuse(settings.fuse_invalid_ratio, settings.fuse_min_records)
-        return IngestPartition(topic, partition, reader, topology.dead_letter, topology, fuse, event_clock)
+        read = catalog.get(topic, reader)
+        return IngestPartition(topic, partition, read, topology.dead_letter, topology, fuse, event_clock)
 
-    stages: list[Any] = [IngestStage(frozenset(channels), ingest_engine)]
+    stages: list[Any] = [IngestStage(frozenset(sources), ingest_engine)]
     for actor in actors:
         table = _table(app, settings, actor.name, folder)
         stages.append(ActorStage(actor, frozenset({inbox_topic(settings, actor.name)}), table, topology))
@@ -97,16 +106,19 @@ def create_app(settings: Settings, actors: Sequence[Actor[Any, Any]], folder: Pa
         settings.bootstrap or "",
         app.conf.id,
         channels,
-        [inbox_topic(settings, name) for name in ("identity", "customer")],
+        [
+            [inbox_topic(settings, "identity"), *(catalog if event_clock else ())],
+            [inbox_topic(settings, "customer"), *([inbox_topic(settings, "product")] if event_clock else ())],
+        ],
         settings.partitions,
         settings.clock,
     )
-    names = dict.fromkeys(channels, "ingest") | {inbox_topic(settings, a.name): a.name for a in actors}
+    names = dict.fromkeys(sources, "ingest") | {inbox_topic(settings, a.name): a.name for a in actors}
     lanes = Lanes(
         stages,
         lambda: Delivery(app.producer._producer, settings.send_timeout_ms / 1000),  # type: ignore[attr-defined]
         clock.now,
-        lambda lane, unit, seconds: _measure(names[lane.place.topic], unit, seconds, settings),
+        lambda lane, unit, seconds: measure(names[lane.place.topic], lane.place.topic, unit, seconds, settings),
         lambda error: _fail(app, error),
         settings.tick_ms / 1000,
         app.lease,
@@ -114,11 +126,12 @@ def create_app(settings: Settings, actors: Sequence[Actor[Any, Any]], folder: Pa
         lambda topic: names[topic] != "customer" or rules.is_fresh,
     )
     app.lanes = lanes
-    add_agent(app, lanes, "ingest", channels)
+    add_agent(app, lanes, "ingest", sources)
     for actor in actors:
         add_agent(app, lanes, actor.name, (inbox_topic(settings, actor.name),))
 
-    add_pages(app, lanes, clock, rules)
+    copy = CatalogCopy(settings)
+    add_pages(app, lanes, clock, rules, copy)
 
     @app.task  # type: ignore[untyped-decorator]
     async def follow_clock() -> None:
@@ -127,6 +140,11 @@ def create_app(settings: Settings, actors: Sequence[Actor[Any, Any]], folder: Pa
     @app.task  # type: ignore[untyped-decorator]
     async def follow_rules() -> None:
         await rules.run()
+
+    @app.task  # type: ignore[untyped-decorator]
+    async def follow_catalog() -> None:
+        if settings.products_every_ms:
+            await copy.run()
 
     @app.task  # type: ignore[untyped-decorator]
     async def watch_rules_file() -> None:
@@ -141,8 +159,8 @@ def default_actors(settings: Settings, rules: RuleBook | Rules) -> list[Actor[An
     identity = load_identity(settings.identity_file)
     return [
         IdentityActor(identity),
-        CustomerActor(rules, settings.clock, identity, settings.customers_every_ms),
-        ProductActor(settings.clock),
+        CustomerActor(rules, settings.clock, identity, settings.customers_every_ms, settings.products_every_ms > 0),
+        ProductActor(settings.clock, settings.complements_half_life_days, settings.products_every_ms),
     ]
 
 
@@ -193,13 +211,28 @@ def _table(app: OmniApp, settings: Settings, actor: str, folder: Path) -> ActorT
     return table
 
 
-def _measure(actor: str, unit: Unit, seconds: float, settings: Settings) -> None:
+def measure(actor: str, topic: str, unit: Unit, seconds: float, settings: Settings) -> None:
+    """Count a durable unit of `actor`, read from `topic`, and how long it and what it carries took.
+
+    On an event clock only the unit's own time is real: when its events occurred tells nothing of this worker.
+    """
     metrics.MESSAGES.labels(actor).inc(unit.handled)
     metrics.OUTPUTS.labels(actor).inc(len(unit.outputs))
     metrics.CHANGES.labels(actor).inc(len(unit.changes))
     metrics.UNIT_SECONDS.labels(actor).observe(seconds)
-    if actor == "customer" and unit.handled and settings.clock == "wall":
-        metrics.END_TO_END_SECONDS.observe(max(0.0, time.time() - unit.earliest_ms / 1000))
+    if unit.handled:
+        metrics.UNIT_MESSAGES.labels(actor).observe(unit.handled)
+    if settings.clock == "wall":
+        now = time.time()
+        if unit.occurred_ms:
+            channel = topic.removeprefix(channel_topic(settings, ""))
+            metrics.OCCURRED_TO_INGESTED_SECONDS.labels(channel).observe(max(0.0, now - unit.occurred_ms / 1000))
+        if actor == "customer" and unit.handled:
+            metrics.END_TO_END_SECONDS.observe(max(0.0, now - unit.earliest_ms / 1000))
+        if unit.due_ms:
+            metrics.TIMER_DELAY_SECONDS.labels(actor).observe(max(0.0, now - unit.due_ms / 1000))
+        for rule, fired_ms in unit.fired_ms.items():
+            metrics.CAUSE_TO_TRIGGER_SECONDS.labels(rule).observe(max(0.0, now - fired_ms / 1000))
     for (what, reason), number in unit.counts.items():
         metrics.count(what, reason, number, settings.channels)
 

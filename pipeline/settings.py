@@ -66,7 +66,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Everything that can be configured but rules and identity, which have files of their own.
 
     `bootstrap` is None until it is known which broker to use. `partitions` holds for every topic and is fixed when
-    the topics are created. A changed customer is published once per `customers_every_ms`, 0: never.
+    the topics are created. A changed customer is published once per `customers_every_ms`, 0: never; a changed product
+    once per `products_every_ms`, 0: never, and then nobody counts who looks at it. What was bought together counts half
+    after `complements_half_life_days`, 0: it never fades.
     `history_path` left out is `<data_dir>/history`. `origins` maps a field to where its value came from; absent means
     its default.
     """
@@ -91,6 +93,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     tick_ms: Milliseconds = 250
     customers_every_ms: MillisecondsOrNever = 60_000
+    complements_half_life_days: Annotated[int, Meta(ge=0, le=3650)] = 180
+    products_every_ms: MillisecondsOrNever = 60_000
     batch_max_records: Annotated[int, Meta(ge=1, le=100_000)] = 1000
     commit_interval_ms: Milliseconds = 500
     session_timeout_ms: Milliseconds = 6000

@@ -16,8 +16,11 @@ DECISIONS: Final = "decisions"
 IDENTITY_CHANGES: Final = "identity.changes"
 CUSTOMERS: Final = "customers"
 AUDIENCES: Final = "audiences"
+CATALOG_VIEW: Final = "catalog.view"
 DEADLETTER: Final = "deadletter"
 RULES: Final = "rules"
+CATALOG_PRODUCTS: Final = "catalog.products"
+CATALOG_STOCK: Final = "catalog.stock"
 ACTORS: Final = ("identity", "customer", "product")
 
 DAY_MS: Final = 86_400_000
@@ -78,6 +81,8 @@ DECLARED: Final = (
         "producers → ingest",
         _kept(7),  # its append time is the deterministic "now" of everything that follows from an event
     ),
+    Declaration(CATALOG_PRODUCTS, "tenant/SKU", "Product (Avro)", "producers → ingest", _kept(7)),
+    Declaration(CATALOG_STOCK, "tenant/SKU (or tenant/SKU/store)", "StockLevel (Avro)", "producers → ingest", _kept(7)),
     Declaration("{actor}.inbox", "none; partition = shard", "envelope (msgpack)", "actors", {**_kept(7), **_BIG}),
     Declaration(
         "{app_id}-{actor}-changelog",
@@ -92,6 +97,7 @@ DECLARED: Final = (
     Declaration(IDENTITY_CHANGES, "customer id", "IdentityChange (Avro)", "actors → consumers, history", _kept(7)),
     Declaration(CUSTOMERS, "customer id", "Customer (Avro)", "actors → consumers", {**_COMPACTED, **_BIG}),
     Declaration(AUDIENCES, "audience/customer id", "AudienceMember (Avro)", "actors → consumers", _COMPACTED),
+    Declaration(CATALOG_VIEW, "tenant and SKU", "CatalogView (Avro)", "actors → consumers, workers", _COMPACTED),
     Declaration(
         DEADLETTER,
         "source topic, partition, offset",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pipeline.domain.messages import Publish
-from pipeline.domain.records import AudienceMember, Customer, DeadLetter, Decision, IdentityChange, Trigger
+from pipeline.domain.records import AudienceMember, CatalogView, Customer, DeadLetter, Decision, IdentityChange, Trigger
 from pipeline.settings import Settings
 from pipeline.streaming.partition import shard
 from pipeline.streaming.units import Output, Record
 from pipeline.topics import (
     ACTORS,
     AUDIENCES,
+    CATALOG_VIEW,
     CUSTOMERS,
     DEADLETTER,
     DECISIONS,
@@ -41,6 +42,7 @@ class InstallationTopology:
             IdentityChange: prefixed(settings, IDENTITY_CHANGES),
             Customer: prefixed(settings, CUSTOMERS),
             AudienceMember: prefixed(settings, AUDIENCES),
+            CatalogView: prefixed(settings, CATALOG_VIEW),
         }
 
     def inbox(self, actor: str, key: str) -> tuple[str, int]:

@@ -28,6 +28,7 @@ CONFIG = """<?xml version="1.0"?>
   <mark_cache_size>67108864</mark_cache_size>
   <uncompressed_cache_size>0</uncompressed_cache_size>
   <max_concurrent_queries>50</max_concurrent_queries>
+  {more}
 </yandex>
 """
 USERS = """<?xml version="1.0"?>
@@ -52,10 +53,15 @@ class ClickhouseServer:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
-        (folder / "config.xml").write_text(CONFIG.format(folder=folder, port=self.port))
+        self.configure()
         (folder / "users.xml").write_text(USERS)
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
+
+    def configure(self, more: str = "") -> None:
+        """Write the configuration, with `more` XML in it, for the next start."""
+        text = CONFIG.format(folder=self.folder, port=self.port, more=more)
+        (self.folder / "config.xml").write_text(text)
 
     def url(self, database: str) -> str:
         return f"clickhouse://default@127.0.0.1:{self.port}/{database}"

@@ -16,8 +16,8 @@ from pipeline.domain.time import parse_duration
 from pipeline.errors import USAGE, OmniError
 from pipeline.identifiers import identifier_of
 from pipeline.settings import Settings
-from pipeline.wire.json_event import time_ms
-from pipeline.wire.normalise import check_time
+from pipeline.wire.json_fields import time_ms
+from pipeline.wire.tidy import check_time
 
 Number = TypeVar("Number", int, float)
 

@@ -157,7 +157,7 @@ class _Trial:
 
     def _noted(self, stream: Iterable[Ingested], until_ms: int | None) -> Iterator[Ingested]:
         for event in stream:
-            if event.message is not None and (until_ms is None or event.occurred_at_ms <= until_ms):
+            if event.is_event and (until_ms is None or event.occurred_at_ms <= until_ms):
                 self.played += 1
                 self.counted += self._span.holds(event.occurred_at_ms)
             yield event

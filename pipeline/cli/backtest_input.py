@@ -49,7 +49,7 @@ class FromFiles:
     """The events of files, in the order of `omni simulate`."""
 
     def __init__(self, paths: Sequence[Path], source_name: str, runs: int, since_ms: int | None) -> None:
-        """Leave out what happened before `since_ms`. Raises SourceError."""
+        """Leave out what happened before `since_ms`, but for what the catalogue told. Raises SourceError."""
         if STANDARD_INPUT in paths and runs > 1:
             raise OmniError(
                 "Standard input can be read once, and two rules files are to be tried: name a file, or --against none.",
@@ -65,6 +65,6 @@ class FromFiles:
         """Yield them."""
         files = Input(self._paths, self._source, self._source_name)
         for event in files.events(simulation):
-            if self._since_ms is None or event.occurred_at_ms >= self._since_ms:
+            if event.is_of_catalog or self._since_ms is None or event.occurred_at_ms >= self._since_ms:
                 yield event
         self.refused = len(files.refused)

@@ -6,6 +6,7 @@ import argparse
 import gc
 import logging
 import signal
+import sys
 import threading
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -19,8 +20,9 @@ from pipeline.broker import BrokerError, bootstrap_of
 from pipeline.cli.arguments import add_history_place, history_place, port_to_serve
 from pipeline.errors import DONE, USAGE, OmniError
 from pipeline.history.engine import HistoryUnavailable
+from pipeline.history.migrations import apply, pending
 from pipeline.history.sink import Sink, consumer_for
-from pipeline.history.writer import HistoryWriter, open_history
+from pipeline.history.writer import HistoryWriter, open_engine, open_history
 from pipeline.settings import Settings, mask_url
 from pipeline.streaming.envelope import UnknownVersion
 from pipeline.streaming.ingest import FuseBlown
@@ -32,6 +34,7 @@ HELP = (
 EXAMPLE = """
 omni history
 omni history --clickhouse-url clickhouse://default@localhost:9000/omni
+omni history --migrate --dry-run
 """
 
 # Rows live for a second and hold no cycles; at its usual pace the collector looks through all of them again and again.
@@ -48,10 +51,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--port", dest="history_port", metavar="N", help="port of /metrics (default: 6166, else the next free one)"
     )
+    parser.add_argument("--migrate", action="store_true", help="only bring the tables up to date, then stop")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="with --migrate: print the statements only (the empty database is made)"
+    )
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Open both ends, work until a signal."""
+    if args.migrate:
+        return _migrate(history_place(args, settings), args.dry_run)
+    if args.dry_run:
+        raise OmniError("--dry-run belongs to --migrate.", USAGE)
     bootstrap = bootstrap_of(settings)
     gc.set_threshold(*GC_THRESHOLD)
     stop = threading.Event()
@@ -84,6 +95,21 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         except FuseBlown as error:
             raise OmniError(str(error)) from error
     log.info("history: %d rows stored", sink.stored)
+    return DONE
+
+
+def _migrate(place: Settings | Path, dry_run: bool) -> int:
+    """Apply what has not been applied, or print it as SQL."""
+    engine = open_engine(place)
+    try:
+        if dry_run:
+            for migration, statements in pending(engine):
+                sys.stdout.write(f"-- {migration.name}\n" + "".join(f"{each};\n\n" for each in statements))
+        else:
+            for name in apply(engine):
+                sys.stderr.write(f"applied {name}\n")
+    finally:
+        engine.close()
     return DONE
 
 

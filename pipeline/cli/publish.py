@@ -1,4 +1,4 @@
-"""`omni publish`: events onto their channel topics."""
+"""`omni publish`: events onto their channel topics, products and stock onto those of the catalogue."""
 
 from __future__ import annotations
 
@@ -20,10 +20,13 @@ from pipeline.errors import DONE, NO, USAGE, OmniError
 from pipeline.settings import Settings
 from pipeline.sources import DEFAULT
 
-HELP = "Put events onto the topics of their channels. What is no valid event is printed with its line and left out."
+HELP = """Put events onto the topics of their channels, products and stock levels onto those of the catalogue; a line is
+what its fields say. What is not valid is printed with its line and left out."""
 EXAMPLE = """
 omni publish events.jsonl
 cat events.jsonl | omni publish -
+omni publish products.jsonl --topic catalog.products
+omni publish webhooks/ --source shopify_catalog
 omni publish --end-of-stream 2026-11-24T23:59:59Z
 """
 

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import msgspec
 
+from pipeline.domain.catalog import MODES
 from pipeline.domain.event_types import EVENT_TYPES
 from pipeline.errors import DONE, NO, USAGE, OmniError
 from pipeline.settings import Settings
 from pipeline.wire.schemas import schema_folder
 
-HELP = "Check the schemas against every released version of them, or list the known event types."
+HELP = "Check the schemas against every released version of them, or list the known event types and stock modes."
 EXAMPLE = """
 omni schemas check
 omni schemas types --json
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "action",
         choices=["check", "types"],
         help="check: exit status 1 if a schema cannot be read by, or cannot read, a released version; "
-        "types: event types with what each changes",
+        "types: event types with what each changes, and how stock levels may be meant",
     )
     parser.add_argument(
         "--folder", type=Path, metavar="DIR", help="check the schemas of this folder (default: the project's own)"
@@ -40,12 +41,15 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 def _types(as_json: bool) -> int:
     if as_json:
-        print(msgspec.json.encode({"event_types": list(EVENT_TYPES.values())}).decode())
+        modes = [{"name": name, "says": says} for name, says in MODES.items()]
+        print(msgspec.json.encode({"event_types": list(EVENT_TYPES.values()), "stock_modes": modes}).decode())
         return DONE
     width = max(len(name) for name in EVENT_TYPES)
     changed = max(len(", ".join(kind.changes)) for kind in EVENT_TYPES.values())
     for kind in EVENT_TYPES.values():
         print(f"{kind.name:<{width}}  {', '.join(kind.changes):<{changed}}  {kind.says}")
+    for name, says in MODES.items():
+        print(f"{name:<{width}}  {'stock (mode)':<{changed}}  {says}")
     print(
         "Any other type is kept and counted, and changes last_seen: with it goes what any event may bring along, which "
         "is context, consent, session, store and the message that led there.",

@@ -19,6 +19,7 @@ from pipeline.cli.simulate_input import Input
 from pipeline.cli.simulate_output import Summary, summarise, write_folder
 from pipeline.domain.records import DeadLetter
 from pipeline.domain.rule_book import RuleBook
+from pipeline.domain.time import DAY_MS
 from pipeline.errors import DONE, USAGE, OmniError
 from pipeline.history.recorder import Recorder
 from pipeline.history.writer import open_history
@@ -31,11 +32,13 @@ from pipeline.sources import DEFAULT, find_source
 HELP = """Run the actors of the worker over files, on event time and without a broker. The same files give the same
 customers and triggers, byte for byte. The clock follows the events and stops at the last one, so that later timers
 stay pending; with --until T it stops at T: events after T are left out, timers due by T fire. Several files are
-merged by time. A line that cannot be read becomes a dead letter and the run goes on."""
+merged by time. A line that cannot be read becomes a dead letter and the run goes on. Products and stock levels may
+stand among the events: a line is what its fields say."""
 EXAMPLE = """
 omni simulate events.jsonl --out result
 omni simulate events.csv --source rees46 --rules my-rules.yaml --until 2019-10-01T02:50:00Z --json
 omni simulate events.jsonl --rules old.yaml --rules-from 2026-11-24T10:30:00Z=new.yaml --out result
+omni simulate events.csv --source rees46 --catalog products.jsonl --catalog stock.jsonl
 omni simulate web.jsonl store.jsonl --partitions 8 --seed 7 --duplicate 0.1 --shuffle 20 --crash 0.05
 """
 
@@ -63,6 +66,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--until", type=moment, metavar="T", help="stop the clock at T: RFC 3339, or milliseconds")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write triggers.jsonl … summary.json there")
     parser.add_argument("--history", type=Path, metavar="PATH", help="write the embedded history there as well")
+    parser.add_argument(
+        "--catalog",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="products and stock levels in our own form, in any order, beside files of another source; "
+        "may be given again",
+    )
+    parser.add_argument(
+        "--demand",
+        action="store_true",
+        help="count how much each product is wanted (products.jsonl); a third slower",
+    )
     disturbances = parser.add_argument_group("disturbances (none of them changes the digests)")
     disturbances.add_argument(
         "--partitions",
@@ -106,7 +123,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             TemporaryFile(dir=args.out).close()
     book, names = _rule_book(settings.rules_file, args.rules_from)
     identity = load_identity(settings.identity_file)
-    files = Input(args.files, find_source(args.source), args.source)
+    files = Input(args.files, find_source(args.source), args.source, args.catalog)
     conditions = Conditions(args.simulated_partitions, args.seed, args.duplicate, args.shuffle, args.crash)
     with ExitStack() as stack:
         writer = stack.enter_context(closing(open_history(args.history))) if args.history else None
@@ -118,6 +135,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             conditions,
             recorder.published if writer else None,
             recorder.arrived if writer else None,
+            products_every_ms=DAY_MS if args.demand else 0,
         )
         progress = Progress("events", lines_in(files.paths))
         try:
@@ -166,7 +184,8 @@ def _writing_to(folder: Path) -> Iterator[None]:
 def _print(summary: Summary, refused: Sequence[DeadLetter], folder: Path | None) -> None:
     print(f"{summary['events']:,} events of {summary['customers']:,} customers in {summary['seconds']} s", end="")
     print(f"; {summary['merges']:,} merges, {summary['duplicates']:,} duplicates", end="")
-    print(f", {summary['dead_letters']:,} dead letters.")
+    print(f", {summary['dead_letters']:,} dead letters", end="")
+    print(f"; {summary['catalog_updates']:,} updates of the catalogue." if summary["catalog_updates"] else ".")
     if refused:
         reasons = sorted(Counter(letter.reason for letter in refused).items())
         first = refused[0]

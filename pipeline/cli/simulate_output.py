@@ -40,6 +40,7 @@ def summarise(
         "duplicates": simulation.duplicates(),
         "event_conflicts": counted["event_conflicts"],
         "left_out": simulation.left_out,
+        "catalog_updates": simulation.catalog_updates,
         "clock": rfc3339(simulation.bus.clock_ms),
         "crashes": simulation.bus.crashes.happened,
         "counted": {f"{what}/{reason}": number for (what, reason), number in sorted(simulation.bus.counts.items())},

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import closing
-from difflib import get_close_matches
 
+from pipeline.cli.answer_format import chosen_format
 from pipeline.cli.arguments import add_history_place, history_place
 from pipeline.errors import DONE, USAGE, OmniError
 from pipeline.history.engine import QueryRefused
-from pipeline.history.formats import FORMATS, SYNONYMS, formatter, rows_json
+from pipeline.history.formats import FORMATS, rows_json
 from pipeline.history.reader import open_reader
 from pipeline.settings import Settings
 
@@ -40,11 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Ask, print the answer."""
-    write = rows_json if args.json else formatter(args.format or ("Pretty" if sys.stdout.isatty() else "TabSeparated"))
-    if write is None:
-        near = get_close_matches(args.format, [*FORMATS, *SYNONYMS], 1, cutoff=0.5)
-        remedy = f"Did you mean {near[0]}? " if near else ""
-        raise OmniError(f"--format {args.format}: not known. {remedy}There are {', '.join(FORMATS)}.", USAGE)
+    write = rows_json if args.json else chosen_format(args.format)
     query = sys.stdin.read() if args.query == "-" else args.query
     if not query.strip():
         raise OmniError('the query is empty. Try: omni sql "SHOW TABLES"', USAGE)

@@ -70,6 +70,8 @@ def _check(args: argparse.Namespace) -> None:
         raise OmniError(f"--rule goes with triggers and decisions; {args.what} have none.", USAGE)
     if args.customer and args.what == "deadletter":
         raise OmniError("--customer: what was refused has found no customer.", USAGE)
+    if args.customer and args.what in ("products", "stock", "catalog"):
+        raise OmniError("--customer: a catalogue knows no customers.", USAGE)
     if args.customer and args.what == "events" and ":" not in args.customer:
         raise OmniError("--customer: events carry identifiers, no customer id. Give KIND:VALUE, as account:u-1.", USAGE)
 

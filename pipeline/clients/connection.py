@@ -7,9 +7,9 @@ from socket import create_connection
 from typing import Final
 
 from pipeline.broker import BrokerError, bootstrap_of
-from pipeline.broker.topic_admin import connected, create_topics
+from pipeline.broker.topic_admin import connected
 from pipeline.settings import Settings
-from pipeline.topics import topics
+from pipeline.topics import CATALOG_PRODUCTS, CATALOG_STOCK, Topic, channel_topic, prefixed, topics
 
 CHANNEL = "channel."
 LISTENING_SECONDS: Final = 1.0
@@ -24,10 +24,11 @@ def cluster_and_topics(settings: Settings) -> tuple[str, list[str]]:
     return cluster, sorted(name for name in names if name.startswith(settings.topic_prefix))
 
 
-def create_channel_topics(settings: Settings) -> None:
-    """Create the channel topics of the settings that are missing. Raises BrokerError."""
-    wanted = [topic for topic in topics(settings) if topic.name.startswith(settings.topic_prefix + CHANNEL)]
-    create_topics(bootstrap_of(settings), wanted)
+def producers_topics(settings: Settings) -> list[Topic]:
+    """Return the topics that producers write to: those of the channels, and of the catalogue."""
+    names = {channel_topic(settings, channel) for channel in settings.channels}
+    names |= {prefixed(settings, CATALOG_PRODUCTS), prefixed(settings, CATALOG_STOCK)}
+    return [topic for topic in topics(settings) if topic.name in names]
 
 
 def check_listening(settings: Settings) -> None:

@@ -7,13 +7,25 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
+from pipeline.domain.catalog import Product, StockLevel
 from pipeline.domain.errors import InvalidEvent
 from pipeline.domain.event_types import CONTROL_TYPES
-from pipeline.domain.records import AudienceMember, Customer, DeadLetter, Decision, IdentityChange, Trigger
+from pipeline.domain.records import AudienceMember, CatalogView, Customer, DeadLetter, Decision, IdentityChange, Trigger
 from pipeline.settings import Settings
-from pipeline.topics import AUDIENCES, CUSTOMERS, DEADLETTER, DECISIONS, IDENTITY_CHANGES
+from pipeline.topics import (
+    AUDIENCES,
+    CATALOG_PRODUCTS,
+    CATALOG_STOCK,
+    CATALOG_VIEW,
+    CUSTOMERS,
+    DEADLETTER,
+    DECISIONS,
+    IDENTITY_CHANGES,
+)
+from pipeline.wire import json_catalog, json_event
+from pipeline.wire.catalog import product_decoder, stock_decoder
 from pipeline.wire.channel_event import Decoder
-from pipeline.wire.json_event import to_object
+from pipeline.wire.input_decoder import InputDecoder
 from pipeline.wire.records import Kind, UnreadableRecord, decode_record, to_json
 
 Json: TypeAlias = dict[str, object]
@@ -40,7 +52,17 @@ def _events(settings: Settings) -> Decode:
             event = decoder.decode(value)
         except InvalidEvent as error:
             raise UnreadableRecord(str(error)) from error
-        return None if event.event_type in CONTROL_TYPES else to_object(event)
+        return None if event.event_type in CONTROL_TYPES else json_event.to_object(event)
+
+    return decode
+
+
+def _catalog(decoder: InputDecoder[Product] | InputDecoder[StockLevel]) -> Decode:
+    def decode(value: bytes) -> Json | None:
+        try:
+            return json_catalog.to_object(decoder.decode(value))
+        except InvalidEvent as error:
+            raise UnreadableRecord(str(error)) from error
 
     return decode
 
@@ -49,8 +71,11 @@ FEEDS: Final[dict[str, Feed]] = {
     "triggers": Feed(lambda topic: topic.startswith("triggers."), _records(Trigger)),
     "decisions": Feed(lambda topic: topic == DECISIONS, _records(Decision)),
     "events": Feed(lambda topic: topic.startswith("channel."), _events),
+    "products": Feed(lambda topic: topic == CATALOG_PRODUCTS, lambda s: _catalog(product_decoder(s.registry_url))),
+    "stock": Feed(lambda topic: topic == CATALOG_STOCK, lambda s: _catalog(stock_decoder(s.registry_url))),
     "identity": Feed(lambda topic: topic == IDENTITY_CHANGES, _records(IdentityChange)),
     "customers": Feed(lambda topic: topic == CUSTOMERS, _records(Customer)),
     "audiences": Feed(lambda topic: topic == AUDIENCES, _records(AudienceMember)),
+    "catalog": Feed(lambda topic: topic == CATALOG_VIEW, _records(CatalogView)),
     "deadletter": Feed(lambda topic: topic == DEADLETTER, _records(DeadLetter)),
 }

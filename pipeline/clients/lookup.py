@@ -1,4 +1,4 @@
-"""One customer, read from the changelogs: what the workers have made durable, whether or not one is running.
+"""One customer or product, read from the changelogs: what the workers have made durable, be one running or not.
 
 A key lives in one partition, so one partition of a compacted topic is read per look-up; but refusals, which name two
 customers, are looked for in all of identity.changes.
@@ -17,7 +17,8 @@ from pipeline.domain.customer_state import CustomerState
 from pipeline.domain.events import ChannelEvent
 from pipeline.domain.hashed import node_of
 from pipeline.domain.identity import IdentityState
-from pipeline.domain.messages import Arrived, CustomerMessage, Identifier, customer_key, identity_key
+from pipeline.domain.messages import Arrived, CustomerMessage, Identifier, customer_key, identity_key, product_key
+from pipeline.domain.product.state import ProductState
 from pipeline.domain.records import Decision, IdentityChange
 from pipeline.settings import Settings
 from pipeline.streaming.envelope import EnvelopeDecoder, NoEnvelope
@@ -29,6 +30,7 @@ from pipeline.wire.records import UnreadableRecord, decode_record
 log = logging.getLogger(__name__)
 
 _customer = msgspec.msgpack.Decoder(CustomerState).decode
+_product = msgspec.msgpack.Decoder(ProductState).decode
 _identifier = msgspec.msgpack.Decoder(IdentityState).decode
 
 
@@ -56,6 +58,12 @@ def customer(settings: Settings, tenant: str, customer_id: str) -> CustomerState
     if state.graph is not None and state.graph.merged_into:
         return customer(settings, tenant, state.graph.merged_into)
     return state
+
+
+def product(settings: Settings, tenant: str, sku: str) -> ProductState | None:
+    """Return a product's state, None if nothing is known of it. Raises BrokerError."""
+    found = _state(settings, "product", product_key(tenant, sku))
+    return None if found is None else _product(found)
 
 
 def decode_customer(value: bytes) -> CustomerState | None:

@@ -1,4 +1,7 @@
-"""Puts channel events onto their topics, those of one customer in order, and control events onto every partition."""
+"""Puts events and records of the catalogue onto their topics, those of one customer or product in order.
+
+Control events go onto every partition of every channel.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,19 @@ from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 
 from pipeline.broker import BrokerError, bootstrap_of
-from pipeline.clients.connection import CHANNEL, cluster_and_topics, create_channel_topics
+from pipeline.broker.topic_admin import create_topics
+from pipeline.clients.connection import CHANNEL, cluster_and_topics, producers_topics
+from pipeline.domain.catalog import CatalogRecord, Product, StockLevel
 from pipeline.domain.errors import InvalidEvent, InvalidReason
 from pipeline.domain.events import ChannelEvent
-from pipeline.domain.messages import Identifier
+from pipeline.domain.messages import CatalogMessage, Identifier
 from pipeline.errors import OmniError
 from pipeline.settings import Settings
-from pipeline.topics import channel_topic, prefixed
-from pipeline.wire.channel_event import MAX_BYTES, encode
+from pipeline.topics import CATALOG_PRODUCTS, CATALOG_STOCK, channel_topic, prefixed
+from pipeline.wire.catalog import SCHEMA_OF
+from pipeline.wire.catalog import encode as encode_catalog
+from pipeline.wire.channel_event import encode
+from pipeline.wire.input_decoder import MAX_BYTES
 
 Answer = TypeVar("Answer")
 
@@ -60,8 +68,9 @@ class Publisher:
         self._settings = settings
         self._all_to = None if topic is None else prefixed(settings, topic)
         self.cluster, names = cluster_and_topics(settings)
-        if not {channel_topic(settings, channel) for channel in settings.channels} <= set(names):
-            create_channel_topics(settings)
+        wanted = producers_topics(settings)
+        if not {topic.name for topic in wanted} <= set(names):
+            create_topics(bootstrap_of(settings), wanted)
             self.cluster, names = cluster_and_topics(settings)
         if self._all_to is not None and self._all_to not in names:
             raise UnknownTopic(
@@ -69,13 +78,18 @@ class Publisher:
                 "a channel of your own is added with PIPELINE_CHANNELS."
             )
         self._channels = [name for name in names if name.startswith(settings.topic_prefix + CHANNEL)]
+        self._catalog: dict[type[CatalogRecord], str] = {
+            Product: prefixed(settings, CATALOG_PRODUCTS),
+            StockLevel: prefixed(settings, CATALOG_STOCK),
+        }
         self._waiting: deque[_Record] = deque()  # filled by one thread, emptied by another
         self._failure: Exception | None = None
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name="publisher", daemon=True)
         self._thread.start()
         try:
-            self._call(self._start({*self._channels, *([self._all_to] if self._all_to else [])}))
+            mine = {*self._channels, *self._catalog.values(), *([self._all_to] if self._all_to else [])}
+            self._call(self._start(mine))
         except (KafkaError, OSError) as error:
             self._stop_loop()
             raise self._unreachable(error) from error
@@ -97,6 +111,8 @@ class Publisher:
         Raises InvalidEvent if its channel has no topic, or if it is larger than a worker takes.
         """
         topic = self._all_to or channel_topic(self._settings, event.channel)
+        if topic in self._catalog.values():
+            raise InvalidEvent(InvalidReason.BAD_VALUE, f"this is an event, which {topic} does not take: leave it out")
         partitions = self._partitions.get(topic)
         if partitions is None:
             raise InvalidEvent(
@@ -105,7 +121,26 @@ class Publisher:
                 "it with PIPELINE_CHANNELS and omni topics create",
             )
         key = "{}:{}".format(*identifiers[0]).encode()
-        record = _record((topic, _hash(key) % partitions), key, event)
+        self._put(_event_record((topic, _hash(key) % partitions), key, event))
+
+    def send_record(self, record: CatalogRecord, message: CatalogMessage) -> None:
+        """Send one record of the catalogue; tenant and SKU, as `message` has them, are the key.
+
+        Raises InvalidEvent if all was to go to a topic for something else, or if it is larger than a worker takes.
+        """
+        topic = self._catalog[type(record)]
+        if self._all_to not in (None, topic):
+            problem = f"this is a {type(record).__name__}, which {self._all_to} does not take; it goes to {topic}"
+            raise InvalidEvent(InvalidReason.BAD_VALUE, problem)
+        key = f"{message.tenant}/{message.sku}".encode()
+        headers = [
+            ("tenant", message.tenant.encode()),
+            ("schema", SCHEMA_OF[type(record)].encode()),
+            ("trace", message.update_id.encode()),
+        ]
+        self._put(_Record((topic, _hash(key) % self._partitions[topic]), key, encode_catalog(record), headers))
+
+    def _put(self, record: _Record) -> None:
         if len(record.value) > MAX_BYTES:
             problem = f"{len(record.value):,} bytes, workers take at most {MAX_BYTES:,}. Split it, or send fewer fields"
             raise InvalidEvent(InvalidReason.VALUE_TOO_LONG, problem)
@@ -121,7 +156,7 @@ class Publisher:
             for partition in range(self._partitions[topic]):
                 event_id = f"{event_type}-{at_ms}-{channel}-{partition}"
                 self._waiting.append(
-                    _record((topic, partition), None, ChannelEvent(event_id, event_type, channel, at_ms, {}))
+                    _event_record((topic, partition), None, ChannelEvent(event_id, event_type, channel, at_ms, {}))
                 )
         self.flush()
 
@@ -205,6 +240,6 @@ def _hash(key: bytes) -> int:
     return int(murmur2(key)) & 0x7FFFFFFF
 
 
-def _record(place: tuple[str, int], key: bytes | None, event: ChannelEvent) -> _Record:
+def _event_record(place: tuple[str, int], key: bytes | None, event: ChannelEvent) -> _Record:
     headers = [("tenant", event.tenant.encode()), ("schema", b"channel_event"), ("trace", event.event_id.encode())]
     return _Record(place, key, encode(event), headers)

@@ -17,12 +17,16 @@ from pipeline.domain.event_types import CONTROL_TYPES
 from pipeline.domain.events import ChannelEvent
 from pipeline.identity_file import load_identity
 from pipeline.settings import Settings
-from pipeline.sources import Read, Rejected, find_source
+from pipeline.sources import DEFAULT, CatalogRead, Read, Rejected, find_source
+from pipeline.topics import CATALOG_PRODUCTS, CATALOG_STOCK
+from pipeline.wire.catalog import told
 from pipeline.wire.normalise import normalise
 
 FLUSH_EVERY: Final = 5_000
 """Events between two bookmarks: at most so many are sent twice after a crash."""
 REJECTS_SHOWN: Final = 100
+SOURCE_OF: Final = {CATALOG_PRODUCTS: "product", CATALOG_STOCK: "stock_level"}
+"""What a topic says of lines in our own form."""
 
 
 class Shipment(Struct):
@@ -35,7 +39,7 @@ class Shipment(Struct):
 
 
 class Shipper:
-    """Publishes events, counts and prints what is rejected, and keeps a bookmark."""
+    """Publishes events and records of the catalogue, counts and prints what is rejected, and keeps a bookmark."""
 
     def __init__(
         self,
@@ -49,7 +53,9 @@ class Shipper:
         note: Callable[[int], None],
         say: Callable[[str], None],
     ) -> None:
-        """`before` is called with each event just before it is sent: to wait, or to move the clock.
+        """`topic` takes everything; one of the catalogue says of what kind the lines of the default source are.
+
+        `before` is called with each event just before it is sent: to wait, or to move the clock.
 
         `note` is told after each line how many are done, `say` what people should know.
         Raises SourceError where there is no such source, IdentityFileError where identity.yaml is wrong.
@@ -57,7 +63,7 @@ class Shipper:
         self._settings = settings
         self._publisher = publisher
         self._destination = (publisher.cluster, settings.topic_prefix, topic or "", source_name)
-        self._source = find_source(source_name)
+        self._source = find_source(SOURCE_OF.get(topic or "", DEFAULT) if source_name == DEFAULT else source_name)
         self._identity = load_identity(settings.identity_file)
         self._restart = restart
         self._before = before
@@ -97,6 +103,8 @@ class Shipper:
                     continue
                 if isinstance(read, Rejected):
                     self._reject(read)
+                elif isinstance(read, CatalogRead):
+                    self._send_record(read)
                 else:
                     self._send(read)
                 if done % FLUSH_EVERY == 0:
@@ -125,6 +133,14 @@ class Shipper:
             return
         self.shipment.published += 1
 
+    def _send_record(self, read: CatalogRead) -> None:
+        try:
+            self._publisher.send_record(read.record, told(read.record))
+        except InvalidEvent as error:
+            self._reject(read.rejected(error))
+            return
+        self.shipment.published += 1
+
     def _reject(self, line: Rejected) -> None:
         self.shipment.rejected += 1
         self._reasons[line.reason] += 1
@@ -135,6 +151,6 @@ class Shipper:
 def summary(shipment: Shipment) -> str:
     """Say in one line what came of it."""
     rate = shipment.published / shipment.seconds if shipment.seconds else 0
-    said = f"{shipment.published} events published in {shipment.seconds:.1f} s ({rate:.0f}/s)"
+    said = f"{shipment.published} published in {shipment.seconds:.1f} s ({rate:.0f}/s)"
     said += f", {shipment.rejected} rejected" if shipment.rejected else ""
     return said + (f", {shipment.skipped} had been published before" if shipment.skipped else "")

@@ -9,11 +9,11 @@ from typing import Final
 
 from msgspec import Struct
 
-from pipeline.domain.errors import InvalidEvent
+from pipeline.domain.errors import InvalidEvent, InvalidReason
 from pipeline.domain.event_types import CONTROL_TYPES
 from pipeline.domain.identity_config import IdentityConfig
 from pipeline.domain.time import DAY_MS
-from pipeline.sources import Rejected, find_source
+from pipeline.sources import CatalogRead, Rejected, find_source
 from pipeline.sources.shop import shop
 from pipeline.sources.shop_customers import shopper
 from pipeline.wire.normalise import Normalised, normalise
@@ -64,6 +64,10 @@ def file_stream(path: Path, source_name: str, identity: IdentityConfig) -> Strea
         for read in source.read(path):
             if isinstance(read, Rejected):
                 yield read
+                continue
+            if isinstance(read, CatalogRead):
+                problem = "the demo plays events; a catalogue is put onto its topics by omni publish"
+                yield read.rejected(InvalidEvent(InvalidReason.BAD_VALUE, problem))
                 continue
             try:
                 normalised = normalise(read.event, identity)

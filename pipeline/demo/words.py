@@ -67,7 +67,7 @@ class Words:
 
 def _complement(trigger: Trigger, who: str) -> str:
     seen_in, first = str(trigger.context.get("seen_in", "")), str(trigger.context.get("goes_with", ""))
-    share = trigger.context.get("confidence")
+    share = None if "of_category" in trigger.context else trigger.context.get("confidence")
     often = f" (in {share * 100:.0f} % of its orders)" if isinstance(share, float) else ""
     where = _WHERE.get(seen_in, f"in {seen_in}")
     return f"{who}, {where}: {_name(trigger.items[0].sku)} goes well with {_name(first)}{often}"

@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 
 from pipeline.broker import BrokerError
 from pipeline.domain.rule_book import RuleBook, UnreadableRules
@@ -20,6 +18,7 @@ from pipeline.rules_file import RulesFileError
 from pipeline.rules_log.applying import FileStamp, apply_rules, file_stamp
 from pipeline.rules_log.log import RulesLog
 from pipeline.settings import Settings
+from pipeline.streaming.insist import REQUEST_MS, insist
 from pipeline.topics import RULES, prefixed
 
 log = logging.getLogger(__name__)
@@ -28,8 +27,7 @@ LOOK_SECONDS: Final = 0.5
 FRESH_SECONDS: Final = 2.5
 """How old the last look may be for messages to be handled: half of `LEAD_MS`, so that no message can fall under rules
 not read yet; the other half is for brokers whose clocks differ, and for the time a record takes to its replicas."""
-REQUEST_MS: Final = 5_000
-"""A broker that has fallen silent is asked anew after this. Customers wait meanwhile, so not the client's 40 s."""
+UNREADABLE: Final = "The rules cannot be read; customers wait for them"
 WATCH_SECONDS: Final = 1.0
 """How often the file is looked at. It is taken once two looks found it the same: an editor has finished by then."""
 
@@ -73,28 +71,15 @@ class RulesFollower:
         The client is kept over an outage: it finds its broker again, and one that is stopped meanwhile may never end.
         """
         consumer = AIOKafkaConsumer(bootstrap_servers=self._settings.bootstrap, request_timeout_ms=REQUEST_MS)
-        await self._insist(consumer.start)
+        await insist(consumer.start, UNREADABLE)
         try:
             consumer.assign([self._place])
             consumer.seek(self._place, 0)
             while True:
-                await self._insist(partial(self._look, consumer))
+                await insist(partial(self._look, consumer), UNREADABLE)
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
             await consumer.stop()
-
-    async def _insist(self, action: Callable[[], Awaitable[None]]) -> None:
-        """Do something as often as it takes; complain once."""
-        complained = False
-        while True:
-            try:
-                async with asyncio.timeout(2 * REQUEST_MS / 1000):
-                    return await action()
-            except (KafkaError, OSError) as error:  # a timeout is one
-                if not complained:
-                    log.warning("The rules cannot be read; customers wait for them: %r", error)
-                complained = True
-                await asyncio.sleep(LOOK_SECONDS)
 
     async def _look(self, consumer: AIOKafkaConsumer) -> None:
         began = time.monotonic()

@@ -7,7 +7,7 @@ The value is the file as it was written. Headers: `by`, who applied it (`file`: 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Final, Literal, TypeAlias
 
@@ -59,13 +59,12 @@ class RulesLog:
     def take(
         self, offset: int, appended_at_ms: int, value: bytes | None, headers: Iterable[tuple[str, bytes]]
     ) -> Applied:
-        """Take one record; return the version that it is, or repeats."""
+        """Take one record; return the version that it is, or repeats. What is no rules file is one nobody can read."""
         said = dict(headers)
-        text = (value or b"").decode()
+        text = _text(value or b"")
         if said.get("by") == b"file":
             self.file_text = text
-        given = int(said["from"]) if "from" in said else None
-        from_ms = self._from(given, appended_at_ms)
+        from_ms = self._from(_given_ms(said), appended_at_ms)
         if self.latest is None or not self.says(text, from_ms):
             self.latest = Applied(offset + 1, from_ms, text)
             self.book.add(self.latest.number, from_ms, partial(_readable, self.latest))
@@ -83,6 +82,20 @@ class RulesLog:
         if self._event_clock and given_ms is not None:
             return given_ms
         return max(given_ms or 0, appended_at_ms + LEAD_MS)
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:  # nobody can read it, like an empty file
+        return ""
+
+
+def _given_ms(said: Mapping[str, bytes]) -> int | None:
+    try:
+        return int(said["from"])
+    except (KeyError, ValueError):  # `omni rules apply` writes a number; whoever wrote another thing gave no time
+        return None
 
 
 def _readable(applied: Applied) -> Rules | None:

@@ -29,10 +29,15 @@ from tests.bench.dataset import CHANNELS, Sample
 from tests.bench.gate import Facts, Names, facts_of
 
 POLL_SECONDS = 0.05
-USED: dict[str, Any] = {"session_timeout_ms": 30_000, "commit_interval_ms": 200, "customers_every_ms": 0}
+USED: dict[str, Any] = {
+    "session_timeout_ms": 30_000,
+    "commit_interval_ms": 200,
+    "customers_every_ms": 0,
+    "products_every_ms": 0,
+}
 """Settings of every contender that differ from the worker's defaults. It stands still while its input is produced and
 must not be thrown out of its group meanwhile; the end of the work is seen by its commits; and the others publish no
-customers."""
+customers and no products."""
 
 _NOT_YET = (KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.COORDINATOR_NOT_AVAILABLE)
 """What a broker says of a group while it only learns of groups."""

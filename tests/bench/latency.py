@@ -30,7 +30,7 @@ TRIGGERING = 10
 """One event in so many."""
 RULE = "goes_well_with"
 BOUGHT, OFFERED = "sku-coat", "sku-scarf"
-PRIMERS = 40
+PRIMERS = 160
 SETTLE_SECONDS = 20.0
 """Of sending, not counted: a broker just started compiles itself for so long, and its control is void meanwhile."""
 CONTROL_MS = 20.0
@@ -114,9 +114,10 @@ def _share(ascending: list[float], share: float) -> float:
 
 
 def _primers(now_ms: int) -> Iterator[Sample]:
-    """Orders of both products, each by a customer of its own."""
+    """Orders, each by a customer of its own: a fourth of both products, the others of neither."""
     for number in range(PRIMERS):
-        event = _event(f"prime-{number}", "order_completed", f"p-{number}", now_ms, (Item(BOUGHT), Item(OFFERED)))
+        items = (Item(BOUGHT), Item(OFFERED)) if number % 4 == 0 else (Item("sku-hat"),)
+        event = _event(f"prime-{number}", "order_completed", f"p-{number}", now_ms, items)
         yield Sample("web", f"account:p-{number}".encode(), encode(event), number, event)
 
 

@@ -12,10 +12,12 @@ import fastavro
 import pytest
 from msgspec import Struct
 
+from pipeline.domain.catalog import Product, StockLevel
 from pipeline.domain.errors import InvalidReason
 from pipeline.domain.events import Campaign, ChannelEvent, Context, Item
 from pipeline.domain.records import DeadLetter, Decision, IdentityChange, Offer, Trigger
 from pipeline.wire.avro_reader import compile_reader
+from pipeline.wire.catalog import product_decoder, stock_decoder
 from pipeline.wire.channel_event import STRUCTS, Decoder
 from pipeline.wire.compatibility import check
 from pipeline.wire.schemas import current, history, names, schema_folder
@@ -66,6 +68,32 @@ def test_b22_an_event_of_a_newer_schema_is_read_without_what_we_do_not_know() ->
     assert (event.event_id, event.channel, event.order_id, event.tenant) == ("e-1", "pos", "o-1", "default")
 
 
+OLD_PRODUCT: dict[str, Any] = {"sku": "A", "price_minor": 1_999, "currency": "EUR", "updated_at": 1_795_514_400_000}
+OLD_STOCK: dict[str, Any] = {"sku": "A", "store": "HH-01", "levels": {"38": 4}, "updated_at": 1_795_514_400_000}
+
+
+def test_a_catalogue_of_the_first_version_is_read_as_one_of_today() -> None:
+    product, stock = history("product")[0], history("stock_level")[0]
+
+    assert product_decoder().decode(product.header + written(product.definition, OLD_PRODUCT)) == Product(
+        "A", price_minor=1_999, currency="EUR", updated_at_ms=1_795_514_400_000
+    )
+    assert stock_decoder().decode(stock.header + written(stock.definition, OLD_STOCK)) == StockLevel(
+        "A", store="HH-01", levels={"38": 4}, updated_at_ms=1_795_514_400_000
+    )
+
+
+def test_a_stock_level_of_a_newer_schema_is_read_without_what_we_do_not_know() -> None:
+    newer = json.loads(current("stock_level").path.read_text())
+    newer["fields"].insert(0, {"name": "shelf", "type": ["null", "string"], "default": None})
+
+    read = compile_reader(newer, current("stock_level").definition, {"StockLevel": StockLevel})
+
+    assert read(written(newer, {**OLD_STOCK, "shelf": "7b"}), 0)[0] == StockLevel(
+        "A", store="HH-01", levels={"38": 4}, updated_at_ms=1_795_514_400_000
+    )
+
+
 @pytest.mark.parametrize("name", names())
 def test_the_current_version_is_kept_among_the_released_ones(name: str) -> None:
     assert current(name).fingerprint == history(name)[-1].fingerprint, (
@@ -98,6 +126,8 @@ def without_logical_types(schema: Any) -> Any:
         ("channel_event", "Item", Item),
         ("channel_event", "Context", Context),
         ("channel_event", "Campaign", Campaign),
+        ("product", "Product", Product),
+        ("stock_level", "StockLevel", StockLevel),
         ("trigger", "Trigger", Trigger),
         ("trigger", "Item", Item),
         ("trigger", "Offer", Offer),
@@ -199,8 +229,9 @@ def test_the_command_says_what_is_wrong_and_exits_with_one(folder: Path, omni: O
 
 def test_our_own_schemas_pass_and_the_types_are_printed(omni: Omni) -> None:
     assert omni("schemas", "check").code == 0
-    types = json.loads(omni("schemas", "types", "--json").stdout)["event_types"]
-    assert {"name", "family", "says", "changes"} == set(types[0])
+    types = json.loads(omni("schemas", "types", "--json").stdout)
+    assert {"name", "family", "says", "changes"} == set(types["event_types"][0])
+    assert [mode["name"] for mode in types["stock_modes"]] == ["full", "store", "level", "delta"]
     assert omni("schemas", "check", "--folder", "/nonexistent").code == 2
 
 

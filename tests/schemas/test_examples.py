@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -17,9 +18,11 @@ from pipeline.domain.audiences import AudienceReason
 from pipeline.domain.errors import InvalidEvent, InvalidReason
 from pipeline.domain.identity_config import IdentityConfig
 from pipeline.domain.reasons import DropReason, FiredReason, IdentityReason, RevokedReason
-from pipeline.domain.records import AudienceMember, Customer, DeadLetter, Decision, IdentityChange, Trigger
-from pipeline.wire import json_event
+from pipeline.domain.records import AudienceMember, CatalogView, Customer, DeadLetter, Decision, IdentityChange, Trigger
+from pipeline.wire import catalog as wire_catalog
+from pipeline.wire import json_catalog, json_event
 from pipeline.wire.channel_event import Decoder, encode
+from pipeline.wire.input_decoder import InputDecoder
 from pipeline.wire.normalise import normalise
 from pipeline.wire.records import decode_record, encode_record, to_json
 from pipeline.wire.schemas import current, schema_folder
@@ -31,6 +34,7 @@ RECORDS: dict[str, type] = {
     "identity_change": IdentityChange,
     "customer": Customer,
     "audience_member": AudienceMember,
+    "catalog_view": CatalogView,
     "dead_letter": DeadLetter,
 }
 
@@ -78,6 +82,36 @@ def test_an_invalid_event_is_refused_with_its_reason(path: Path) -> None:
 
     with pytest.raises(InvalidEvent) as caught:
         normalise(Decoder().decode(msgspec.json.encode(example["event"])), IdentityConfig())
+
+    assert (caught.value.reason, caught.value.detail) == (example["reason"], example["detail"])
+
+
+CATALOG: dict[str, Callable[[], InputDecoder[Any]]] = {
+    "product": wire_catalog.product_decoder,
+    "stock_level": wire_catalog.stock_decoder,
+}
+
+
+@pytest.mark.parametrize("path", [case for name in CATALOG for case in examples(name, "valid")])
+def test_a_valid_record_of_the_catalogue_is_taken_in_both_forms_and_is_the_same_message(path: Path) -> None:
+    decoder = CATALOG[path.parent.parent.name]()
+
+    record = decoder.decode(path.read_bytes())
+
+    assert decoder.decode(wire_catalog.encode(record)) == record
+    assert decoder.decode(msgspec.json.encode(json_catalog.to_object(record))) == record
+    assert json_catalog.decode_any(path.read_bytes()) == record
+    message = wire_catalog.told(record)
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(message), type=type(message)) == message
+    assert message.update_id
+
+
+@pytest.mark.parametrize("path", [case for name in CATALOG for case in examples(name, "invalid")])
+def test_an_invalid_record_of_the_catalogue_is_refused_with_field_and_remedy(path: Path) -> None:
+    example = load(path)
+
+    with pytest.raises(InvalidEvent) as caught:
+        wire_catalog.told(CATALOG[path.parent.parent.name]().decode(msgspec.json.encode(example["record"])))
 
     assert (caught.value.reason, caught.value.detail) == (example["reason"], example["detail"])
 
@@ -163,6 +197,7 @@ def times(fields: dict[str, Any], definition: dict[str, Any]) -> dict[str, Any]:
             elif kind["type"] == "map":
                 value = dict(sorted(value.items()))
             elif kind["type"] == "array":
-                value = [times(part, kind["items"]) for part in value]
+                items = kind["items"]
+                value = [times(part, items) if isinstance(items, dict) else part for part in value]
         done[field["name"]] = value
     return done

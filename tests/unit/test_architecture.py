@@ -33,6 +33,7 @@ FORBIDDEN = {
     "backtest": OUTER | {"clients", "demo", "simulation", "streaming", "wire", "settings", "topics", "metrics"},
     "timeline": OUTER | {"clients", "demo", "simulation", "streaming", "settings", "topics", "metrics"},
     "demo": WORKER | {"app", "web"},
+    "monitoring": OUTER - {"history"} | {"clients", "demo", "domain", "simulation", "streaming", "wire", "topics"},
     "kinds": OUTER | {"settings", "streaming", "wire", "rules_file"},
     "rules_file": OUTER | {"settings", "streaming", "wire"},
     "identity_file": OUTER | {"settings", "streaming", "wire"},

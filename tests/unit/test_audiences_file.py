@@ -9,6 +9,8 @@ import pytest
 
 from pipeline.__main__ import main
 from pipeline.domain.conditions.interest import Spent
+from pipeline.domain.conditions.products import Shows
+from pipeline.domain.time import DAY_MS
 from pipeline.errors import DONE
 from pipeline.rules_file import RulesFileError, load_rules
 
@@ -59,3 +61,26 @@ def test_an_audience_is_explained_in_words(tmp_path: Path, capsys: pytest.Captur
     assert document["audience"] == {
         "name": "big", "condition": {"spent": "EUR", "at_least": 500}, "for_at_least": "2h",
     }  # fmt: skip
+
+
+def test_an_audience_that_shows_products_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    entry = "{name: retargeting, condition: {shows: [carted, goes_with_bought], within: 30d}}"
+    path = written(tmp_path, entry)
+    assert load_rules(path).audiences[0].condition == Shows(("carted", "goes_with_bought"), 30 * DAY_MS)
+
+    assert main(["rules", "explain", "retargeting", "--rules", str(path)]) == DONE
+
+    said = capsys.readouterr().out
+    assert "there is a product to show (carted or goes with bought within 30 days)." in said
+    assert "Members are told with the products to show, and again when these change." in said
+
+
+@pytest.mark.parametrize(
+    ("shows", "complaint"),
+    [("[cart]", "unknown show cart. Did you mean carted?"), ("[]", "at least"), ("[viewed], within: soon", "within")],
+)
+def test_a_wrong_word_for_what_to_show_is_refused(tmp_path: Path, shows: str, complaint: str) -> None:
+    with pytest.raises(RulesFileError) as caught:
+        load_rules(written(tmp_path, f"{{name: a, condition: {{shows: {shows}}}}}"))
+
+    assert complaint in str(caught.value), str(caught.value)

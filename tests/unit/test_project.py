@@ -91,9 +91,15 @@ def test_compose_publishes_each_port_once_and_to_this_machine_alone() -> None:
 
 def test_compose_volumes_are_declared_and_workers_share_none() -> None:
     content = compose()
-    used = [volume.split(":")[0] for service in content["services"].values() for volume in service.get("volumes", [])]
+    mounted = [
+        volume.split(":")[0] for service in content["services"].values() for volume in service.get("volumes", [])
+    ]
+    folders = [name for name in mounted if name.startswith("./")]
 
-    assert sorted(used) == sorted(content["volumes"])
+    assert sorted(set(mounted) - set(folders)) == sorted(content["volumes"])
+    assert len(mounted) == len(set(mounted))
+    assert folders
+    assert all((docker.COMPOSE_FILE.parent / folder).is_dir() for folder in folders)
 
 
 def test_compose_gives_our_processes_commands_and_settings_that_exist() -> None:

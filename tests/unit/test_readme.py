@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli import COMMANDS
+from pipeline.history.reports.catalogue import reports
 from pipeline.rules_file.words import conditions_table, kinds_table
 from pipeline.settings import PROJECT_DIR, Settings
 from pipeline.topics import markdown_table
@@ -33,6 +34,13 @@ def test_the_table_of_kinds_is_the_generated_one() -> None:
     table = text.partition("<!-- kinds:begin -->")[2].partition("<!-- kinds:end -->")[0]
 
     assert table.strip() == kinds_table(), "put the output of `omni rules kinds` into deploy/README.md"
+
+
+def test_the_table_of_reports_is_what_they_say_themselves() -> None:
+    text = (PROJECT_DIR / "pipeline" / "history" / "reports" / "README.md").read_text(encoding="utf-8")
+    table = text.partition("<!-- reports:begin -->\n")[2].partition("<!-- reports:end -->")[0]
+
+    assert table.splitlines()[2:] == [f"| `{each.name}` | {each.sentence} |" for each in reports().values()]
 
 
 @pytest.mark.parametrize(

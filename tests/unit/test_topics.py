@@ -3,11 +3,14 @@ from __future__ import annotations
 from pipeline.settings import Settings
 from pipeline.topics import (
     ACTORS,
+    CATALOG_PRODUCTS,
+    CATALOG_STOCK,
     DECLARED,
     changelog_topic,
     channel_topic,
     inbox_topic,
     markdown_table,
+    prefixed,
     retention,
     topics,
     trigger_topic,
@@ -23,6 +26,7 @@ def test_every_topic_a_part_may_name_is_declared() -> None:
     assert {inbox_topic(SETTINGS, actor) for actor in ACTORS} <= declared
     assert {changelog_topic(SETTINGS, actor) for actor in ACTORS} <= declared
     assert trigger_topic(SETTINGS, "cart_reminder") in declared
+    assert {prefixed(SETTINGS, CATALOG_PRODUCTS), prefixed(SETTINGS, CATALOG_STOCK)} <= declared
 
 
 def test_prefix_separates_installations() -> None:
@@ -70,6 +74,7 @@ def test_state_and_feeds_are_compacted_and_never_deleted_by_age() -> None:
         "test.shop-product-changelog",
         "test.customers",
         "test.audiences",
+        "test.catalog.view",
     }
 
 

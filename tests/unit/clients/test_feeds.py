@@ -6,9 +6,20 @@ import pytest
 
 from pipeline.clients.feeds import FEEDS
 
+TOPICS = {
+    "customers": "customers",
+    "audiences": "audiences",
+    "products": "catalog.products",
+    "stock": "catalog.stock",
+    "catalog": "catalog.view",
+}
+"""Word of `omni tail` → its topic."""
 
-@pytest.mark.parametrize("word", ["customers", "audiences"])
+
+@pytest.mark.parametrize("word", TOPICS)
 def test_a_feed_is_that_of_this_installation_not_of_another_on_the_same_broker(word: str) -> None:
-    topics = ["customers", "audiences", "south.customers", "south.audiences", "shop-customer-changelog"]
+    theirs = [f"south.{topic}" for topic in TOPICS.values()]
 
-    assert [topic for topic in topics if FEEDS[word].topics(topic)] == [word]
+    found = [topic for topic in [*TOPICS.values(), *theirs, "shop-customer-changelog"] if FEEDS[word].topics(topic)]
+
+    assert found == [TOPICS[word]]

@@ -63,8 +63,13 @@ def test_who_has_no_name_is_called_by_the_identifier(words: Words, kind: str, wh
     assert f"{who} left a cart" in words.line(CART)
 
 
-def test_a_suggestion_names_both_products_and_how_often_they_are_bought_together(words: Words) -> None:
-    context = {"goes_with": "GRD-MOKA", "baskets": 9, "confidence": 0.3333, "seen_in": "pos"}
+@pytest.mark.parametrize(
+    ("of_category", "how_often"), [({}, " (in 33 % of its orders)"), ({"of_category": "grinders"}, "")]
+)
+def test_a_suggestion_names_both_products_and_how_often_they_are_bought_together(
+    words: Words, of_category: dict[str, str], how_often: str
+) -> None:
+    context = {"goes_with": "GRD-MOKA", "baskets": 9, "confidence": 0.3333, "seen_in": "pos", **of_category}
     rule = Rule("cross", "cross_sell", RULES["cross_sell"].config_type())
     trigger = Trigger(
         **{name: getattr(CART, name) for name in Trigger.__struct_fields__}
@@ -72,7 +77,7 @@ def test_a_suggestion_names_both_products_and_how_often_they_are_bought_together
     )
 
     assert words.line(trigger).endswith(
-        "Somebody, in a store: Grinder brush goes well with Moka burr grinder (in 33 % of its orders)"
+        f"Somebody, in a store: Grinder brush goes well with Moka burr grinder{how_often}"
     )
 
 

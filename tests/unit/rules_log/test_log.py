@@ -126,3 +126,15 @@ def test_old_rules_that_this_release_cannot_read_hinder_nobody_and_those_in_forc
     with pytest.raises(UnreadableRules):
         log.book.at(TEN + 60_000 + LEAD_MS)
     assert "rules number 3:1: " in caplog.text
+
+
+def test_what_somebody_else_put_on_the_topic_stops_nobody_from_applying_rules_anew() -> None:
+    log = Log()
+    log.say("v1", TEN)
+    log.take(1, TEN, b"version: \xff\nrules: []\n", [("from", b"2026-11-27T00:00:00Z")])
+    log.next = 2
+    log.say("v3", TEN + 60_000)
+
+    with pytest.raises(UnreadableRules, match="number 2"):
+        log.version_at(TEN + LEAD_MS)
+    assert log.version_at(TEN + 60_000 + LEAD_MS) == ("v3", 3)
