@@ -109,6 +109,16 @@ class Passed(Struct, frozen=True, array_like=True, tag="wp", gc=False):
     until_ms: int = 0
 
 
+class _ToAndFro(Struct, frozen=True, array_like=True, gc=False):
+    """Between a product and one of its waiting lists: the `number`-th that it has sent, or the answer to that."""
+
+    tenant: str
+    sku: str
+    shard: int
+    number: int
+    at_ms: int
+
+
 class Waits(Struct, frozen=True, array_like=True, tag="ww", gc=False):
     """A waiting list says that somebody waits in it who may be told now, or nobody at all; `low_at` see `Hearing`.
 
@@ -125,17 +135,12 @@ class Waits(Struct, frozen=True, array_like=True, tag="ww", gc=False):
     cause: str = ""
 
 
-class AskWaiters(Struct, frozen=True, array_like=True, tag="wa", gc=False):
+class AskWaiters(_ToAndFro, frozen=True, array_like=True, tag="wa", gc=False):
     """Who of the list is the most eager, `most` of them? There are `free` pieces by size, each there since `since`.
 
     `whole_ms`: since when there is any; 0 in either place: not known, as with the first word of stock.
     """
 
-    tenant: str
-    sku: str
-    shard: int
-    number: int
-    at_ms: int
     free: dict[str, int]
     since: dict[str, int]
     whole_ms: int
@@ -152,14 +157,9 @@ class Candidate(Struct, frozen=True, array_like=True, gc=False):
     hold_ms: int
 
 
-class Candidates(Struct, frozen=True, array_like=True, tag="wc", gc=False):
+class Candidates(_ToAndFro, frozen=True, array_like=True, tag="wc", gc=False):
     """The answer to `AskWaiters` of that `number`: the most eager first. `more`: there are others."""
 
-    tenant: str
-    sku: str
-    shard: int
-    number: int
-    at_ms: int
     candidates: tuple[Candidate, ...]
     more: bool = False
 
@@ -173,14 +173,9 @@ class Offer(Struct, frozen=True, array_like=True, gc=False):
     place: int
 
 
-class TellWaiters(Struct, frozen=True, array_like=True, tag="wt", gc=False):
+class TellWaiters(_ToAndFro, frozen=True, array_like=True, tag="wt", gc=False):
     """Tell these of the list that there are `pieces` by size, because of `cause`."""
 
-    tenant: str
-    sku: str
-    shard: int
-    number: int
-    at_ms: int
     cause: str
     pieces: dict[str, int]
     offers: tuple[Offer, ...]
@@ -199,28 +194,18 @@ class Released(Struct, frozen=True, array_like=True, tag="wr", gc=False):
     to_ms: int = 0
 
 
-class StockFell(Struct, frozen=True, array_like=True, tag="wf", gc=False):
+class StockFell(_ToAndFro, frozen=True, array_like=True, tag="wf", gc=False):
     """There are fewer pieces by size than before: tell for whom that matters, `after` this customer id."""
 
-    tenant: str
-    sku: str
-    shard: int
-    number: int
-    at_ms: int
     cause: str
     pieces: dict[str, int]
     before: dict[str, int]
     after: str = ""
 
 
-class PriceTurned(Struct, frozen=True, array_like=True, tag="wm", gc=False):
+class PriceTurned(_ToAndFro, frozen=True, array_like=True, tag="wm", gc=False):
     """The price has changed: tell those who wait for it, `after` this customer id."""
 
-    tenant: str
-    sku: str
-    shard: int
-    number: int
-    at_ms: int
     cause: str
     now_minor: int
     before_minor: int | None
@@ -228,14 +213,9 @@ class PriceTurned(Struct, frozen=True, array_like=True, tag="wm", gc=False):
     after: str = ""
 
 
-class Presence(Struct, frozen=True, array_like=True, tag="wh", gc=False):
+class Presence(_ToAndFro, frozen=True, array_like=True, tag="wh", gc=False):
     """Of which sizes there are any ("": at all): who is to know hears of what was not so `before`, `after` this id."""
 
-    tenant: str
-    sku: str
-    shard: int
-    number: int
-    at_ms: int
     cause: str
     there: dict[str, bool]
     before: dict[str, bool] | None = None

@@ -117,7 +117,6 @@ def told(track: Track, waiting: int, pieces: int) -> list[float]:
         producer.flush(30)
         place.produce(_alerts(waiting))
         place.wait_drained(alive(process), START_SECONDS)
-        time.sleep(2.0)  # lists have told the product that somebody waits: word of that is on no channel
         track.say(f"{waiting:,} wait")
         consumer = _observer(place)
         due: list[float] = []

@@ -62,7 +62,8 @@ class Waves(Struct, frozen=True, array_like=True, gc=False):
     offers made since then, because of `cause`. `sent` numbers what is sent to the lists. `low_at`: see `Hearing`.
 
     `there`: of which sizes there are any ("": at all), and of which none, as of `changed_ms`; `known`: lists that
-    are to know (a bit each).
+    are to know (a bit each). `offered`: lists that offers went to since nothing was kept; who gave up waiting may have
+    emptied one meanwhile.
 
     `holds` end at full minutes: with a window of half an hour there are 31 a size.
     """
@@ -80,6 +81,7 @@ class Waves(Struct, frozen=True, array_like=True, gc=False):
     there: dict[str, bool] = {}
     changed_ms: int = 0
     known: int = 0
+    offered: int = 0
 
     def wakes_at(self) -> int | None:
         """Return when the next piece is kept no longer."""
@@ -124,18 +126,20 @@ class Wave:
             if pieces > 0
         }
         came = any(before.get(size, 0) <= 0 for size in since)
+        still = holds.after_change(waves.holds, before, after)
         self.waves = replace(
             waves,
             pieces=dict(sorted(after.items())),
             since=since,
             whole_ms=0 if not now else waves.whole_ms if was else came_ms,
-            holds=holds.after_change(waves.holds, before, after),
+            holds=still,
+            offered=waves.offered if still else 0,
             told=0 if came else waves.told,
             cause=cause if came else waves.cause,
         )
         if _matters(waves, before, after):
             number, old = self._number(), dict(sorted(before.items()))
-            for shard in _bits(waves.lists):
+            for shard in _bits(waves.lists | waves.offered):
                 pieces = self.waves.pieces
                 self._send(StockFell(self.tenant, self.sku, shard, number, at_ms, cause, pieces, old))
         self._let_know(after, at_ms, cause)
@@ -252,6 +256,7 @@ class Wave:
             pieces, cause = self.waves.pieces, self.waves.cause
             tell = TellWaiters(self.tenant, self.sku, shard, number, answer.at_ms, cause, pieces, tuple(told))
             self._send(tell)
+            self.waves = replace(self.waves, offered=self.waves.offered | 1 << shard)
         self._ask(this.again | left, answer.at_ms)
 
     def _choose(self, this: Round, at_ms: int) -> tuple[dict[int, list[Offer]], int]:

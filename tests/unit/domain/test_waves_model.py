@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -37,6 +37,12 @@ RULES: dict[str, dict[str, Any]] = {
     "over a night": {"quiet_hours": "22:00-08:00"},
     "with a cooldown": {"cooldown": "2h"},
 }
+
+EMPTIED_UNDER_WAY: list[tuple[Any, ...]] = [
+    ("wish", "u-0"), ("wish", "u-1"), ("pass", 1), ("unwish", "u-0"), ("unwish", "u-1"), ("stock", 0, 0),
+    ("wish", "u-1"), ("stock", 1, 0), ("steps", 11), ("stock", 0, 0),
+]  # fmt: skip
+"""Of one who is offered a piece the list seems empty to the product when the piece goes: they have wished anew."""
 
 
 class Model:
@@ -135,6 +141,7 @@ class Model:
 @pytest.mark.parametrize("rule", sorted(RULES))
 @settings(max_examples=150 * ROUNDS, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(done=st.lists(moves, min_size=10, max_size=50), seed=st.integers(0, 10_000))
+@example(done=EMPTIED_UNDER_WAY, seed=0)
 def test_b30_nobody_twice_nobody_beyond_the_stock_everybody_in_the_end(
     rule: str, done: list[tuple[Any, ...]], seed: int
 ) -> None:

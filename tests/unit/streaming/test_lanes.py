@@ -450,7 +450,8 @@ def test_on_the_stock_transport_a_lane_that_has_failed_at_a_tick_handles_nothing
         await lanes.flow({PLACE: 7}, {})
         next(iter(lanes)).failed = True  # its engine is ahead of what is durable
         handling = asyncio.create_task(lanes.run_one(PLACE.topic, 0, single(7)))
-        await asyncio.sleep(0.05)
+        for _ in range(100):  # turns of the loop: more than a record takes that is handled
+            await asyncio.sleep(0)
         returned = handling.done()
         handling.cancel()
         await lanes.stop()
@@ -468,12 +469,13 @@ def test_on_the_stock_transport_a_lane_that_was_stopped_while_it_might_not_work_
         waiting = asyncio.create_task(lanes.run_one(PLACE.topic, 0, single(0)))
         await asyncio.wait_for(gate.asked.wait(), 5)
         await lanes.stop()
-        gate.is_open = True  # the partition is another worker's by now
-        await asyncio.sleep(0.05)
-        waiting.cancel()
+        gate.is_open = True
+        await lanes.flow({PLACES[1]: 0}, {})  # the partition is another worker's by now
+        await asyncio.wait_for(waiting, 5)
+        await lanes.stop()
         return consumer.durable
 
-    assert asyncio.run(story()) == {PLACE: 0}
+    assert asyncio.run(story()) == {PLACE: 0, PLACES[1]: 0}
 
 
 def _after_a_gap(gapless: bool, first: int) -> Told:
