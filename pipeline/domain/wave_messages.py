@@ -182,7 +182,10 @@ class TellWaiters(_ToAndFro, frozen=True, array_like=True, tag="wt", gc=False):
 
 
 class Released(Struct, frozen=True, array_like=True, tag="wr", gc=False):
-    """The piece in `size` kept until `until_ms` is not kept any more: bought, given up, or kept until `to_ms` now."""
+    """The piece in `size` kept until `until_ms` is not kept any more: bought, given up, or kept until `to_ms` now.
+
+    It was offered by the `TellWaiters` of that `number`.
+    """
 
     tenant: str
     sku: str
@@ -192,6 +195,7 @@ class Released(Struct, frozen=True, array_like=True, tag="wr", gc=False):
     until_ms: int
     bought: bool = False
     to_ms: int = 0
+    number: int = 0
 
 
 class StockFell(_ToAndFro, frozen=True, array_like=True, tag="wf", gc=False):

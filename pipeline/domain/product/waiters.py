@@ -64,6 +64,7 @@ class Waiter(Struct, frozen=True, array_like=True, gc=False):
     passed_ms: int = 0
     later: bool = False
     known: bool = False
+    number: int = 0
 
     def may_be_told(self, of_ms: int, at_ms: int) -> bool:
         """Whether a piece that is there since `of_ms` (0: not known) may be offered at `at_ms`.
@@ -208,12 +209,20 @@ class Waiters(Struct, frozen=True, array_like=True, gc=False):
         for offer in tell.offers:
             known = customers.get(offer.customer_id)
             if known is None or known.size not in (None, offer.size, offer.size or known.size):
-                back = Released(tell.tenant, tell.sku, self.shard, tell.at_ms, offer.size, offer.until_ms)
+                back = Released(
+                    tell.tenant, tell.sku, self.shard, tell.at_ms, offer.size, offer.until_ms, number=tell.number
+                )
                 effects.append(_to_product(back))
                 continue
             told_ms = max(tell.at_ms, known.asked_ms)
             customers[offer.customer_id] = replace(
-                known, told_ms=told_ms, until_ms=offer.until_ms, kept_size=offer.size, passed_ms=0, later=False
+                known,
+                told_ms=told_ms,
+                until_ms=offer.until_ms,
+                kept_size=offer.size,
+                passed_ms=0,
+                later=False,
+                number=tell.number,
             )
             news = ProductNews(
                 tell.tenant,
@@ -300,7 +309,8 @@ class Waiters(Struct, frozen=True, array_like=True, gc=False):
 
     def _released(self, why: Interest | Passed, waiter: Waiter, *, bought: bool = False, to_ms: int = 0) -> Send:
         size, until_ms = waiter.kept_size, waiter.until_ms
-        return _to_product(Released(why.tenant, why.sku, self.shard, why.at_ms, size, until_ms, bought, to_ms))
+        released = Released(why.tenant, why.sku, self.shard, why.at_ms, size, until_ms, bought, to_ms, waiter.number)
+        return _to_product(released)
 
 
 def pieces_for(size: str | None, pieces: dict[str, int]) -> int:

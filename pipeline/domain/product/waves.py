@@ -63,7 +63,7 @@ class Waves(Struct, frozen=True, array_like=True, gc=False):
 
     `there`: of which sizes there are any ("": at all), and of which none, as of `changed_ms`; `known`: lists that
     are to know (a bit each). `offered`: lists that offers went to since nothing was kept; who gave up waiting may have
-    emptied one meanwhile.
+    emptied one meanwhile. `gone`: by size, what was `sent` when the last piece went; of no offer before is one kept.
 
     `holds` end at full minutes: with a window of half an hour there are 31 a size.
     """
@@ -82,6 +82,7 @@ class Waves(Struct, frozen=True, array_like=True, gc=False):
     changed_ms: int = 0
     known: int = 0
     offered: int = 0
+    gone: dict[str, int] = {}
 
     def wakes_at(self) -> int | None:
         """Return when the next piece is kept no longer."""
@@ -127,6 +128,7 @@ class Wave:
         }
         came = any(before.get(size, 0) <= 0 for size in since)
         still = holds.after_change(waves.holds, before, after)
+        sold_out = {hold.size: waves.sent for hold in waves.holds if after.get(hold.size, 0) <= 0}
         self.waves = replace(
             waves,
             pieces=dict(sorted(after.items())),
@@ -134,6 +136,7 @@ class Wave:
             whole_ms=0 if not now else waves.whole_ms if was else came_ms,
             holds=still,
             offered=waves.offered if still else 0,
+            gone=waves.gone | sold_out if sold_out else waves.gone,
             told=0 if came else waves.told,
             cause=cause if came else waves.cause,
         )
@@ -201,6 +204,8 @@ class Wave:
 
     def _released(self, released: Released) -> None:
         waves = self.waves
+        if released.number <= waves.gone.get(released.size, -1):
+            return
         over = waves.kept(released.size) > waves.pieces.get(released.size, 0)
         self.waves = replace(waves, holds=holds.after_release(waves.holds, released, over=over))
         self._ask_if_freed(waves, released.at_ms)

@@ -412,7 +412,7 @@ def test_who_has_come_to_want_another_size_gives_back_the_piece_and_is_not_told_
 
     assert after == Waiters(7, {"ann": ann})
     assert [effect.message for effect in effects if isinstance(effect, Send)] == [
-        Released("default", "A", 7, 9, "38", 60_000)
+        Released("default", "A", 7, 9, "38", 60_000, number=1)
     ]
 
 
