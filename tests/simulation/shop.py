@@ -84,6 +84,18 @@ def shop_stream(seed: int, count: int, same_instant: float = 0.3) -> list[Channe
     return events
 
 
+any_conditions = st.fixed_dictionaries(
+    {
+        "partitions": st.integers(1, 8),
+        "seed": st.none() | st.integers(0, 1_000),
+        "duplicate": st.sampled_from((0.0, 0.3)),
+        "shuffle": st.sampled_from((0, 3, 20)),
+        "crash": st.sampled_from((0.0, 0.3)),
+    }
+)
+"""Whatever a stream may be delivered under."""
+
+
 @st.composite
 def shop_streams(draw: st.DrawFn, max_size: int = 40, ties: bool = True) -> list[ChannelEvent]:
     """Draw such a stream, in a form that shrinks; without `ties`, no two events happen at the same instant."""

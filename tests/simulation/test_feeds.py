@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from pipeline.domain.audiences import Audience, memberships
 from pipeline.domain.conditions.behaviour import Did, LastSeen
@@ -27,7 +26,7 @@ from pipeline.simulation import Conditions, Simulation
 from pipeline.streaming.units import Output
 from pipeline.wire.records import decode_record, to_json
 from tests.harness.rounds import ROUNDS
-from tests.simulation.shop import MINUTE, SHOP, TEN, shop_stream, shop_streams
+from tests.simulation.shop import MINUTE, SHOP, TEN, any_conditions, shop_stream, shop_streams
 
 EVERY_MS = 10_000
 HOUR = 60 * MINUTE
@@ -145,15 +144,7 @@ def test_repeats_reordering_and_crashes_change_no_record_and_the_last_of_each_ke
 @settings(max_examples=60 * ROUNDS, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     stream=shop_streams(),
-    conditions=st.fixed_dictionaries(
-        {
-            "partitions": st.integers(1, 8),
-            "seed": st.none() | st.integers(0, 1_000),
-            "duplicate": st.sampled_from((0.0, 0.3)),
-            "shuffle": st.sampled_from((0, 3, 20)),
-            "crash": st.sampled_from((0.0, 0.3)),
-        }
-    ),
+    conditions=any_conditions,
 )
 def test_under_any_conditions_the_last_record_of_each_key_is_the_final_state(
     stream: list[ChannelEvent], conditions: dict[str, Any]

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pipeline.domain.events import ChannelEvent
@@ -24,7 +23,7 @@ from pipeline.streaming.memory_lane import Crashes
 from pipeline.streaming.units import Output
 from pipeline.wire.records import decode_record
 from tests.harness.rounds import ROUNDS
-from tests.simulation.shop import MINUTE, SHOP, played, results, shop_stream, shop_streams
+from tests.simulation.shop import MINUTE, SHOP, any_conditions, played, results, shop_stream, shop_streams
 
 EVERY_MS = 10 * MINUTE
 MORE_TYPES = {0: "product_viewed", 1: "product_reviewed", 2: "product_added_to_wishlist"}
@@ -126,15 +125,7 @@ def test_repeats_reordering_and_crashes_change_no_count_and_no_record(seed: int)
 @settings(max_examples=60 * ROUNDS, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     stream=shop_streams(),
-    conditions=st.fixed_dictionaries(
-        {
-            "partitions": st.integers(1, 8),
-            "seed": st.none() | st.integers(0, 1_000),
-            "duplicate": st.sampled_from((0.0, 0.3)),
-            "shuffle": st.sampled_from((0, 3, 20)),
-            "crash": st.sampled_from((0.0, 0.3)),
-        }
-    ),
+    conditions=any_conditions,
 )
 def test_under_any_conditions_products_know_the_same(stream: list[ChannelEvent], conditions: dict[str, Any]) -> None:
     told = of_all_sorts(stream)

@@ -6,29 +6,18 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pipeline.domain.events import ChannelEvent, Item
 from pipeline.streaming.memory_lane import Crashes
 from tests.harness.rounds import ROUNDS
-from tests.simulation.shop import MINUTE, TEN, played, results, shop_stream, shop_streams
-
-conditions = st.fixed_dictionaries(
-    {
-        "partitions": st.integers(1, 8),
-        "seed": st.none() | st.integers(0, 1_000),
-        "duplicate": st.sampled_from((0.0, 0.3)),
-        "shuffle": st.sampled_from((0, 3, 20)),
-        "crash": st.sampled_from((0.0, 0.3)),
-    }
-)
+from tests.simulation.shop import MINUTE, TEN, any_conditions, played, results, shop_stream, shop_streams
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(180 * ROUNDS)
 @settings(max_examples=150 * ROUNDS, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(stream=shop_streams(), conditions=conditions)
+@given(stream=shop_streams(), conditions=any_conditions)
 def test_any_stream_gives_the_same_results_under_any_conditions(
     stream: list[ChannelEvent], conditions: dict[str, Any]
 ) -> None:
