@@ -23,6 +23,7 @@ from pipeline.domain.messages import (
     TakenBack,
 )
 from pipeline.domain.product.answers import answered
+from pipeline.domain.product.companions import Companions
 from pipeline.domain.product.decay import HALF_LIFE_DAYS, Decay
 from pipeline.domain.product.demand import Demand, Tally
 from pipeline.domain.product.message_order import at_ms as time_of
@@ -127,9 +128,9 @@ class ProductActor:
         if isinstance(message, AskComplements):
             return state, answered(state, message)
         if isinstance(message, AskOrders):
-            return state, () if state is None else state.companions.asked(message)
+            return state, (state.companions if state else Companions()).asked(message)
         if isinstance(message, OrdersOf):
-            return state, state.orders.passed_on(message, self._decay) if state and state.orders else ()
+            return state, ((state and state.orders) or OrdersInAll()).passed_on(message, self._decay)
         if state is None and isinstance(message, TakenBack | OrdersHeld):
             return None, ()
         state = state or ProductState(message.tenant, message.sku)

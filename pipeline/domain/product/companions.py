@@ -73,8 +73,8 @@ class Companions(Struct, frozen=True, array_like=True, gc=False):
     `gaps` counts days between two purchases of one customer (see `rhythm.py`). Weights are as of `since_ms`, of
     which an order later than that weighs more than 1 (forward decay, Cormode 2009): so nothing has to fade.
     `missed` is the most that a pair may weigh which is not counted (see `pairs.py`).
-    `orders` is the weight of all orders, as last told; `category` the product's own; `told` what its weight was when it
-    told the others of it.
+    `orders` is the weight of all orders as of `orders_ms`, the newest told; `category` the product's own; `told` what
+    its weight was when it told the others of it.
     """
 
     baskets: int = 0
@@ -89,6 +89,7 @@ class Companions(Struct, frozen=True, array_like=True, gc=False):
     orders: float = 0.0
     category: str = ""
     told: float = 0.0
+    orders_ms: int = 0
 
     @property
     def is_new(self) -> bool:
@@ -138,6 +139,7 @@ class Companions(Struct, frozen=True, array_like=True, gc=False):
             was.orders,
             category,
             told,
+            was.orders_ms,
         )
         return after, effects
 
@@ -164,14 +166,23 @@ class Companions(Struct, frozen=True, array_like=True, gc=False):
         return (_tell(ask.tenant, ask.sku, (ask.by,), weight, self.category, ask.at_ms),)
 
     def heard(self, word: OrdersHeld) -> Companions:
-        """Take down how many orders hold another product.
+        """Take down how many orders hold another product, and how many there are: of two words the newer holds.
 
-        One that has not heard yet of the orders they share, or a counter that has not, says nothing of use.
+        One that has not heard yet of the orders they share, or a counter that has not, says nothing of use: it is asked
+        again with the next order.
         """
-        if word.of not in self.together or word.weight <= 0 or word.orders <= 0:
+        if word.of not in self.together:
             return self
+        known = self.known.get(word.of, _NOTHING_KNOWN)
+        if word.weight <= 0 or word.orders <= 0:
+            return replace(self, known={**self.known, word.of: replace(known, at_ms=0)}) if known.at_ms else self
+        after = self
+        if (word.at_ms, word.orders) > (self.orders_ms, self.orders):
+            after = replace(self, orders=word.orders, orders_ms=word.at_ms)
         heard = Known(word.at_ms, word.weight, word.orders, word.category)
-        return replace(self, known={**self.known, word.of: heard}, orders=word.orders)
+        if known.orders and (known.at_ms, known.weight, known.orders) > (word.at_ms, word.weight, word.orders):
+            return after
+        return replace(after, known={**self.known, word.of: heard})
 
     def complements(self, only_sure: bool = False) -> tuple[Complement, ...]:
         """Return the best complements: what is surely bought with it more often than chance has it, by `excess`.

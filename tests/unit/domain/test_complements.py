@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import pytest
 
-from pipeline.domain.messages import AskOrders, OrdersHeld, ProductTold
+from pipeline.domain.messages import AskOrders, BoughtTogether, OrdersHeld, ProductTold
 from pipeline.domain.product.decay import HALF_LIFE_DAYS
 from pipeline.domain.product.keys import CATEGORY_CHARACTERS, COUNTERS, counter_key
 from pipeline.domain.time import DAY_MS
@@ -182,6 +184,46 @@ def test_word_of_a_product_that_knows_of_no_order_of_its_own_yet_says_nothing_an
     products.tell(OrdersHeld("default", "tent", "lamp", 3.0, 0.0, "", NOON))
 
     assert products.asked("tent", NOON) == before
+
+
+def test_what_knows_of_no_order_yet_is_asked_again_with_the_next() -> None:
+    products = Products()
+
+    for _ in range(3):  # its own word of these orders is still under way
+        products.tell(BoughtTogether("default", "bread", ("butter",), NOON))
+    assert products.handled["AskOrders"] == 1
+    for number in range(5):
+        products.ordered(basket(number, "butter"))
+    products.tell(BoughtTogether("default", "bread", ("butter",), NOON))
+
+    answer = products.asked("bread", NOON)
+    assert answer is not None
+    assert [(other.sku, other.lift) for other in answer.complements] == [("butter", 1.0)]
+    assert products.handled["AskOrders"] == 2
+
+
+def test_a_word_overtaken_by_a_newer_one_changes_nothing() -> None:
+    words = [
+        OrdersHeld("default", "bread", "butter", 15.0, 100.0, "", NOON),
+        OrdersHeld("default", "bread", "butter", 20.0, 200.0, "", NOON + 2),
+        OrdersHeld("default", "bread", "jam", 10.0, 150.0, "", NOON + 1),
+        OrdersHeld("default", "bread", "jam", 10.0, 140.0, "", NOON + 1),
+    ]
+    told = []
+    for order in permutations(words):
+        products = Products()
+        for number in range(20):
+            products.ordered(basket(number, "bread", *(("butter", "jam") if number < 10 else ())))
+        for number, word in enumerate(order):
+            products.tell(word)
+            products.ordered(basket(20 + number, "bread"))
+        told.append(products["bread"].companions)
+
+    assert all(each == told[0] for each in told)
+    assert {other.sku: other.lift for other in told[0].complements()} == {
+        "butter": pytest.approx(10 / 24 / (20 / 200)),
+        "jam": pytest.approx(10 / 24 / (10 / 150)),
+    }
 
 
 def test_orders_of_many_half_lives_ago_that_come_late_are_counted_and_take_nothing_from_those_of_today() -> None:
