@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from msgspec.structs import replace
+
 from pipeline.domain.customer_state import Draft
 from pipeline.domain.events import ChannelEvent
 from pipeline.domain.facets.interests import View
@@ -80,9 +82,21 @@ def _category(view: View | None) -> str:
 
 def tell_return(draft: Draft, order_id: str, before: Order | None, after: Order, at_ms: int) -> None:
     """Let products know of what the customer keeps no longer of an order. Categories are not: see product/README.md."""
-    if before is None:
-        return
-    messages = list(_returned(draft.tenant, order_id, before, after, max(at_ms, before.at_ms)))
+    if before is not None:
+        _tell_all(draft, list(_returned(draft.tenant, order_id, before, after, max(at_ms, before.at_ms))))
+
+
+def tell_twice(draft: Draft, order_id: str, order: Order, at_ms: int) -> None:
+    """Let products know that an order was told twice, and that this one was none: neither a basket nor a sale."""
+    at_ms, sold = max(at_ms, order.at_ms), (order.channel, order.store)
+    messages = list(_returned(draft.tenant, order_id, order, replace(order, cancelled=True), at_ms, sold))
+    if order.channel:  # what came back is in no basket any more
+        back = (sku for sku in order.skus if sku not in order.kept_skus)
+        messages += (TakenBack(draft.tenant, sku, (), at_ms, order.at_ms, False, *sold) for sku in back)
+    _tell_all(draft, messages)
+
+
+def _tell_all(draft: Draft, messages: Sequence[ProductMessage]) -> None:
     if messages and len(draft.effects) + len(messages) > MOST_EFFECTS:
         draft.evicted("returns")
         return
@@ -90,11 +104,14 @@ def tell_return(draft: Draft, order_id: str, before: Order | None, after: Order,
         _send(draft, message)
 
 
-def _returned(tenant: str, order_id: str, before: Order, after: Order, at_ms: int) -> Iterator[ProductMessage]:
+def _returned(
+    tenant: str, order_id: str, before: Order, after: Order, at_ms: int, sold: tuple[str, str] = ("", "")
+) -> Iterator[ProductMessage]:
     had, kept = before.kept_skus, after.kept_skus
     gone = tuple(sku for sku in had if sku not in kept)
     for sku in gone:
-        yield TakenBack(tenant, sku, tuple(other for other in had if other != sku), at_ms, before.at_ms, True)
+        others = tuple(other for other in had if other != sku)
+        yield TakenBack(tenant, sku, others, at_ms, before.at_ms, True, *sold)
     for sku in kept if gone else ():
         yield TakenBack(tenant, sku, gone, at_ms, before.at_ms, False)
     if gone and not kept:

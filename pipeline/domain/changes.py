@@ -122,6 +122,8 @@ def _order_completed(draft: Draft, event: ChannelEvent, at_ms: int, told_at_ms: 
     if known is not None:
         order = replace(order, cancelled=known.cancelled, refunded_whole=known.refunded_whole, back=known.back)
         order = _with_refund(draft, order, known.refunded_minor, known.currency)
+    if order.kept_skus == skus:
+        order = replace(order, channel=event.channel, store=event.store_id or "")
     draft.orders_counted += 1
     draft.put_order(order_id, order)
     tell_order(draft, order_id, order, event)

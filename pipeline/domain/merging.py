@@ -14,7 +14,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from pipeline.domain.baskets import tell_return
+from pipeline.domain.baskets import tell_return, tell_twice
 from pipeline.domain.customer_state import (
     CARTS_KEPT,
     CHANNELS_KEPT,
@@ -228,7 +228,10 @@ def _count_once(draft: Draft, loser: CustomerState, parts: dict[str, Part], at_m
                 orders_counted=share.orders_counted - fewer,
                 spend_minor=sums(share.spend_minor, spent, _NOBODY),
             )
-            tell_return(draft, order_id, order, kept if stays else replace(order, cancelled=True), at_ms)
+            if stays:
+                tell_return(draft, order_id, order, kept, at_ms)
+            else:
+                tell_twice(draft, order_id, order, at_ms)
             draft.orders_counted -= fewer
             draft.spend_minor = sums(draft.spend_minor, spent, _NOBODY)
 

@@ -326,7 +326,8 @@ class BoughtTogether(Struct, frozen=True, array_like=True, tag="b", gc=False):
 class TakenBack(Struct, frozen=True, array_like=True, tag="r", gc=False):
     """Of an order of `bought_at_ms`, `sku` was given back, or (`itself` False) the SKUs `others` were.
 
-    So `sku` was not bought together with `others` after all.
+    So `sku` was not bought together with `others` after all. With a `channel`, its sale there, in that `store`, was
+    told twice (a merge) and is called off. What was sold and came back was sold all the same.
     """
 
     tenant: str
@@ -335,6 +336,8 @@ class TakenBack(Struct, frozen=True, array_like=True, tag="r", gc=False):
     occurred_at_ms: int
     bought_at_ms: int
     itself: bool
+    channel: str = ""
+    store: str = ""
 
 
 class SeenBeside(Struct, frozen=True, array_like=True, tag="w", gc=False):

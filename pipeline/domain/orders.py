@@ -27,7 +27,8 @@ class Order(Struct, frozen=True, array_like=True, gc=False):
     `refunded_minor` adds up the refunds told with an amount, `refunded_whole` tells that one was of the whole order.
     `received_at_ms` is kept where the producer's time could not be believed (B23). `part` is the former customer that
     ordered, "" for the customer's own. `pieces` are those of each of `skus`; `back` those given back, by SKU, perhaps
-    told before the order was.
+    told before the order was. `channel` and `store` are where all of `skus` were sold, "" where not all of
+    them were (some had come back before), or that is not known.
     """
 
     at_ms: int
@@ -41,6 +42,8 @@ class Order(Struct, frozen=True, array_like=True, gc=False):
     part: str = ""
     pieces: tuple[int, ...] = ()
     back: dict[str, int] = {}
+    channel: str = ""
+    store: str = ""
 
     @property
     def kept_skus(self) -> tuple[str, ...]:

@@ -524,6 +524,19 @@ def test_an_order_told_on_both_sides_before_they_were_one_counts_once_and_stays_
     assert (card["orders"], card["spend_minor"]) == (0, {})
 
 
+def test_an_order_told_on_both_sides_of_a_merge_is_one_sale_of_its_products_where_it_was_told_first() -> None:
+    order = {"order_id": "o-1", "amount_minor": 1_000, "currency": "EUR", "items": (Item("A"),)}
+    town = Town().at(0, "order_completed", email="m1@example.com", store_id="berlin", **order)
+    town.at(1, "order_completed", loyalty="l1", store_id="paris", **order)
+
+    town.at(2, loyalty="l1", email="m1@example.com")
+
+    (product,) = map(json.loads, town.simulation.product_lines())
+    assert (product["baskets"], product["demand"]["sales"]) == (1, 1.0)
+    sales = {store: (counts["sales"], counts["recent"]) for store, counts in product["stores"].items()}
+    assert sales == {"berlin": (1.0, 1.0), "paris": (0.0, 0.0)}
+
+
 def test_a_customer_parted_from_one_is_kept_from_whoever_that_one_became_however_long_ago() -> None:
     unlimited = IdentityConfig(limits={}, default_limit=None, customers_per_value=None)
     town = (

@@ -138,7 +138,7 @@ class ProductActor:
             case BoughtTogether():
                 return self._bought(state, message)
             case TakenBack():
-                return replace(state, companions=state.companions.taken_back(message, self._decay)), ()
+                return self._taken_back(state, message)
             case SeenBeside():
                 substitutes, effects = (state.substitutes or Substitutes()).seen(message, self._decay)
                 return replace(state, substitutes=substitutes), effects
@@ -169,6 +169,15 @@ class ProductActor:
         demand = state.demand or Demand(Tally(order.occurred_at_ms))
         demand, more = demand.counted("sale", order.occurred_at_ms, order.channel, order.store)
         return replace(state, demand=demand), (*effects, *more)
+
+    def _taken_back(self, state: ProductState, back: TakenBack) -> tuple[ProductState, Sequence[Effect]]:
+        """Take out of the counts what was given back, and a sale that was told twice."""
+        state = replace(state, companions=state.companions.taken_back(back, self._decay))
+        if not back.channel:
+            return state, ()
+        demand = state.demand or Demand(Tally(back.bought_at_ms))
+        demand, effects = demand.counted("sale", back.bought_at_ms, back.channel, back.store, -1)
+        return replace(state, demand=demand), effects
 
 
 def _kept(state: ProductState | None) -> ProductState | None:

@@ -47,7 +47,8 @@ COUNTED = {
     "product_reviewed": "rating",
 }
 """Event type → what it says of its products; in a store, who takes a thing into the hand looks at it. Sales come with
-orders (`BoughtTogether`), which count once by their id. Whole carts (`cart_updated`) do not say what is new in them."""
+orders (`BoughtTogether`), which count once by their id, cancelled or not. Whole carts (`cart_updated`) do not say what
+is new in them."""
 
 
 def demanded(tenant: str, event: ChannelEvent, at_ms: int) -> Sequence[Effect]:
@@ -77,7 +78,8 @@ def _told(tenant: str, sku: str, what: str, event: ChannelEvent, at_ms: int, sta
 class Tally(Struct, frozen=True, array_like=True, gc=False):
     """Counts as of `at_ms`: half of each is gone after `HALF_LIFE_MS`, of `recent` after `RECENT_HALF_LIFE_MS`.
 
-    `sales` are orders that held the product, however many pieces; `recent` is all four together.
+    `sales` are orders that held the product, however many pieces; `recent` is all four together. A sale told twice is
+    called off once (`TakenBack`); where that comes first, there are less than none until it is told.
 
     >>> Tally(0).plus("view", 0).plus("view", 14 * DAY_MS).views
     1.5
@@ -90,14 +92,16 @@ class Tally(Struct, frozen=True, array_like=True, gc=False):
     wishes: float = 0.0
     recent: float = 0.0
 
-    def plus(self, what: str, at_ms: int) -> Tally:
-        """Count one event."""
+    def plus(self, what: str, at_ms: int, times: int = 1) -> Tally:
+        """Count one event; `times` -1: it never was."""
         age_ms = at_ms - self.at_ms
-        kept = kept_recent = weight = weight_recent = 1.0
+        kept = kept_recent = 1.0
+        weight = weight_recent = float(times)
         if age_ms > 0:
             kept, kept_recent = exp2(-age_ms / HALF_LIFE_MS), exp2(-age_ms / RECENT_HALF_LIFE_MS)
         else:
-            weight, weight_recent = exp2(age_ms / HALF_LIFE_MS), exp2(age_ms / RECENT_HALF_LIFE_MS)
+            weight *= exp2(age_ms / HALF_LIFE_MS)
+            weight_recent *= exp2(age_ms / RECENT_HALF_LIFE_MS)
             at_ms = self.at_ms
         return Tally(
             at_ms,
@@ -118,15 +122,15 @@ class Tally(Struct, frozen=True, array_like=True, gc=False):
 
 
 def decayed(counts: DemandCounts | Tally, by_ms: int) -> DemandCounts:
-    """Return what is left of counts after so long."""
+    """Return what is left of counts after so long, nothing where more was called off than was told."""
     age_ms = max(by_ms, 0)
     kept = exp2(-age_ms / HALF_LIFE_MS)
     return DemandCounts(  # to round is what costs most, and most counts are none
         counts.views and round(counts.views * kept, DIGITS),
         counts.carts and round(counts.carts * kept, DIGITS),
-        counts.sales and round(counts.sales * kept, DIGITS),
+        counts.sales and max(0.0, round(counts.sales * kept, DIGITS)),
         counts.wishes and round(counts.wishes * kept, DIGITS),
-        counts.recent and round(counts.recent * exp2(-age_ms / RECENT_HALF_LIFE_MS), DIGITS),
+        counts.recent and max(0.0, round(counts.recent * exp2(-age_ms / RECENT_HALF_LIFE_MS), DIGITS)),
     )
 
 
@@ -139,14 +143,16 @@ class Demand(Struct, frozen=True, array_like=True, gc=False):
     ratings: int = 0
     stars: int = 0
 
-    def counted(self, what: str, at_ms: int, channel: str, store: str) -> tuple[Demand, Sequence[Effect]]:
-        """Count a view, cart, wish or sale."""
-        overall = self.overall.plus(what, at_ms)
-        channels, gone = _counted(self.channels, channel, what, at_ms, CHANNELS_KEPT)
+    def counted(
+        self, what: str, at_ms: int, channel: str, store: str, times: int = 1
+    ) -> tuple[Demand, Sequence[Effect]]:
+        """Count a view, cart, wish or sale; `times` -1: it never was."""
+        overall = self.overall.plus(what, at_ms, times)
+        channels, gone = _counted(self.channels, channel, what, at_ms, times, CHANNELS_KEPT)
         effects = [Count("evictions", "demand_channels")] if gone else []
         stores = self.stores
         if store:
-            stores, gone = _counted(stores, store, what, at_ms, STORES_KEPT)
+            stores, gone = _counted(stores, store, what, at_ms, times, STORES_KEPT)
             if gone:
                 effects.append(Count("evictions", "demand_stores"))
         return Demand(overall, channels, stores, self.ratings, self.stars), effects
@@ -181,10 +187,12 @@ def _json(places: Mapping[str, Tally], at_ms: int) -> dict[str, Json]:
     return {place: counts_json(places[place].counts(at_ms)) for place in sorted(places)}
 
 
-def _counted(places: dict[str, Tally], place: str, what: str, at_ms: int, most: int) -> tuple[dict[str, Tally], bool]:
+def _counted(
+    places: dict[str, Tally], place: str, what: str, at_ms: int, times: int, most: int
+) -> tuple[dict[str, Tally], bool]:
     """Count at a place. Beyond the bound the place with the least goes, and whether one did is returned."""
     tally = places.get(place)
-    after = {**places, place: (Tally(at_ms) if tally is None else tally).plus(what, at_ms)}
+    after = {**places, place: (Tally(at_ms) if tally is None else tally).plus(what, at_ms, times)}
     if len(after) <= most:
         return after, False
     now_ms = max(each.at_ms for each in after.values())

@@ -45,7 +45,12 @@ def order(message: ProductMessage) -> tuple[int, int, float, tuple[str, ...]]:
         case OrderCounted():
             return message.occurred_at_ms, 2, 0, (str(message.taken_back_ms),)
         case TakenBack():
-            return message.occurred_at_ms, 3, 0, (str(message.bought_at_ms), *message.others)
+            return (
+                message.occurred_at_ms,
+                3,
+                0,
+                (str(message.bought_at_ms), message.channel, message.store, *message.others),
+            )
         case SeenBeside():
             return message.occurred_at_ms, 3, 0, message.others
         case OrdersTold():

@@ -300,10 +300,38 @@ def test_an_order_told_on_both_sides_of_a_merge_counts_once_for_its_products() -
     story = Story().at("10:00", told).joined_by(other, "11:00")
 
     taken = [e.message for e in story.effects if isinstance(e, Send) and isinstance(e.message, TakenBack)]
-    assert [(message.sku, message.others, message.itself) for message in taken] == [
-        ("A", ("B",), True),
-        ("B", ("A",), True),
+    assert [(message.sku, message.others, message.itself, message.channel) for message in taken] == [
+        ("A", ("B",), True, "web"),
+        ("B", ("A",), True, "web"),
     ]
+
+
+def test_an_order_of_which_something_came_back_and_told_on_both_sides_is_one_sale_of_each_product() -> None:
+    told = event("order_completed", order_id="o-1", items=(item("A", 1, 5), item("B", 1, 7)))
+    back = event("order_refunded", order_id="o-1", items=(item("A", 1, 5),))
+    other = Story(customer_id="customer-2").at("10:01", told).at("10:02", back)
+    story = Story().at("10:00", told)
+    before = len(story.effects)
+    story.joined_by(other, "11:00")
+
+    taken = [e.message for e in story.effects[before:] if isinstance(e, Send) and isinstance(e.message, TakenBack)]
+    assert sorted((each.sku, each.bought_at_ms, each.itself, each.others, each.channel) for each in taken) == [
+        ("A", at_ms("10:00"), True, ("B",), ""),  # where it was told first it has come back too
+        ("A", at_ms("10:01"), False, (), "web"),
+        ("B", at_ms("10:00"), False, ("A",), ""),
+        ("B", at_ms("10:01"), True, (), "web"),
+    ]
+
+
+def test_an_order_that_was_never_a_sale_calls_none_off_when_it_turns_out_to_be_told_twice() -> None:
+    told, cancelled = order_completed("A", order="o-1"), event("order_cancelled", order_id="o-1")
+    other = Story(customer_id="customer-2").at("10:01", cancelled).at("10:02", told)
+    story = Story().at("10:00", told)
+    before = len(story.effects)
+    story.joined_by(other, "11:00")
+
+    taken = [e.message for e in story.effects[before:] if isinstance(e, Send) and isinstance(e.message, TakenBack)]
+    assert [(each.itself, each.channel) for each in taken] == [(True, "")]
 
 
 def test_a_category_is_told_of_the_products_of_other_categories_in_an_order() -> None:

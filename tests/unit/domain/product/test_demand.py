@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -119,6 +120,25 @@ def test_counts_are_the_decayed_sum_of_their_events_whatever_order_they_come_in(
         assert getattr(tally, f"{name}s" if name != "wish" else "wishes") == pytest.approx(exact, rel=1e-9)
     exact = sum(2 ** (-(now_ms - TEN - offset_ms) / RECENT_HALF_LIFE_MS) for _, offset_ms in told)
     assert tally.recent == pytest.approx(exact, rel=1e-9)
+
+
+def test_a_sale_called_off_leaves_nothing_whichever_is_told_first() -> None:
+    for times in ((1, -1), (-1, 1)):
+        demand, _ = Demand(Tally(TEN)).counted("view", TEN, "web", "")
+        demand, _ = demand.counted("sale", TEN, "pos", "berlin", times[0])
+        demand, _ = demand.counted("view", TEN + HALF_LIFE_MS, "web", "")
+        demand, _ = demand.counted("sale", TEN, "pos", "berlin", times[1])
+
+        counts = demand.json()
+        none = {"views": 0.0, "carts": 0.0, "sales": 0.0, "wishes": 0.0, "recent": 0.0}
+        assert json.dumps(counts["stores"]) == json.dumps({"berlin": none})  # text, as -0.0 equals 0.0
+        assert demand.overall.counts(TEN + HALF_LIFE_MS) == DemandCounts(views=1.5, recent=round(1 + 2**-14, DIGITS))
+
+
+def test_a_sale_called_off_before_it_is_told_is_no_demand_below_nothing() -> None:
+    demand, _ = Demand(Tally(TEN)).counted("sale", TEN, "pos", "", -1)
+
+    assert demand.overall.counts(TEN) == DemandCounts()
 
 
 @given(events=st.integers(1, 50), age_ms=st.integers(0, 100_000 * DAY_MS))

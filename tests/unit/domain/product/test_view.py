@@ -11,6 +11,7 @@ from pipeline.domain.messages import (
     ProductTold,
     Publish,
     StockTold,
+    TakenBack,
 )
 from pipeline.domain.product.actor import ProductActor
 from pipeline.domain.product.state import ProductState, product_json
@@ -150,6 +151,17 @@ def test_an_order_without_a_channel_is_a_basket_and_no_sale() -> None:
 
     assert (state.companions.baskets, state.demand) == (1, None)
     assert "demand" not in product_json(state)
+
+
+def test_what_came_back_was_sold_all_the_same_and_what_was_told_twice_was_sold_once() -> None:
+    sale = BoughtTogether("default", "A", ("B",), TEN, channel="web", store="berlin")
+    state = after(sale, TakenBack("default", "A", ("B",), TEN + 1, TEN, True))
+    assert state.companions.baskets == 0
+
+    state = after(sale, TakenBack("default", "A", ("B",), TEN + 2, TEN, True, "web", "berlin"), state=state)
+
+    _, (record,) = woken(state, TEN + MINUTE_MS)
+    assert (record.demand.sales, record.channels["web"].sales, record.stores["berlin"].sales) == (1.0, 1.0, 1.0)
 
 
 def test_on_the_event_clock_what_is_told_at_an_instant_knows_what_happened_by_then_and_nothing_later() -> None:
