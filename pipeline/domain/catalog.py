@@ -19,7 +19,8 @@ MODES = {
 class Product(Struct, frozen=True, gc=False):
     """What a product is and costs, whole: the later by (`updated_at_ms`, `version`) takes the place of the other.
 
-    Without a price, what is known of prices stays. `deleted`: it is sold no longer.
+    Without a price, what is known of prices stays. `deleted`: it is sold no longer. `backorder`: it is sold whatever
+    the stock says, for it is ordered or made then, or not counted.
     """
 
     sku: str
@@ -33,6 +34,7 @@ class Product(Struct, frozen=True, gc=False):
     version: int = 0
     deleted: bool = False
     update_id: str = ""
+    backorder: bool = False
 
 
 class StockLevel(Struct, frozen=True, gc=False):

@@ -272,7 +272,8 @@ class Complements(Struct, frozen=True, array_like=True, tag="x", gc=False):
 class ProductNews(Struct, frozen=True, array_like=True, tag="p", gc=False):
     """A product tells a customer who waits for it: it can be had, or its price has changed.
 
-    `in_stock` is how many pieces there are for those who wait (None: no news of stock), in `size` where it has sizes.
+    `in_stock` is how many pieces there are for those who wait (None: no news of stock; `ENDLESS`: as many as are
+    ordered), in `size` where it has sizes.
     `unit_price_minor` is the price now and `before_minor` the one before, in `currency` (None: no news of the price).
     `fell_from` is how many pieces there were where they have become fewer. `kept_until_ms`: one of the pieces is kept
     for this customer until then, the `place`-th of those told.
@@ -432,6 +433,7 @@ class ProductTold(Struct, frozen=True, array_like=True, tag="f", gc=False):
     unit_price_minor: int | None = None
     currency: str | None = None
     attributes: dict[str, str] = {}
+    backorder: bool = False
 
 
 class StockTold(Struct, frozen=True, array_like=True, tag="s", gc=False):

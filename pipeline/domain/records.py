@@ -188,8 +188,8 @@ class CatalogView(Struct, frozen=True):
     """A product as of `updated_at_ms` on the partition's clock; of two records the one with the later time holds.
 
     `rating` is the mean of `ratings` reviews, in stars. `stock` has pieces by store ("" is the warehouse) and size (""
-    has none), without what is sold out; `deleted` is what the catalogue sells no longer. Counts are as of
-    `updated_at_ms`, `demand` those of all channels and stores.
+    has none), without what is sold out; `deleted` is what the catalogue sells no longer, `backorder` what it sells
+    whatever the stock says. Counts are as of `updated_at_ms`, `demand` those of all channels and stores.
     """
 
     tenant: str
@@ -208,6 +208,7 @@ class CatalogView(Struct, frozen=True):
     demand: DemandCounts = DemandCounts()
     channels: dict[str, DemandCounts] = {}
     stores: dict[str, DemandCounts] = {}
+    backorder: bool = False
 
 
 class DeadLetter(Struct, frozen=True):

@@ -7,6 +7,7 @@ its lists, so that the event clock keeps that order too.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, TypeAlias
 from zlib import crc32
 
@@ -17,6 +18,10 @@ from pipeline.domain.time import MINUTE_MS
 SHARDS = 64
 """Waiting lists of a product, always as many: only those that somebody waits in exist, or are asked. With 100,000
 waiting each has some 1,600 entries, 140 kB, of which one message copies the table and reads all."""
+
+
+ENDLESS: Final = 1 << 50
+"""Pieces of what is sold whatever the stock says, without a size: more than there are of anything that is counted."""
 
 
 class Want:
@@ -233,6 +238,11 @@ FromWaiters: TypeAlias = Waits | Candidates | Released
 """From a waiting list to its product."""
 
 WaveMessage: TypeAlias = ToWaiters | FromWaiters
+
+
+def is_endless(pieces: Mapping[str, int]) -> bool:
+    """Whether as many can be had as are ordered, in whatever size; those kept of them make no difference."""
+    return pieces.get("", 0) > ENDLESS // 2
 
 
 def shard_of(customer_id: str) -> int:

@@ -115,6 +115,7 @@ class _Shop:
             updated_at_ms=at_ms,
             deleted=product.get("status") in NOT_SOLD,
             update_id=f"variant-{id_in(variant)}@{at_ms}",
+            backorder=variant.get("inventory_policy") == "continue" or not self._is_counted(variant),
         )
 
     def _minor(self, price: object) -> int:
@@ -137,8 +138,7 @@ class _Shop:
     def _stock_of_all(self, variant: JsonObject, at_ms: int) -> Iterator[StockLevel]:
         """All pieces together, where they are counted and nothing says how they are spread."""
         pieces, item = variant.get("inventory_quantity"), text_of(variant.get("inventory_item_id"))
-        is_counted = variant.get("inventory_management", "") is not None and item not in self._uncounted
-        if pieces is None or not is_counted or item in self._levelled:
+        if pieces is None or not self._is_counted(variant) or item in self._levelled:
             return
         yield StockLevel(
             sku=_sku(variant),
@@ -147,6 +147,10 @@ class _Shop:
             updated_at_ms=at_ms,
             update_id=f"variant-stock-{id_in(variant)}@{at_ms}",
         )
+
+    def _is_counted(self, variant: JsonObject) -> bool:
+        item = text_of(variant.get("inventory_item_id"))
+        return variant.get("inventory_management", "") is not None and item not in self._uncounted
 
     def _level(self, level: JsonObject) -> StockLevel:
         item, location = id_in(level, "inventory_item_id"), text_of(level.get("location_id"))

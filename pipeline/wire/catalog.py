@@ -102,6 +102,7 @@ def _product(product: Product) -> ProductTold:
         price,
         currency,
         product.attributes,
+        product.backorder,
     )
 
 

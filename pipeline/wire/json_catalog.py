@@ -34,7 +34,7 @@ _PRODUCT = {
     **optional(text, "name", "category", "currency"),
     **optional(integer, "price_minor"),
     **optional(mapping(text), "attributes"),
-    **optional(boolean, "deleted"),
+    **optional(boolean, "deleted", "backorder"),
 }
 _STOCK_LEVEL = {
     **_BOTH,

@@ -204,13 +204,13 @@ def _waved(
     effects: Sequence[Effect],
 ) -> tuple[ProductState, Sequence[Effect]]:
     """Let those who wait hear of what the catalogue has changed."""
-    first_word = before.stock is None and after.stock is not None
-    if not changed.available and changed.price is None and not first_word:
+    knew, knows = before.knows_stock, after.knows_stock
+    if not changed.available and changed.price is None and knew == knows:
         return after, effects
     wave = Wave(after.tenant, after.sku, after.waves)
-    if changed.available or first_word:
-        known = None if before.stock is None else before.available_by_size()
-        wave.on_availability(known, after.available_by_size(), at_ms, update_id)
+    if changed.available or knew != knows:
+        was, now = before.available_by_size() if knew else None, after.available_by_size() if knows else None
+        wave.on_availability(was, now, at_ms, update_id)
     if changed.price is not None:
         price = changed.price
         wave.on_price(price.before_minor, price.after_minor, price.currency, at_ms, update_id)

@@ -21,6 +21,7 @@ class Facts(Struct, frozen=True, array_like=True, gc=False):
     name: str = ""
     category: str = ""
     attributes: dict[str, str] = {}
+    backorder: bool = False
 
     def told(self, message: ProductTold) -> tuple[Facts, Sequence[Effect]]:
         """Take in what holds: the later by time and version, ties by content, whatever came first."""
@@ -32,6 +33,7 @@ class Facts(Struct, frozen=True, array_like=True, gc=False):
             message.name,
             message.category,
             message.attributes,
+            message.backorder,
         )
         if _order(new) > _order(self):
             return new, ()
@@ -42,6 +44,7 @@ class Facts(Struct, frozen=True, array_like=True, gc=False):
         """Return what of a product's object is about the product itself."""
         return {
             "attributes": dict(sorted(self.attributes.items())),
+            "backorder": self.backorder,
             "category": self.category,
             "deleted": self.deleted,
             "name": self.name,
@@ -58,4 +61,5 @@ def _order(facts: Facts) -> tuple[object, ...]:
         facts.name,
         facts.category,
         sorted(facts.attributes.items()),
+        facts.backorder,
     )

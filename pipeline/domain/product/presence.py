@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pipeline.domain.messages import ProductNews
-from pipeline.domain.wave_messages import Presence
+from pipeline.domain.wave_messages import Presence, is_endless
 
 SIZES_KEPT = 200
 """Sizes of a product, those of which there are none included: more than any has. What is there stays."""
@@ -14,12 +14,16 @@ OF_ANY = ""
 """Stands for all sizes together, and for a product that has none."""
 
 
-def presence(known: Mapping[str, bool], pieces: Mapping[str, int]) -> dict[str, bool]:
+def presence(known: Mapping[str, bool], pieces: Mapping[str, int] | None) -> dict[str, bool]:
     """Return of which sizes there are any, now that there are so many pieces; those `known` before included.
+
+    Of what is endless, or of which nobody says any more what there is (None), any size can be had, so none is named.
 
     >>> presence({"38": True, "": True}, {"40": 2})
     {'': True, '38': False, '40': True}
     """
+    if pieces is None or is_endless(pieces):
+        return {OF_ANY: True}
     there = dict.fromkeys(known, False) | {size: True for size, count in pieces.items() if count > 0}
     there[OF_ANY] = any(count > 0 for count in pieces.values())
     sizes = sorted(there, key=lambda size: (size != OF_ANY, not there[size], size))[:SIZES_KEPT]
@@ -37,8 +41,10 @@ def news_for(
     there = told.there
     sizes = sorted(there) if size is None else [size if _has_sizes(there) else OF_ANY]
     wanted = {each: there.get(each, False) for each in sorted({*sizes, OF_ANY})}
-    if before is not None and all(_is_there(before, each) == wanted[each] for each in sizes):
-        return None
+    if before is not None:
+        compared = {*there, *before} if size is None else {size}
+        if all(_is_there(before, each) == _is_there(there, each) for each in compared):
+            return None
     return ProductNews(told.tenant, customer_id, told.sku, told.cause, told.at_ms, there=wanted)
 
 

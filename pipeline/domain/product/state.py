@@ -17,6 +17,7 @@ from pipeline.domain.product.substitutes import Substitutes
 from pipeline.domain.product.waiters import Waiters
 from pipeline.domain.product.waves import Waves
 from pipeline.domain.waiting import Waiting
+from pipeline.domain.wave_messages import ENDLESS
 
 
 class ViewTimes(Struct, frozen=True, array_like=True, gc=False):
@@ -70,12 +71,27 @@ class ProductState(Struct, frozen=True, array_like=True, gc=False):
         """Return the SKUs that may stand in for it, best first, each with the visits that told so."""
         return self.substitutes.best(self.companions.bought_with()) if self.substitutes else []
 
+    @property
+    def is_endless(self) -> bool:
+        """Whether it can be had whatever the stock says."""
+        return self.facts is not None and self.facts.backorder and not self.is_deleted
+
+    @property
+    def knows_stock(self) -> bool:
+        """Whether anybody has said what of it can be had."""
+        return self.stock is not None or self.is_endless or self.is_deleted
+
     def available(self, size: str | None = None) -> int:
-        """Return how many pieces can be had, of `size` where the product has sizes; none of what is deleted."""
+        """Return how many pieces there are, of `size` where the product has sizes; none of what is deleted."""
         return 0 if self.stock is None or self.is_deleted else self.stock.available(size)
 
     def available_by_size(self) -> dict[str, int]:
-        """Return size to pieces that can be had; sizes that are sold out are left out."""
+        """Return size to pieces that can be had; sizes that are sold out are left out.
+
+        With `ENDLESS` pieces without a size, as many as are ordered can be had in each.
+        """
+        if self.is_endless:
+            return {"": ENDLESS}
         return {} if self.stock is None or self.is_deleted else self.stock.by_size()
 
 

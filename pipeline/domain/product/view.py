@@ -78,4 +78,5 @@ def catalog_view(state: ProductState, updated_at_ms: int) -> CatalogView:
         demand=DemandCounts() if demand is None else demand.overall.counts(updated_at_ms),
         channels={} if demand is None else {n: each.counts(updated_at_ms) for n, each in demand.channels.items()},
         stores={} if demand is None else {n: each.counts(updated_at_ms) for n, each in demand.stores.items()},
+        backorder=state.is_endless,
     )

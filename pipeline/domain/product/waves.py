@@ -18,6 +18,7 @@ from pipeline.domain.product import holds
 from pipeline.domain.product.holds import Hold
 from pipeline.domain.product.presence import presence
 from pipeline.domain.wave_messages import (
+    ENDLESS,
     SHARDS,
     AskWaiters,
     Candidate,
@@ -31,6 +32,7 @@ from pipeline.domain.wave_messages import (
     TellWaiters,
     Waits,
     full_minute,
+    is_endless,
     waiters_key,
 )
 
@@ -115,12 +117,20 @@ class Wave:
     # --- what products are told ---
 
     def on_availability(
-        self, before: Mapping[str, int] | None, after: Mapping[str, int], at_ms: int, cause: str
+        self, before: Mapping[str, int] | None, now: Mapping[str, int] | None, at_ms: int, cause: str
     ) -> None:
-        """Take in how many pieces there are by size; a size left out has none. `before` None: nothing was known."""
+        """Take in how many pieces there are by size; a size left out has none. None: that is, or was, not known.
+
+        Where they are endless, so they are in every size that was there, and in that of whoever wants another ("").
+        """
         waves, came_ms = self.waves, 0 if before is None else at_ms
-        before = before or {}
-        was, now = any(pieces > 0 for pieces in before.values()), any(pieces > 0 for pieces in after.values())
+        before, after = before or {}, now or {}
+        if is_endless(before):
+            before = {**dict.fromkeys(after, ENDLESS), **waves.pieces}
+        if is_endless(after):
+            after = dict.fromkeys({*waves.pieces, *after}, ENDLESS)
+        was_there = any(pieces > 0 for pieces in before.values())
+        is_there = any(pieces > 0 for pieces in after.values())
         since = {
             size: waves.since.get(size, 0) if before.get(size, 0) > 0 else came_ms
             for size, pieces in sorted(after.items())
@@ -133,7 +143,7 @@ class Wave:
             waves,
             pieces=dict(sorted(after.items())),
             since=since,
-            whole_ms=0 if not now else waves.whole_ms if was else came_ms,
+            whole_ms=0 if not is_there else waves.whole_ms if was_there else came_ms,
             holds=still,
             offered=waves.offered if still else 0,
             gone=waves.gone | sold_out if sold_out else waves.gone,
@@ -145,7 +155,7 @@ class Wave:
             for shard in _bits(waves.lists | waves.offered):
                 pieces = self.waves.pieces
                 self._send(StockFell(self.tenant, self.sku, shard, number, at_ms, cause, pieces, old))
-        self._let_know(after, at_ms, cause)
+        self._let_know(now, at_ms, cause)
         self._ask_if_freed(waves, at_ms)
 
     def on_price(self, before_minor: int | None, now_minor: int, currency: str | None, at_ms: int, cause: str) -> None:
@@ -158,7 +168,7 @@ class Wave:
             turned = PriceTurned(self.tenant, self.sku, shard, number, at_ms, cause, now_minor, before_minor, currency)
             self._send(turned)
 
-    def _let_know(self, pieces: Mapping[str, int], at_ms: int, cause: str) -> None:
+    def _let_know(self, pieces: Mapping[str, int] | None, at_ms: int, cause: str) -> None:
         """Tell lists that are to know of what has gone, or come back."""
         there = presence(self.waves.there, pieces)
         if there != self.waves.there:
@@ -315,6 +325,8 @@ def _size(wanted: str | None, free: Mapping[str, int]) -> str | None:
     if wanted is not None:
         wanted = wanted if wanted in free else ""
         return wanted if free.get(wanted, 0) > 0 else None
+    if is_endless(free):
+        return ""
     best = max(free, key=lambda size: (free[size], size), default=None)
     return best if best is not None and free[best] > 0 else None
 

@@ -12,7 +12,7 @@ from pipeline.domain.triggers import kind
 from pipeline.domain.triggers.steps import KEPT_UNTIL, Cancel, Mark, Proposal, Step
 from pipeline.domain.triggers.view import CustomerView
 from pipeline.domain.wants import wants_of
-from pipeline.domain.wave_messages import Hearing, Want
+from pipeline.domain.wave_messages import ENDLESS, Hearing, Want
 
 _HELD_MS = DAY_MS
 """How long a word may be held back: quiet hours are over within the day."""
@@ -33,8 +33,8 @@ class Config(kind.Config, frozen=True):
 class BackInStock(kind.Kind):
     """Fires when a product is there again that the customer asked to be told of, wished for or has in a cart.
 
-    No more customers are told than there are pieces: who asked first, then who wished, then who waits longest; a piece
-    is kept for each for `kept_for`, then the next is told.
+    No more customers are told than there are pieces (all, where it is sold on backorder): who asked first, then who
+    wished, then who waits longest; a piece is kept for each for `kept_for`, then the next is told.
     Unless it is there in other sizes only, the customer has bought it, or it is gone before they could be told. At
     most once per asking: flapping stock does not repeat.
     """
@@ -82,7 +82,7 @@ class BackInStock(kind.Kind):
             caused_by=news.event_id,
             items=(Item(news.sku, attributes={} if news.size is None else {"size": news.size}),),
             context={
-                "in_stock": news.in_stock,
+                "in_stock": None if news.in_stock == ENDLESS else news.in_stock,
                 "size": news.size,
                 "place": news.place,
                 KEPT_UNTIL: None if news.kept_until_ms is None else rfc3339(news.kept_until_ms),
@@ -119,6 +119,7 @@ class BackInStock(kind.Kind):
 
 def _reason(news: ProductNews) -> str:
     pieces = f"{news.in_stock} piece{'' if news.in_stock == 1 else 's'}"
+    pieces = "as many as are ordered" if news.in_stock == ENDLESS else pieces
     size = "" if news.size is None else f" in size {news.size}"
     reason = f"{news.sku} is there again: {pieces}{size}"
     if news.kept_until_ms is None:

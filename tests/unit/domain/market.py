@@ -146,6 +146,21 @@ class Market:
         levels = tuple(("", size, count) for size, count in pieces.items())
         return self._catalogue(StockTold("default", SKU, f"s-{self._told}", self.now_ms, "full", levels, self._told))
 
+    def orderable(self, beyond_stock: bool) -> Market:
+        """Let it be sold from now on whatever the stock says, or no longer, and everything that follows happen."""
+        return self.orderable_under_way(beyond_stock).settle()
+
+    def orderable_under_way(self, beyond_stock: bool) -> Market:
+        self._told += 1
+        told = ProductTold("default", SKU, f"p-{self._told}", self.now_ms, self._told, backorder=beyond_stock)
+        return self._catalogue(told)
+
+    def sold(self, is_sold: bool) -> Market:
+        """Let it be sold from now on, or no longer (deleted), and everything that follows happen."""
+        self._told += 1
+        told = ProductTold("default", SKU, f"p-{self._told}", self.now_ms, self._told, deleted=not is_sold)
+        return self._catalogue(told).settle()
+
     def costs(self, price_minor: int, currency: str = "EUR") -> Market:
         self._told += 1
         told = ProductTold(

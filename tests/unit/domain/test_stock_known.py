@@ -97,6 +97,22 @@ def test_a_product_that_never_was_there_is_known_to_be_gone_and_one_nobody_told_
     assert market.shown("ann") == []
 
 
+def test_what_is_sold_no_longer_is_not_shown_though_nobody_told_of_its_stock_and_is_once_it_is_sold_again() -> None:
+    market = fair()
+    market.says("ann", carted("38")).says("bob", viewed(SKU))
+
+    market.at("10:10").sold(False)
+    market.says("cid", carted())
+    assert market.shown("ann") == market.shown("bob") == market.shown("cid") == []
+
+    market.at("10:20").sold(True)
+    assert (market.shown("ann"), market.shown("bob"), market.shown("cid")) == (
+        [(SKU, "38")],
+        [(SKU, None)],
+        [(SKU, None)],
+    )
+
+
 def test_b32_a_size_that_never_was_there_of_a_product_in_sizes_is_not_shown() -> None:
     market = fair()
     market.stock({"38": 0, "40": 2})
@@ -236,16 +252,20 @@ def test_whatever_overtakes_what_in_the_end_everybody_knows_what_is_so(seed: int
     chance, market, sizes = Random(seed), fair(seed), ("38", "40")
     stock: dict[str, int] = {}
     wanted: dict[str, str | None] = {}
+    orderable = False
     for minute in range(40):
         market.now_ms = at_ms(f"10:{minute:02}")
         name, size = chance.choice(("ann", "bob", "cid")), chance.choice((*sizes, None))
-        match chance.randrange(4):
+        match chance.randrange(5):
             case 0 | 1:
                 stock = {each: chance.randrange(2) for each in sizes}
                 market.stock_under_way(stock)
             case 2:
                 wanted[name] = size
                 market.tell(name, carted(size))
+            case 3:
+                orderable = chance.randrange(3) == 0
+                market.orderable_under_way(orderable)
             case _:
                 if wanted.pop(name, "") != "":
                     market.tell(name, event("cart_emptied"))
@@ -254,5 +274,5 @@ def test_whatever_overtakes_what_in_the_end_everybody_knows_what_is_so(seed: int
     market.at("11:00").settle()
 
     for name, size in wanted.items():
-        there = any(stock.values()) if size is None else stock.get(size, 0) > 0
+        there = orderable or (any(stock.values()) if size is None else stock.get(size, 0) > 0)
         assert market.shown(name) == ([(SKU, size)] if there or not stock else []), (name, size, stock)

@@ -29,6 +29,7 @@ moves = st.one_of(
     st.tuples(st.just("merge"), customers, customers),
     st.tuples(st.just("stock"), st.integers(0, 3), st.integers(0, 3)),
     st.tuples(st.just("stock"), st.integers(0, 3), st.just(0)),
+    st.tuples(st.just("orderable"), st.booleans()),
     st.tuples(st.just("steps"), st.integers(1, 30)),
     st.tuples(st.just("pass"), st.sampled_from((1, 5, 30, 45, 600))),
 )
@@ -84,6 +85,8 @@ class Model:
                 self.merge(self.now_is(words[0]), self.now_is(words[1]))
             case "stock":
                 market.stock_under_way({"38": words[0], "40": words[1]})
+            case "orderable":
+                market.orderable_under_way(words[0])
             case "steps":
                 for _ in range(words[0]):
                     market.step()
@@ -127,7 +130,7 @@ class Model:
 
     def check_kept(self) -> None:
         """With no message under way, a product keeps a piece for everybody whom a list has down for one."""
-        for size in ("38", "40"):
+        for size in ("", "38", "40"):
             lists_say = sum(
                 waiter.until_ms > self.market.now_ms and waiter.kept_size == size
                 for waiter in self.market.waiting.values()
@@ -162,7 +165,8 @@ def test_b30_nobody_twice_nobody_beyond_the_stock_everybody_in_the_end(
     model.check()
     model.check_kept()
 
-    market.until(market.now_ms + DAY_MS).stock({"38": 0, "40": 0}).until(market.now_ms + DAY_MS)
+    market.until(market.now_ms + DAY_MS).orderable(beyond_stock=False).stock({"38": 0, "40": 0})
+    market.until(market.now_ms + DAY_MS)
     waited = model.wait_for()
     market.stock({"38": 50, "40": 50}).until(market.now_ms + 2 * DAY_MS)
     model.check()

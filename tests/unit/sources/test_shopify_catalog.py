@@ -173,6 +173,26 @@ def test_a_variant_with_a_price_that_cannot_be_read_does_not_take_the_others_wit
     assert [line.reason for line in lines if isinstance(line, Rejected)] == [InvalidReason.WRONG_TYPE]
 
 
+@pytest.mark.parametrize(
+    ("fields", "is_sold_beyond"),
+    [
+        ({"inventory_policy": "continue"}, True),
+        ({"inventory_policy": "deny"}, False),
+        ({"inventory_policy": "deny", "inventory_management": None}, True),
+        ({"inventory_policy": "deny", "inventory_management": "shopify"}, False),
+        ({"inventory_policy": "deny", "inventory_item_id": 99}, True),
+    ],
+)
+def test_what_is_sold_beyond_its_stock_or_not_counted_can_be_had_at_no_pieces(
+    fields: dict[str, Any], is_sold_beyond: bool, tmp_path: Path
+) -> None:
+    uncounted = {"inventory_items": [{"id": 99, "sku": "SHOE-1", "tracked": False}]}
+
+    found = records(read(tmp_path, SHOP, uncounted, product(variant(inventory_quantity=0, **fields))))
+
+    assert [r.backorder for r in found if isinstance(r, Product)] == [is_sold_beyond]
+
+
 def test_what_a_shop_sells_without_counting_is_not_sold_out(tmp_path: Path) -> None:
     item = {"inventory_items": [{"id": 12, "sku": "SHOE-2", "tracked": False}]}
     gift_card = variant(1, inventory_management=None, inventory_quantity=0)
