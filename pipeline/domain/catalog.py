@@ -20,7 +20,10 @@ class Product(Struct, frozen=True, gc=False):
     """What a product is and costs, whole: the later by (`updated_at_ms`, `version`) takes the place of the other.
 
     Without a price, what is known of prices stays. `deleted`: it is sold no longer. `backorder`: it is sold whatever
-    the stock says, for it is ordered or made then, or not counted.
+    the stock says, for it is ordered or made then, or not counted. `group`: what it is a variant of, if it is one.
+
+    With `variants` it is not of a SKU but of such a group, called `sku`: it has these and no others, SKU by the id of
+    each ("": the one known by that id). Then nothing else is told.
     """
 
     sku: str
@@ -35,6 +38,8 @@ class Product(Struct, frozen=True, gc=False):
     deleted: bool = False
     update_id: str = ""
     backorder: bool = False
+    group: str = ""
+    variants: dict[str, str] | None = None
 
 
 class StockLevel(Struct, frozen=True, gc=False):

@@ -434,6 +434,33 @@ class ProductTold(Struct, frozen=True, array_like=True, tag="f", gc=False):
     currency: str | None = None
     attributes: dict[str, str] = {}
     backorder: bool = False
+    group: str = ""
+
+
+class VariantsTold(Struct, frozen=True, array_like=True, tag="v", gc=False):
+    """At the key of a group (`sku`): as the catalogue says, it has these `variants`, SKU by id, and no others.
+
+    `gone`: these SKUs are still to be told that it does not have them.
+    """
+
+    tenant: str
+    sku: str
+    update_id: str
+    updated_at_ms: int
+    version: int
+    variants: dict[str, str]
+    gone: tuple[str, ...] = ()
+
+
+class VariantGone(Struct, frozen=True, array_like=True, tag="vg", gc=False):
+    """As of (`updated_at_ms`, `version`), `sku` is no variant of `group` (its key) any more."""
+
+    tenant: str
+    sku: str
+    update_id: str
+    updated_at_ms: int
+    version: int
+    group: str
 
 
 class StockTold(Struct, frozen=True, array_like=True, tag="s", gc=False):
@@ -469,8 +496,8 @@ class Demanded(Struct, frozen=True, array_like=True, tag="d", gc=False):
     stars: int = 0
 
 
-CatalogMessage: TypeAlias = ProductTold | StockTold
-"""What the catalogue tells, by way of `catalog.products` and `catalog.stock`."""
+CatalogMessage: TypeAlias = ProductTold | VariantsTold | VariantGone | StockTold
+"""What the catalogue tells, by way of `catalog.products` and `catalog.stock`, and what follows from it at once."""
 
 CountMessage: TypeAlias = (
     BoughtTogether | TakenBack | SeenBeside | OrderCounted | OrdersTold | AskOrders | OrdersOf | OrdersHeld

@@ -2,6 +2,7 @@
 
 A file is one document, or one a line. A document is a payload (alone, or as `payload` beside its `topic`), a list of
 payloads, or an answer of the API such as `{"products": […]}`. Each variant is a SKU; one that has none goes by its id.
+A product tells all its variants: one that it has no longer is deleted, in whichever file it was told of before.
 Shopify says neither in what currency a price is nor of what SKU a stock level is: that is looked up in the rest of the
 files (the shop, orders, checkouts; variants, inventory items), whatever their order, so they are held in memory.
 """
@@ -26,6 +27,8 @@ NOT_SOLD: Final = ("archived", "draft")
 """Statuses of a product that no channel sells."""
 ONE_VARIANT: Final = "Default Title"
 """What Shopify calls the variant of a product that has no variants."""
+SHOWN: Final = 100
+"""Variants in one payload, of up to 2,048: webhooks name the others by their ids (`variant_gids`), exports do not."""
 
 
 class ShopifyCatalog:
@@ -53,9 +56,8 @@ class _Shop:
     def __init__(self, payloads: Iterable[Payload]) -> None:
         own: set[str] = set()
         charged: set[str] = set()
-        #: Inventory item to SKU; product to its SKUs; items of which a level is told, by location.
+        #: Inventory item to SKU; items of which a level is told, by location.
         self._sku_of: dict[str, str] = {}
-        self._skus_of: dict[str, set[str]] = {}
         self._levelled: set[str] = set()
         #: Items that are sold without being counted: their quantity, mostly 0, says nothing.
         self._uncounted: set[str] = set()
@@ -73,8 +75,6 @@ class _Shop:
                 if fields.get("tracked") is False:
                     self._uncounted.add(id_in(fields))
             for variant in _variants(fields) if kind == "product" else [fields] if kind == "variant" else []:
-                product = id_in(fields) if kind == "product" else text_of(fields.get("product_id"))
-                self._skus_of.setdefault(product, set()).add(_sku(variant))
                 if variant.get("inventory_item_id") is not None:
                     self._sku_of[text_of(variant["inventory_item_id"])] = _sku(variant)
         known = own or charged
@@ -83,24 +83,30 @@ class _Shop:
     def records(self, payload: Payload) -> Iterator[CatalogRecord]:
         """Yield what a payload says. Raises InvalidEvent, after the variants in which there is nothing wrong."""
         fields = payload.fields
+        # What changes twice within a second has one `updated_at`; webhooks say to the millisecond when it was.
+        version = 0 if payload.told_at is None else time_ms(payload.told_at, "triggered_at")
         if payload.kind == "product":
             refused: list[InvalidEvent] = []
             for variant in _variants(fields):
                 try:
-                    yield self._product(fields, variant)
-                    yield from self._stock_of_all(variant, _later(fields, variant))
+                    yield self._product(fields, variant, version)
+                    yield from self._stock_of_all(variant, _later(fields, variant), version)
                 except InvalidEvent as error:
                     refused.append(error)
+            yield from _all_variants(fields, version)
             if refused:
                 raise refused[0]
         elif payload.kind == "product_deleted":
-            yield from self._deleted(payload)
+            if payload.told_at is None:
+                problem = "triggered_at is missing: a deletion says itself not when it was; keep the header beside it"
+                raise InvalidEvent(InvalidReason.MISSING_FIELD, problem)
+            yield _group(fields, version, version, {})
         elif payload.kind == "variant":
-            yield from self._stock_of_all(fields, _later(fields))
+            yield from self._stock_of_all(fields, _later(fields), version)
         elif payload.kind == "inventory_level" and fields.get("available") is not None:
-            yield self._level(fields)
+            yield self._level(fields, version)
 
-    def _product(self, product: JsonObject, variant: JsonObject) -> Product:
+    def _product(self, product: JsonObject, variant: JsonObject, version: int) -> Product:
         at_ms = _later(product, variant)
         title = text(variant.get("title") or ONE_VARIANT, "variants.title")
         name = text(product.get("title") or "", "title")
@@ -113,9 +119,11 @@ class _Shop:
             currency=None if price is None else self._currency,
             attributes=_attributes(product, variant),
             updated_at_ms=at_ms,
+            version=version,
             deleted=product.get("status") in NOT_SOLD,
             update_id=f"variant-{id_in(variant)}@{at_ms}",
             backorder=variant.get("inventory_policy") == "continue" or not self._is_counted(variant),
+            group=_group_of(product),
         )
 
     def _minor(self, price: object) -> int:
@@ -135,7 +143,7 @@ class _Shop:
             raise InvalidEvent(InvalidReason.BAD_VALUE, problem)
         return whole
 
-    def _stock_of_all(self, variant: JsonObject, at_ms: int) -> Iterator[StockLevel]:
+    def _stock_of_all(self, variant: JsonObject, at_ms: int, version: int) -> Iterator[StockLevel]:
         """All pieces together, where they are counted and nothing says how they are spread."""
         pieces, item = variant.get("inventory_quantity"), text_of(variant.get("inventory_item_id"))
         if pieces is None or not self._is_counted(variant) or item in self._levelled:
@@ -145,6 +153,7 @@ class _Shop:
             levels={"": _there(pieces, "inventory_quantity")},
             mode=FULL,
             updated_at_ms=at_ms,
+            version=version,
             update_id=f"variant-stock-{id_in(variant)}@{at_ms}",
         )
 
@@ -152,7 +161,7 @@ class _Shop:
         item = text_of(variant.get("inventory_item_id"))
         return variant.get("inventory_management", "") is not None and item not in self._uncounted
 
-    def _level(self, level: JsonObject) -> StockLevel:
+    def _level(self, level: JsonObject, version: int) -> StockLevel:
         item, location = id_in(level, "inventory_item_id"), text_of(level.get("location_id"))
         if item not in self._sku_of:
             problem = (
@@ -167,20 +176,35 @@ class _Shop:
             levels={"": _there(level["available"], "available")},
             mode=LEVEL,
             updated_at_ms=at_ms,
+            version=version,
             update_id=f"level-{item}-{location}@{at_ms}",
         )
 
-    def _deleted(self, payload: Payload) -> Iterator[Product]:
-        if payload.told_at is None:
-            problem = "triggered_at is missing: a deletion says itself not when it was; keep the header beside it"
-            raise InvalidEvent(InvalidReason.MISSING_FIELD, problem)
-        at_ms = time_ms(payload.told_at, "triggered_at")
-        product = id_in(payload.fields)
-        if product not in self._skus_of:
-            problem = f"id: the product {product} is not in these files, so its SKUs are not known"
-            raise InvalidEvent(InvalidReason.MISSING_FIELD, problem)
-        for sku in sorted(self._skus_of[product]):
-            yield Product(sku=sku, deleted=True, updated_at_ms=at_ms, update_id=f"deleted-{product}@{at_ms}")
+
+def _all_variants(product: JsonObject, version: int) -> Iterator[Product]:
+    """Say which variants a product has, where it says so: a payload may leave out some, or their ids."""
+    shown = {id_in(variant): _sku(variant) for variant in _variants(product)}
+    gids = product.get("variant_gids")
+    named = [id_in(each) for each in gids if isinstance(each, dict)] if isinstance(gids, list) else []
+    is_whole = bool(named) or 0 < len(shown) < SHOWN
+    skus = dict.fromkeys(named, "") | shown
+    if is_whole and "" not in skus and id_in(product):
+        yield _group(product, _later(product, *_variants(product)), version, skus)
+
+
+def _group(product: JsonObject, at_ms: int, version: int, skus: dict[str, str]) -> Product:
+    return Product(
+        sku=_group_of(product),
+        updated_at_ms=at_ms,
+        version=version,
+        update_id=f"variants-{id_in(product)}@{at_ms}",
+        variants=skus,
+    )
+
+
+def _group_of(product: JsonObject) -> str:
+    product_id = id_in(product)
+    return f"product-{product_id}" if product_id else ""
 
 
 def _variants(product: JsonObject) -> list[JsonObject]:

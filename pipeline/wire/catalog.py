@@ -10,7 +10,8 @@ from hashlib import blake2b
 
 from pipeline.domain.catalog import DELTA, FULL, MODES, STORE, CatalogRecord, Product, StockLevel
 from pipeline.domain.errors import InvalidEvent, InvalidReason
-from pipeline.domain.messages import CatalogMessage, ProductTold, StockTold
+from pipeline.domain.messages import CatalogMessage, ProductTold, StockTold, VariantsTold
+from pipeline.domain.product.keys import group_key
 from pipeline.wire.avro_writer import Write, compile_writer
 from pipeline.wire.input_decoder import InputDecoder
 from pipeline.wire.json_catalog import decode_product, decode_stock_level
@@ -33,6 +34,8 @@ MAX_CELLS = 5_000
 """Sizes in stores per record: as many as are kept of a product."""
 MAX_PIECES = 1_000_000_000
 """Pieces in one cell, or that come or go at once: screws by the ship. Nine thousand million such deltas fit 64 bits."""
+MAX_VARIANTS = 5_000
+"""Per group; Shopify has at most 2,048."""
 MAX_VERSION = 2**63 - 1
 
 
@@ -69,8 +72,14 @@ def told(record: CatalogRecord) -> CatalogMessage:
     return _product(record) if isinstance(record, Product) else _stock(record)
 
 
-def _product(product: Product) -> ProductTold:
+def _product(product: Product) -> ProductTold | VariantsTold:
     sku, tenant, update_id = _checked(product)
+    if product.variants is not None:
+        if len(product.variants) > MAX_VARIANTS:
+            problem = f"variants: {len(product.variants)} of them, at most {MAX_VARIANTS} are taken"
+            raise InvalidEvent(InvalidReason.VALUE_TOO_LONG, problem)
+        skus = {tidy_id("variants", name): tidy_id("variants", sku) for name, sku in product.variants.items()}
+        return VariantsTold(tenant, group_key(sku), update_id, product.updated_at_ms, product.version, skus)
     check_length("name", product.name, MAX_NAME_CHARACTERS)
     check_length("category", product.category, MAX_NAME_CHARACTERS)
     if len(product.attributes) > MAX_ATTRIBUTES:
@@ -103,6 +112,7 @@ def _product(product: Product) -> ProductTold:
         currency,
         product.attributes,
         product.backorder,
+        group_key(tidy_id("group", product.group)),
     )
 
 

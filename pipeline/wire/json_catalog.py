@@ -31,9 +31,9 @@ _BOTH = {
 }
 _PRODUCT = {
     **_BOTH,
-    **optional(text, "name", "category", "currency"),
+    **optional(text, "name", "category", "currency", "group"),
     **optional(integer, "price_minor"),
-    **optional(mapping(text), "attributes"),
+    **optional(mapping(text), "attributes", "variants"),
     **optional(boolean, "deleted", "backorder"),
 }
 _STOCK_LEVEL = {

@@ -121,6 +121,35 @@ def test_with_until_what_the_catalogue_tells_later_is_left_out(omni: Omni, mixed
     assert products["A"]["price_minor"] == 10_000
 
 
+def test_variants_a_product_has_no_longer_are_deleted_and_what_is_sold_on_stays(omni: Omni, tmp_path: Path) -> None:
+    def named(minute: int, *skus: str) -> Line:
+        return {"sku": "shoe", "updated_at": at(minute), "variants": {sku: sku for sku in skus}}
+
+    lines = [product(0, sku, group="shoe") for sku in ("A", "B")] + [named(0, "A", "B"), named(5, "A")]
+    for number, told in enumerate((lines, lines[::-1])):
+        path = write(tmp_path / f"variants-{number}.jsonl", told)
+
+        _, products = simulate(omni, tmp_path, path)
+
+        assert {sku: said["deleted"] for sku, said in products.items()} == {"A": False, "B": True}
+
+
+def test_a_variant_missing_from_shopifys_word_of_a_product_is_deleted(omni: Omni, tmp_path: Path) -> None:
+    def update(minute: int, *skus: str) -> Line:
+        variants = [{"id": ord(sku), "sku": sku, "title": sku, "updated_at": at(0)} for sku in skus]
+        told = {"id": 7, "title": "Shoe", "status": "active", "updated_at": at(minute), "variants": variants}
+        return {"topic": "products/update", "triggered_at": at(minute), "payload": told}
+
+    path = write(tmp_path / "webhooks.jsonl", [update(0, "A", "B"), update(5, "A")])
+
+    _, products = simulate(omni, tmp_path, path, "--source", "shopify_catalog")
+
+    assert {sku: (said["name"], said["deleted"]) for sku, said in products.items()} == {
+        "A": ("Shoe – A", False),
+        "B": ("Shoe – B", True),
+    }
+
+
 def test_a_bad_line_of_the_catalogue_is_a_dead_letter_and_the_rest_goes_on(omni: Omni, tmp_path: Path) -> None:
     path = write(
         tmp_path / "bad.jsonl",

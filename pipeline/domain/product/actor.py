@@ -10,7 +10,6 @@ from pipeline.domain.messages import (
     AskComplements,
     AskOrders,
     BoughtTogether,
-    CatalogMessage,
     Count,
     Demanded,
     Effect,
@@ -19,8 +18,12 @@ from pipeline.domain.messages import (
     OrdersOf,
     OrdersTold,
     ProductMessage,
+    ProductTold,
     SeenBeside,
+    StockTold,
     TakenBack,
+    VariantGone,
+    VariantsTold,
 )
 from pipeline.domain.product.answers import answered
 from pipeline.domain.product.companions import Companions
@@ -32,6 +35,7 @@ from pipeline.domain.product.orders_in_all import OrdersInAll
 from pipeline.domain.product.state import ProductState
 from pipeline.domain.product.substitutes import Substitutes
 from pipeline.domain.product.told import Changed, told
+from pipeline.domain.product.variants import Variants
 from pipeline.domain.product.view import ViewFeed
 from pipeline.domain.product.waiters import Waiters
 from pipeline.domain.product.waves import Wave
@@ -46,8 +50,8 @@ class ProductActor:
     What the catalogue tells settles by its own time (see `facts`, `stock`, `prices`). Every order adds one basket to
     each of its SKUs. Confidence is the share of this SKU's baskets that held the other too; with more companions than
     are kept it is a lower bound. On the event clock, everything waits until the clock has passed it and counts in the
-    order of its time (see `message_order`). The categories of products, and the counters of a tenant's orders, have
-    keys of their own here (see `keys`), and so have the lists of those who wait (see `waiters`).
+    order of its time (see `message_order`). The categories of products, what has variants, and the counters of a
+    tenant's orders have keys of their own here (see `keys`), and so have the lists of those who wait (see `waiters`).
 
     Of two orders that held a tent, one held a lamp:
 
@@ -149,7 +153,10 @@ class ProductActor:
             case OrderCounted():
                 counter, effects = (state.orders or OrdersInAll()).counted(message, self._decay)
                 return replace(state, orders=counter), effects
-        if isinstance(message, CatalogMessage):
+            case VariantsTold():
+                variants, effects = (state.variants or Variants()).told(message)
+                return replace(state, variants=variants), effects
+        if isinstance(message, ProductTold | VariantGone | StockTold):
             after, changed, counts = told(state, message)
             return _waved(state, after, changed, message.update_id, at_ms, counts)
         if isinstance(message, FromWaiters):

@@ -31,6 +31,11 @@ def category_of(key: str) -> str:
     return key.removeprefix(_CATEGORY) if key.startswith(_CATEGORY) else ""
 
 
+def group_key(name: str) -> str:
+    """Return the key of what has variants, which are products: it knows which. "" where there is none."""
+    return f"{_OWN}group/{name}" if name else ""
+
+
 def counter_key(number: int) -> str:
     """Return the key of a counter of orders."""
     return f"{_OWN}orders/{number}"

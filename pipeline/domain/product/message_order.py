@@ -17,6 +17,8 @@ from pipeline.domain.messages import (
     SeenBeside,
     StockTold,
     TakenBack,
+    VariantGone,
+    VariantsTold,
 )
 from pipeline.domain.wave_messages import wave_order
 
@@ -36,6 +38,10 @@ def order(message: ProductMessage) -> tuple[int, int, float, tuple[str, ...]]:
         case ProductTold():
             price = (message.currency or "", str(message.unit_price_minor))
             return message.updated_at_ms, 0, message.version, (message.update_id, *price)
+        case VariantsTold():
+            return message.updated_at_ms, 0, message.version, (message.update_id, str(sorted(message.variants.items())))
+        case VariantGone():
+            return message.updated_at_ms, 0, message.version, (message.update_id, message.group)
         case StockTold():
             added = str(message.levels) if message.mode == DELTA else ""  # levels settle by themselves
             return message.updated_at_ms, 1, message.version, (message.mode, message.update_id, added)

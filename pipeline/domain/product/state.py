@@ -14,6 +14,7 @@ from pipeline.domain.product.orders_in_all import OrdersInAll
 from pipeline.domain.product.prices import Prices
 from pipeline.domain.product.stock import Stock
 from pipeline.domain.product.substitutes import Substitutes
+from pipeline.domain.product.variants import Variants
 from pipeline.domain.product.waiters import Waiters
 from pipeline.domain.product.waves import Waves
 from pipeline.domain.waiting import Waiting
@@ -34,8 +35,8 @@ class ProductState(Struct, frozen=True, array_like=True, gc=False):
     """One SKU. `early` are messages the event clock has not passed yet, by time (at most `WAITING_KEPT`).
 
     Of what nobody has told there is None: stock may be known of a SKU that nobody has described. Under keys of their
-    own there are a counter of orders, which has `orders`, and a waiting list of a product, which has `waiters`; both
-    have none of the other parts.
+    own there are a counter of orders, which has `orders`, a waiting list of a product, which has `waiters`, and what
+    has variants, which has those; none of them has any other part.
     """
 
     tenant: str
@@ -51,10 +52,11 @@ class ProductState(Struct, frozen=True, array_like=True, gc=False):
     waiters: Waiters | None = None
     demand: Demand | None = None
     view: ViewTimes = NEVER_TOLD
+    variants: Variants | None = None
 
     @property
     def is_product(self) -> bool:
-        """Whether it is one: categories, counters of orders and waiting lists have keys here too."""
+        """Whether it is one: categories, counters of orders, groups and waiting lists have keys here too."""
         return is_sku(self.sku) and self.waiters is None
 
     @property
@@ -65,7 +67,7 @@ class ProductState(Struct, frozen=True, array_like=True, gc=False):
     @property
     def is_deleted(self) -> bool:
         """Whether the catalogue says that it is sold no longer."""
-        return self.facts is not None and self.facts.deleted
+        return self.facts is not None and self.facts.is_deleted
 
     def substituted(self) -> list[tuple[str, int]]:
         """Return the SKUs that may stand in for it, best first, each with the visits that told so."""

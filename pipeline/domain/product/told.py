@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.domain.messages import CatalogMessage, Effect, ProductTold
+from pipeline.domain.messages import Effect, ProductTold, StockTold, VariantGone
 from pipeline.domain.product.facts import Facts
 from pipeline.domain.product.prices import PriceChange, Prices
 from pipeline.domain.product.state import ProductState
@@ -25,7 +25,9 @@ class Changed(Struct, frozen=True):
     price: PriceChange | None = None
 
 
-def told(state: ProductState, message: CatalogMessage) -> tuple[ProductState, Changed, Sequence[Effect]]:
+def told(
+    state: ProductState, message: ProductTold | VariantGone | StockTold
+) -> tuple[ProductState, Changed, Sequence[Effect]]:
     """Take in an update of the catalogue. The very same state comes back where it changed nothing."""
     price: PriceChange | None = None
     effects: Sequence[Effect]
@@ -38,6 +40,11 @@ def told(state: ProductState, message: CatalogMessage) -> tuple[ProductState, Ch
         if facts is state.facts and prices is state.prices:
             return state, Changed(), effects
         after = replace(state, facts=facts, prices=prices)
+    elif isinstance(message, VariantGone):
+        facts, effects = (state.facts or Facts()).without(message), ()
+        if facts is state.facts:
+            return state, Changed(), effects
+        after = replace(state, facts=facts)
     else:
         stock, effects = (state.stock or Stock()).told(message)
         if stock is state.stock:

@@ -55,13 +55,18 @@ def records(lines: list[AnyLine]) -> list[CatalogRecord]:
 def test_the_real_webhooks_of_a_folder_become_products_and_stock_and_orders_tell_the_currency() -> None:
     found = records(list(find_source("shopify_catalog").read(sample(PAYLOADS / "products__update.json").parent)))
 
-    assert [record for record in found if isinstance(record, Product)] == [
+    *products, group = [record for record in found if isinstance(record, Product)]
+    assert products == [
         Product(
             sku, "default", f"Example T-Shirt – {size}", "Shirts", 1_999, "USD", {"brand": "Acme"}, NEW_YEAR,
-            update_id=f"variant-{sku}@{NEW_YEAR}",
+            update_id=f"variant-{sku}@{NEW_YEAR}", group="product-788032119674292922",
         )
         for sku, size in (("642667041472713922", "Small"), ("757650484644203962", "Medium"))
     ]  # fmt: skip
+    assert (group.sku, group.variants) == (
+        "product-788032119674292922",
+        {"642667041472713922": "642667041472713922", "757650484644203962": "757650484644203962"},
+    )
     stock = [(r.sku, r.store, r.mode, r.levels[""]) for r in found if isinstance(r, StockLevel)]
     assert stock == [
         ("example-sku", "24826418", "level", 10),
@@ -78,8 +83,9 @@ def test_an_export_tells_sizes_and_brand_and_the_sku_of_a_level_whatever_comes_f
         StockLevel("SHOE-1", "default", "1", {"": 3}, "level", TEN, update_id=f"level-11-1@{TEN}"),
         Product(
             "SHOE-1", "default", "Shoe – 38", "Shoes", 12_900, "EUR", {"size": "38", "brand": "Acme"}, TEN,
-            update_id=f"variant-1@{TEN}",
+            update_id=f"variant-1@{TEN}", group="product-7",
         ),
+        Product("product-7", updated_at_ms=TEN, update_id=f"variants-7@{TEN}", variants={"1": "SHOE-1"}),
     ]  # fmt: skip
 
 
@@ -102,24 +108,64 @@ def test_what_was_sold_beyond_what_there_is_leaves_none_and_an_item_not_stocked_
 def test_what_no_channel_sells_is_deleted(status: str, is_deleted: bool, tmp_path: Path) -> None:
     found = records(read(tmp_path, SHOP, product(variant(), status=status)))
 
-    assert [r.deleted for r in found if isinstance(r, Product)] == [is_deleted]
+    assert [r.deleted for r in found if isinstance(r, Product) and r.variants is None] == [is_deleted]
 
 
-def test_a_deletion_deletes_the_skus_that_the_product_had(tmp_path: Path) -> None:
+def lists(found: list[CatalogRecord]) -> list[tuple[str, int, int, dict[str, str]]]:
+    """Group, time, version and variants of each list of variants."""
+    products = (r for r in found if isinstance(r, Product))
+    return [(r.sku, r.updated_at_ms, r.version, r.variants) for r in products if r.variants is not None]
+
+
+def test_a_deletion_leaves_no_variants_wherever_the_product_was_told(tmp_path: Path) -> None:
     gone = {"topic": "products/delete", "triggered_at": "2026-11-24T10:05:00Z", "payload": {"id": 7}}
 
-    found = records(read(tmp_path, SHOP, product(variant(1), variant(2)), gone))
+    assert lists(records(read(tmp_path, gone))) == [("product-7", TEN + 300_000, TEN + 300_000, {})]
 
-    assert [(r.sku, r.updated_at_ms) for r in found if isinstance(r, Product) and r.deleted] == [
-        ("SHOE-1", TEN + 300_000),
-        ("SHOE-2", TEN + 300_000),
+
+def test_a_product_tells_all_its_variants_at_once(tmp_path: Path) -> None:
+    later = "2026-11-24T10:05:00Z"
+    update = {
+        "topic": "products/update",
+        "triggered_at": "2026-11-24T10:05:00.250Z",
+        "payload": product(variant(2, updated_at=later), updated_at=later),
+    }
+
+    found = records(read(tmp_path, SHOP, product(variant(1), variant(2)), update))
+
+    assert lists(found) == [
+        ("product-7", TEN, 0, {"1": "SHOE-1", "2": "SHOE-2"}),
+        ("product-7", TEN + 300_000, TEN + 300_250, {"2": "SHOE-2"}),
     ]
+    assert {r.group for r in found if isinstance(r, Product) and r.variants is None} == {"product-7"}
+
+
+def test_of_more_variants_than_a_webhook_shows_it_names_all_by_their_ids(tmp_path: Path) -> None:
+    gids = [{"admin_graphql_api_id": f"gid://shopify/ProductVariant/{number}"} for number in (1, 2, 3)]
+
+    found = records(read(tmp_path, SHOP, product(variant(1), variant_gids=gids)))
+
+    assert lists(found) == [("product-7", TEN, 0, {"1": "SHOE-1", "2": "", "3": ""})]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"variants": [variant(number) for number in range(1, 101)]},
+        {"variants": []},
+        {"variants": [variant(1), variant(2, id=None)]},
+        {"variants": [variant(1)], "id": None},
+    ],
+    ids=["a hundred, of perhaps more", "none, of a product that has one at least", "one without an id", "of no id"],
+)
+def test_variants_that_may_not_be_all_delete_none(told: dict[str, Any], tmp_path: Path) -> None:
+    assert lists(records(read(tmp_path, SHOP, product(**told)))) == []
 
 
 def test_a_price_in_a_currency_without_minor_units_is_whole(tmp_path: Path) -> None:
     found = records(read(tmp_path, {"shop": {"currency": "JPY"}}, product(variant(price="1200"))))
 
-    assert [r.price_minor for r in found if isinstance(r, Product)] == [1_200]
+    assert [r.price_minor for r in found if isinstance(r, Product) and r.variants is None] == [1_200]
 
 
 @pytest.mark.parametrize(
@@ -158,7 +204,11 @@ def test_a_document_may_be_written_over_many_lines(tmp_path: Path) -> None:
 
     found = records(list(find_source("shopify_catalog").read(path)))
 
-    assert [(record.sku, type(record)) for record in found] == [("SHOE-1", Product), ("SHOE-1", StockLevel)]
+    assert [(record.sku, type(record)) for record in found] == [
+        ("SHOE-1", Product),
+        ("SHOE-1", StockLevel),
+        ("product-7", Product),
+    ]
 
 
 def test_a_variant_with_a_price_that_cannot_be_read_does_not_take_the_others_with_it(tmp_path: Path) -> None:
@@ -169,6 +219,7 @@ def test_a_variant_with_a_price_that_cannot_be_read_does_not_take_the_others_wit
         (StockLevel, "SHOE-1"),
         (Product, "SHOE-3"),
         (StockLevel, "SHOE-3"),
+        (Product, "product-7"),
     ]
     assert [line.reason for line in lines if isinstance(line, Rejected)] == [InvalidReason.WRONG_TYPE]
 
@@ -190,7 +241,7 @@ def test_what_is_sold_beyond_its_stock_or_not_counted_can_be_had_at_no_pieces(
 
     found = records(read(tmp_path, SHOP, uncounted, product(variant(inventory_quantity=0, **fields))))
 
-    assert [r.backorder for r in found if isinstance(r, Product)] == [is_sold_beyond]
+    assert [r.backorder for r in found if isinstance(r, Product) and r.variants is None] == [is_sold_beyond]
 
 
 def test_what_a_shop_sells_without_counting_is_not_sold_out(tmp_path: Path) -> None:
