@@ -20,7 +20,7 @@ import msgspec
 
 from pipeline.domain.messages import Complement
 from pipeline.domain.product.association import excess
-from pipeline.domain.product.companions import BASKETS_TO_ASK
+from pipeline.domain.product.known import BASKETS_TO_ASK
 from tests.harness.affinities import Affinities, Basket
 from tests.harness.baskets import baskets_of, category_of, sku_of
 from tests.harness.data_sets import events_of

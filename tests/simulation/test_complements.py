@@ -9,7 +9,8 @@ import pytest
 
 from pipeline.domain.identity_config import IdentityConfig
 from pipeline.domain.messages import Complement
-from pipeline.domain.product.companions import BASKETS_TO_ASK, Companions
+from pipeline.domain.product.companions import Companions
+from pipeline.domain.product.known import BASKETS_TO_ASK
 from pipeline.domain.product.state import ProductState
 from pipeline.domain.rules import Rules
 from pipeline.settings import Settings

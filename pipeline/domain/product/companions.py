@@ -32,18 +32,13 @@ from pipeline.domain.product import rhythm
 from pipeline.domain.product.association import excess, is_chance, is_sure
 from pipeline.domain.product.decay import MOST_HALF_LIVES, Decay
 from pipeline.domain.product.keys import counter_of
+from pipeline.domain.product.known import BASKETS_TO_ASK, NOTHING_KNOWN, Known, worth_asking
 from pipeline.domain.product.pairs import NEWCOMERS, TOGETHER_KEPT, Pair, heaviest
 from pipeline.domain.time import DAY_MS
-
-BASKETS_TO_ASK = 3
-"""Orders with both from which on a pair is worth messages: of those with fewer, few are ever sure."""
 
 GROWTH = 8
 """Lift is off by 4 % in the median on The Complete Journey, and 96 % of the best ten are found; at a 4th it is 95 %,
 with two thirds of the messages."""
-
-ASK_AGAIN_DAYS = 30
-"""What was last heard so long ago is asked for."""
 
 COMPLEMENTS_ANSWERED = 10
 """Complements per answer: the customer owns some, and wants one."""
@@ -53,18 +48,6 @@ OF_ONE_CATEGORY = 3
 
 RARELY = 20
 """What fewer than one in so many orders held too is bought rarely with a product."""
-
-
-class Known(Struct, frozen=True, array_like=True, gc=False):
-    """What another product said of itself: as of `at_ms`, `weight` orders held it, of `orders` in all; its category.
-
-    `orders` 0: it was asked at `at_ms` and has not said anything yet.
-    """
-
-    at_ms: int
-    weight: float = 0.0
-    orders: float = 0.0
-    category: str = ""
 
 
 class Companions(Struct, frozen=True, array_like=True, gc=False):
@@ -114,9 +97,9 @@ class Companions(Struct, frozen=True, array_like=True, gc=False):
             together, lost = heaviest(together)
             missed = max(missed, lost)
             known = {sku: each for sku, each in known.items() if sku in together}
-        wanted = _worth_asking(order, together, known)
+        wanted = worth_asking(order, together, known)
         if wanted is not None:
-            known = {**known, wanted: replace(known.get(wanted, _NOTHING_KNOWN), at_ms=at_ms)}
+            known = {**known, wanted: replace(known.get(wanted, NOTHING_KNOWN), at_ms=at_ms)}
             question = AskOrders(order.tenant, wanted, order.sku, at_ms)
             effects.append(Send("product", product_key(order.tenant, wanted), question))
         weight, told, category = was.weight + one, was.told, order.category or was.category
@@ -173,7 +156,7 @@ class Companions(Struct, frozen=True, array_like=True, gc=False):
         """
         if word.of not in self.together:
             return self
-        known = self.known.get(word.of, _NOTHING_KNOWN)
+        known = self.known.get(word.of, NOTHING_KNOWN)
         if word.weight <= 0 or word.orders <= 0:
             return replace(self, known={**self.known, word.of: replace(known, at_ms=0)}) if known.at_ms else self
         after = self
@@ -287,22 +270,6 @@ class Companions(Struct, frozen=True, array_like=True, gc=False):
         return [*first, *later][:COMPLEMENTS_ANSWERED]
 
 
-_NOTHING_KNOWN = Known(0, 0)
-
-
 def _tell(tenant: str, sku: str, to: tuple[str, ...], weight: float, category: str, at_ms: int) -> Effect:
     counter = counter_of(sku)
     return Send("product", product_key(tenant, counter), OrdersOf(tenant, counter, sku, to, weight, category, at_ms))
-
-
-def _worth_asking(order: BoughtTogether, together: dict[str, Pair], known: dict[str, Known]) -> str | None:
-    """Return the SKU of the order to ask about: of those to be asked the one never heard of, or longest ago."""
-    best: tuple[int, str] | None = None
-    for sku in order.others:
-        pair = together.get(sku)
-        if pair is None or pair.baskets < BASKETS_TO_ASK:
-            continue
-        heard_ms = known.get(sku, _NOTHING_KNOWN).at_ms
-        if order.occurred_at_ms - heard_ms >= ASK_AGAIN_DAYS * DAY_MS and (best is None or (heard_ms, sku) < best):
-            best = (heard_ms, sku)
-    return None if best is None else best[1]

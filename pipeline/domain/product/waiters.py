@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from pipeline.domain.messages import Count, Effect, ProductNews, Send, customer_key, product_key
 from pipeline.domain.product.presence import news_for
+from pipeline.domain.product.waiter import Waiter, eagerness, pieces_for, worth
 from pipeline.domain.wave_messages import (
     BOUGHT,
     JOINED,
@@ -29,7 +30,6 @@ from pipeline.domain.wave_messages import (
     TellWaiters,
     ToWaiters,
     Waits,
-    Want,
     full_minute,
     waiters_key,
 )
@@ -40,45 +40,6 @@ for."""
 
 TOLD_AT_ONCE = 200
 """Customers told by one message; the list goes on by a word to itself."""
-
-
-class Waiter(Struct, frozen=True, array_like=True, gc=False):
-    """One customer; the fields of `Interest`, and what came of it.
-
-    `told_ms`: when they were offered a piece last (0: not since they asked), kept in `kept_size` until `until_ms`.
-    `later`: quiet hours hold the word back. `passed_ms`: when they were offered one and could not be told.
-    `known`: they are told whether there is any.
-    """
-
-    at_ms: int
-    size: str | None = None
-    rank: int = 0
-    since_ms: int = 0
-    asked_ms: int = 0
-    price: bool = False
-    low_at: int = 0
-    hold_ms: int = 0
-    told_ms: int = 0
-    until_ms: int = 0
-    kept_size: str = ""
-    passed_ms: int = 0
-    later: bool = False
-    known: bool = False
-    number: int = 0
-
-    def may_be_told(self, of_ms: int, at_ms: int) -> bool:
-        """Whether a piece that is there since `of_ms` (0: not known) may be offered at `at_ms`.
-
-        Once per asking. A wish, a cart or a view of what is there already asks for nothing, before it is gone; an
-        alert does.
-        """
-        alert_ms = self.since_ms if self.rank == Want.STOCK_ALERT else 0
-        asks_ms = max(of_ms, alert_ms)
-        if not self.rank or self.until_ms > at_ms or (self.passed_ms and self.passed_ms >= asks_ms):
-            return False
-        if self.told_ms and self.told_ms >= min(self.asked_ms, asks_ms):
-            return False
-        return alert_ms > 0 or self.since_ms <= of_ms
 
 
 class Waiters(Struct, frozen=True, array_like=True, gc=False):
@@ -152,7 +113,7 @@ class Waiters(Struct, frozen=True, array_like=True, gc=False):
             told = self._presence(interest)
             effects += _told(news_for(name, waiter.size, told, None))
         if len(customers) > WAITERS_KEPT:
-            del customers[min(customers, key=lambda each: _worth(each, customers[each]))]
+            del customers[min(customers, key=lambda each: worth(each, customers[each]))]
             effects.append(Count("evictions", "waiters"))
         low_at = max(self.low_at, waiter.low_at)
         asks = waiter.known and not self.asked
@@ -180,8 +141,8 @@ class Waiters(Struct, frozen=True, array_like=True, gc=False):
         """Answer with the most eager: an explicit alert before a wish, a cart, a view; then who waits longest."""
         free = ask.free.copy()
         chosen: list[Candidate] = []
-        eligible = [(name, each) for name, each in self.customers.items() if _may_take(each, ask)]
-        for name, each in sorted(eligible, key=_eagerness):
+        eligible = [(name, each) for name, each in self.customers.items() if each.may_take(ask)]
+        for name, each in sorted(eligible, key=eagerness):
             size = each.size if each.size in free else "" if each.size is not None else None
             if size is not None:  # who takes any size leaves it to the product which
                 if free[size] <= 0:
@@ -313,31 +274,8 @@ class Waiters(Struct, frozen=True, array_like=True, gc=False):
         return _to_product(released)
 
 
-def pieces_for(size: str | None, pieces: dict[str, int]) -> int:
-    """Return how many pieces there are for who wants this size (None: any)."""
-    if size is None:
-        return sum(max(0, count) for count in pieces.values())
-    return pieces[size] if size in pieces else pieces.get("", 0)
-
-
 def _wants(interest: Interest) -> bool:
     return bool(interest.rank or interest.price or interest.low_at or interest.known)
-
-
-def _may_take(waiter: Waiter, ask: AskWaiters) -> bool:
-    if waiter.size is None:
-        return waiter.may_be_told(ask.whole_ms, ask.at_ms)
-    size = waiter.size if waiter.size in ask.free else ""
-    return size in ask.free and waiter.may_be_told(ask.since.get(size, 0), ask.at_ms)
-
-
-def _eagerness(entry: tuple[str, Waiter]) -> tuple[int, int, str]:
-    name, waiter = entry
-    return -waiter.rank, waiter.since_ms, name
-
-
-def _worth(name: str, waiter: Waiter) -> tuple[bool, int, int, str]:
-    return waiter.until_ms > 0, waiter.rank, -waiter.since_ms, name
 
 
 def _told(news: ProductNews | None) -> list[Effect]:

@@ -17,21 +17,19 @@ from pipeline.domain.messages import Effect, Send
 from pipeline.domain.product import holds
 from pipeline.domain.product.holds import Hold
 from pipeline.domain.product.presence import presence
+from pipeline.domain.product.rounds import Round, choose
 from pipeline.domain.wave_messages import (
     ENDLESS,
     SHARDS,
     AskWaiters,
-    Candidate,
     Candidates,
     FromWaiters,
-    Offer,
     Presence,
     PriceTurned,
     Released,
     StockFell,
     TellWaiters,
     Waits,
-    full_minute,
     is_endless,
     waiters_key,
 )
@@ -39,22 +37,6 @@ from pipeline.domain.wave_messages import (
 ASKED_OF_A_LIST = 16
 """Candidates a list names at most: of 64 lists 1,024, 60 kB while a round lasts. Of 100,000 waiting some 400 are
 sure to be among the most eager of all, more than one round tells."""
-
-TOLD_PER_ROUND = 200
-"""Customers one round tells."""
-
-
-class Round(Struct, frozen=True, array_like=True, gc=False):
-    """A round under way: its number, the lists that have not answered (a bit each), what the others said.
-
-    `more`: lists that have others beside those they named. `again`: lists to be asked when it is over.
-    """
-
-    number: int
-    awaited: int
-    named: tuple[tuple[int, Candidate], ...] = ()
-    more: int = 0
-    again: int = 0
 
 
 class Waves(Struct, frozen=True, array_like=True, gc=False):
@@ -264,43 +246,19 @@ class Wave:
         self.waves = replace(self.waves, round=this)
         if this.awaited:
             return
-        offers, left = self._choose(this, answer.at_ms)
-        self.waves = replace(self.waves, round=None)
+        offers, left = choose(this, self.waves.free(), self.waves.told, answer.at_ms)
+        told = [offer for each in offers.values() for offer in each]
+        kept = self.waves.holds
+        for offer in told:
+            kept = holds.with_one(kept, offer.until_ms, offer.size)
+        self.waves = replace(self.waves, round=None, holds=kept, told=self.waves.told + len(told))
         number = self._number()
-        for shard, told in sorted(offers.items()):
+        for shard, of_list in sorted(offers.items()):
             pieces, cause = self.waves.pieces, self.waves.cause
-            tell = TellWaiters(self.tenant, self.sku, shard, number, answer.at_ms, cause, pieces, tuple(told))
+            tell = TellWaiters(self.tenant, self.sku, shard, number, answer.at_ms, cause, pieces, tuple(of_list))
             self._send(tell)
             self.waves = replace(self.waves, offered=self.waves.offered | 1 << shard)
         self._ask(this.again | left, answer.at_ms)
-
-    def _choose(self, this: Round, at_ms: int) -> tuple[dict[int, list[Offer]], int]:
-        """Return the offers by list, and the lists that have somebody left to be asked for.
-
-        A list that has named all it may and has more stops the choice: its next may be more eager than all others.
-        """
-        free, told = self.waves.free(), self.waves.told
-        kept = self.waves.holds
-        left = [0] * SHARDS
-        for shard, _ in this.named:
-            left[shard] += 1
-        offers: dict[int, list[Offer]] = {}
-        made, stopped = 0, False
-        for shard, each in sorted(this.named, key=_eagerness):
-            size = _size(each.size, free)
-            if size is not None:
-                free[size] -= 1
-                told, made = told + 1, made + 1
-                until_ms = full_minute(at_ms + each.hold_ms)
-                kept = holds.with_one(kept, until_ms, size)
-                offers.setdefault(shard, []).append(Offer(each.customer_id, size, until_ms, told))
-            left[shard] -= 1
-            stopped = made == TOLD_PER_ROUND or (not left[shard] and bool(this.more >> shard & 1))
-            if stopped:
-                break
-        self.waves = replace(self.waves, holds=kept, told=told)
-        remaining = this.more | sum(1 << shard for shard in range(SHARDS) if left[shard])
-        return offers, remaining if made or stopped else 0
 
     # --- what is sent ---
 
@@ -320,21 +278,5 @@ def _matters(waves: Waves, before: Mapping[str, int], after: Mapping[str, int]) 
     return any(after.get(size, 0) <= waves.low_at for size in fewer) if waves.low_at else False
 
 
-def _size(wanted: str | None, free: Mapping[str, int]) -> str | None:
-    """Return the size to offer: the one wanted; to who takes any, the one with most pieces."""
-    if wanted is not None:
-        wanted = wanted if wanted in free else ""
-        return wanted if free.get(wanted, 0) > 0 else None
-    if is_endless(free):
-        return ""
-    best = max(free, key=lambda size: (free[size], size), default=None)
-    return best if best is not None and free[best] > 0 else None
-
-
 def _bits(lists: int) -> list[int]:
     return [shard for shard in range(SHARDS) if lists >> shard & 1]
-
-
-def _eagerness(named: tuple[int, Candidate]) -> tuple[int, int, str]:
-    _, candidate = named
-    return -candidate.rank, candidate.since_ms, candidate.customer_id

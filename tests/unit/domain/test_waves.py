@@ -8,7 +8,8 @@ import pytest
 
 from pipeline.domain.events import Item
 from pipeline.domain.messages import Send
-from pipeline.domain.product.waiters import WAITERS_KEPT, Waiter, Waiters
+from pipeline.domain.product.waiter import Waiter
+from pipeline.domain.product.waiters import WAITERS_KEPT, Waiters
 from pipeline.domain.product.waves import Wave, Waves
 from pipeline.domain.rules import Rule, Rules
 from pipeline.domain.waiting import EFFECTS_PER_WAKE

@@ -1,0 +1,71 @@
+"""One customer in a waiting list of a product: what they want of it, and what came of that."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from pipeline.domain.wave_messages import AskWaiters, Want
+
+
+class Waiter(Struct, frozen=True, array_like=True, gc=False):
+    """One customer; the fields of `Interest`, and what came of it.
+
+    `told_ms`: when they were offered a piece last (0: not since they asked), kept in `kept_size` until `until_ms`.
+    `later`: quiet hours hold the word back. `passed_ms`: when they were offered one and could not be told.
+    `known`: they are told whether there is any.
+    """
+
+    at_ms: int
+    size: str | None = None
+    rank: int = 0
+    since_ms: int = 0
+    asked_ms: int = 0
+    price: bool = False
+    low_at: int = 0
+    hold_ms: int = 0
+    told_ms: int = 0
+    until_ms: int = 0
+    kept_size: str = ""
+    passed_ms: int = 0
+    later: bool = False
+    known: bool = False
+    number: int = 0
+
+    def may_be_told(self, of_ms: int, at_ms: int) -> bool:
+        """Whether a piece that is there since `of_ms` (0: not known) may be offered at `at_ms`.
+
+        Once per asking. A wish, a cart or a view of what is there already asks for nothing, before it is gone; an
+        alert does.
+        """
+        alert_ms = self.since_ms if self.rank == Want.STOCK_ALERT else 0
+        asks_ms = max(of_ms, alert_ms)
+        if not self.rank or self.until_ms > at_ms or (self.passed_ms and self.passed_ms >= asks_ms):
+            return False
+        if self.told_ms and self.told_ms >= min(self.asked_ms, asks_ms):
+            return False
+        return alert_ms > 0 or self.since_ms <= of_ms
+
+    def may_take(self, ask: AskWaiters) -> bool:
+        """Whether one of the free pieces may be offered."""
+        if self.size is None:
+            return self.may_be_told(ask.whole_ms, ask.at_ms)
+        size = self.size if self.size in ask.free else ""
+        return size in ask.free and self.may_be_told(ask.since.get(size, 0), ask.at_ms)
+
+
+def eagerness(entry: tuple[str, Waiter]) -> tuple[int, int, str]:
+    """Order by who is to be told first."""
+    name, waiter = entry
+    return -waiter.rank, waiter.since_ms, name
+
+
+def worth(name: str, waiter: Waiter) -> tuple[bool, int, int, str]:
+    """Order by who is kept, where there is no room for all."""
+    return waiter.until_ms > 0, waiter.rank, -waiter.since_ms, name
+
+
+def pieces_for(size: str | None, pieces: dict[str, int]) -> int:
+    """Return how many pieces there are for who wants this size (None: any)."""
+    if size is None:
+        return sum(max(0, count) for count in pieces.values())
+    return pieces[size] if size in pieces else pieces.get("", 0)
