@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from pipeline.domain.events import ChannelEvent, Item
+from pipeline.domain.records import Trigger
 from pipeline.topics import CATALOG_STOCK, prefixed
+from pipeline.wire.json_fields import time_ms
 from tests.conftest import Omni
 from tests.harness.fixtures import Install
 from tests.harness.installation import Installation, report
@@ -18,7 +21,7 @@ from tests.harness.waiting import wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 
-RULES = "version: test\nrules:\n  - {name: there_again, kind: back_in_stock, kept_for: 1h}\n"
+RULES = "version: test\nrules:\n  - {{name: there_again, kind: back_in_stock, kept_for: {}}}\n"
 WAITING, PIECES = 3_000, 2_000
 
 
@@ -42,7 +45,7 @@ def tell_stock(installation: Installation, omni: Omni, folder: Path, pieces: int
 def test_b30_a_worker_killed_in_the_middle_of_a_wave_tells_nobody_twice_and_nobody_beyond_the_stock(
     install: Install, omni: Omni, tmp_path: Path
 ) -> None:
-    installation = install(RULES)
+    installation = install(RULES.format("1h"))
     doomed, other = installation.start(), installation.start()
     installation.flowing(doomed, other)
     tell_stock(installation, omni, tmp_path, 0)
@@ -65,3 +68,35 @@ def test_b30_a_worker_killed_in_the_middle_of_a_wave_tells_nobody_twice_and_nobo
     assert len({each.trigger.trigger_id for each in told}) == PIECES
     assert len({each.trigger.customer_id for each in told}) == PIECES
     assert {each.trigger.caused_by for each in told} == {f"s-{PIECES}"}
+
+
+def told_once(installation: Installation) -> list[Trigger]:
+    """Return the triggers in the order they were fired; a copy that a crash has made counts once."""
+    by_id = {each.trigger.trigger_id: each.trigger for each in installation.triggers()}
+    return sorted(by_id.values(), key=lambda trigger: trigger.fired_at_ms)
+
+
+def test_b30_what_nobody_buys_is_offered_to_the_next_when_its_time_is_over_though_the_worker_that_kept_it_died(
+    install: Install, omni: Omni, tmp_path: Path
+) -> None:
+    installation = install(RULES.format("1s"))  # until the next full minute: pieces are kept for whole ones
+    doomed = installation.start()
+    tell_stock(installation, omni, tmp_path, 0)
+    began_ms = int(time.time() * 1000) - 3
+    installation.publish(asked(number, began_ms) for number in range(3))
+    installation.settle()
+
+    tell_stock(installation, omni, tmp_path, 1)
+    wait_until(installation.triggers, "the first is told")
+    doomed.kill()
+    heir = installation.start()
+    installation.flowing(heir)
+    wait_until(lambda: len(told_once(installation)) == 3, "the others are told, one a minute", seconds=180)
+
+    told = told_once(installation)
+    assert contradictions(installation.triggers()) == []
+    assert len({each.customer_id for each in told}) == 3
+    assert {each.caused_by for each in told} == {"s-1"}
+    for before, after in pairwise(told):
+        kept_until_ms = time_ms(before.context["kept_until"], "kept_until")
+        assert kept_until_ms <= after.fired_at_ms < kept_until_ms + 30_000, "not before the time is over, and then soon"
