@@ -46,12 +46,13 @@ format: install ## let ruff mend what it can
 bench-quick: install ## measured speed in about 90 seconds, against stock Faust and a bare loop
 	$(BIN)/python -m tests.bench --quick
 
-bench: install ## measured speed in about a quarter of an hour, then many customers merging, values many share, timers, stock, and history
+bench: install ## measured speed in about a quarter of an hour, then many customers merging, values many share, timers, stock, views, and history
 	$(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench.storm
 	$(BIN)/python -m tests.bench.blob
 	$(BIN)/python -m tests.bench.timers
 	$(BIN)/python -m tests.bench.stock
+	$(BIN)/python -m tests.bench.views
 	$(BIN)/python -m tests.bench.sink
 
 soak: install ## the tests that live from chance, with other seeds for two hours: streams, then kills
