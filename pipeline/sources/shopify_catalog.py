@@ -96,11 +96,14 @@ class _Shop:
             yield from _all_variants(fields, version)
             if refused:
                 raise refused[0]
-        elif payload.kind == "product_deleted":
+        elif payload.kind in ("product_deleted", "inventory_level_deleted"):
             if payload.told_at is None:
                 problem = "triggered_at is missing: a deletion says itself not when it was; keep the header beside it"
                 raise InvalidEvent(InvalidReason.MISSING_FIELD, problem)
-            yield _group(fields, version, version, {})
+            if payload.kind == "product_deleted":
+                yield _group(fields, version, version, {})
+            else:
+                yield self._level({**fields, "available": 0, "updated_at": payload.told_at}, version)
         elif payload.kind == "variant":
             yield from self._stock_of_all(fields, _later(fields), version)
         elif payload.kind == "inventory_level" and fields.get("available") is not None:

@@ -16,7 +16,7 @@ from pipeline.wire.input_decoder import check_size
 from pipeline.wire.json_fields import JsonObject, object_of, parse
 
 KINDS: Final = ("shop", "product", "variant", "inventory_level", "inventory_item", "order", "checkout")
-"""What is known of, by its name in the API; `product_deleted` is the webhook that says so."""
+"""What is known of, by its name in the API; `product_deleted` and `inventory_level_deleted` are webhooks alone."""
 
 _NUMBER = re.compile(r"[0-9]+$")
 
@@ -85,8 +85,8 @@ def _objects(value: object, topic: str | None, told_at: object) -> Iterator[tupl
 def _kind_of(topic: str) -> str | None:
     resource, _, what = topic.partition("/")
     kind = resource.removesuffix("s")
-    if what == "delete":
-        return "product_deleted" if kind == "product" else None
+    if what in ("delete", "disconnect"):
+        return f"{kind}_deleted" if kind in ("product", "inventory_level") else None
     return kind if kind in KINDS else None
 
 

@@ -104,6 +104,21 @@ def test_what_was_sold_beyond_what_there_is_leaves_none_and_an_item_not_stocked_
     assert [(r.store, r.levels) for r in found if isinstance(r, StockLevel)] == [("1", {"": 0})]
 
 
+def test_a_location_that_stocks_an_item_no_longer_has_none_of_it(tmp_path: Path) -> None:
+    gone = {
+        "topic": "inventory_levels/disconnect",
+        "triggered_at": "2026-11-24T10:05:00Z",
+        "payload": {"inventory_item_id": 11, "location_id": 1},
+    }
+
+    found = records(read(tmp_path, SHOP, product(variant()), level(11, 3), gone))
+
+    assert [(r.store, r.mode, r.levels, r.updated_at_ms) for r in found if isinstance(r, StockLevel)] == [
+        ("1", "level", {"": 3}, TEN),
+        ("1", "level", {"": 0}, TEN + 300_000),
+    ]
+
+
 @pytest.mark.parametrize(("status", "is_deleted"), [("active", False), ("draft", True), ("archived", True)])
 def test_what_no_channel_sells_is_deleted(status: str, is_deleted: bool, tmp_path: Path) -> None:
     found = records(read(tmp_path, SHOP, product(variant(), status=status)))
@@ -181,6 +196,11 @@ def test_a_price_in_a_currency_without_minor_units_is_whole(tmp_path: Path) -> N
         ([SHOP, product(variant(price="1.005"))], InvalidReason.BAD_VALUE, "is no sum of whole minor units of EUR"),
         ([level(99)], InvalidReason.MISSING_FIELD, "inventory_item_id: 99 is of no variant or inventory item"),
         ([{"topic": "products/delete", "payload": {"id": 7}}], InvalidReason.MISSING_FIELD, "triggered_at is missing"),
+        (
+            [SHOP, {"topic": "inventory_levels/disconnect", "payload": {"inventory_item_id": 11, "location_id": 1}}],
+            InvalidReason.MISSING_FIELD,
+            "triggered_at is missing",
+        ),
         (
             [{"topic": "variants/in_stock", "payload": {"id": 1, "inventory_quantity": 1}}],
             InvalidReason.MISSING_FIELD,
