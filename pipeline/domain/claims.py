@@ -25,6 +25,11 @@ from pipeline.domain.messages import (
     customer_key,
     identity_key,
 )
+from pipeline.domain.time import MINUTE_MS
+
+CLAIMS_WAIT_MS = MINUTE_MS
+"""How long a message waits to hear whose the event's identifiers are. The answer takes a fraction of a second, or as
+long as Kafka takes to give a dead worker's partitions to another (45 s). A lost one holds nothing up for ever."""
 
 
 class Claims:
@@ -155,6 +160,15 @@ class Claims:
         if draft.graph is not None and name_of(granted.identifier) in draft.graph.moved:
             moved = {name: to for name, to in draft.graph.moved.items() if name != name_of(granted.identifier)}
             draft.graph = replace(draft.graph, moved=moved)
+
+
+def is_claiming(customer: CustomerState | Draft, at_ms: int) -> bool:
+    """Whether it is not known yet whose identifiers are that came with events of that time, or shortly before."""
+    since_ms = at_ms - CLAIMS_WAIT_MS
+    if customer.graph is not None and any(each.occurred_at_ms > since_ms for each in customer.graph.claiming):
+        return True
+    links = (link for links in customer.identifiers.values() for link in links.values())
+    return any(link.last_at_ms > since_ms for link in links if not link.linked)
 
 
 def founded(arrived: Arrived) -> CustomerState:
