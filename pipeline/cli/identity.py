@@ -22,6 +22,7 @@ from pipeline.domain.identity import IdentityState
 from pipeline.domain.identity_graph import EMPTY, merge_to_undo
 from pipeline.domain.messages import Identifier
 from pipeline.errors import DONE, NO, USAGE, OmniError
+from pipeline.identifiers import identifier_of
 from pipeline.identity_file import load_identity
 from pipeline.settings import Settings
 from pipeline.wire.normalise import Normalised, normalise
@@ -199,8 +200,7 @@ def _event(
         raise OmniError(f"{error.detail}.", USAGE) from error
     for identifier in identifiers:
         if identifier not in asked.identifiers:
-            blocked = "links nothing anyway: identity.yaml and the built-in list block such values."
-            raise OmniError(f"{name_of(identifier)} {blocked}", NO)
+            raise _blocked(identifier)
     return asked
 
 
@@ -221,8 +221,15 @@ def _look_up(
     from pipeline.clients.lookup import customer, identifier_state
 
     known = identifier_state(settings, args.tenant, identifier)
+    if known is None and identifier_of(*identifier, None, load_identity(settings.identity_file))[1] is not None:
+        raise _blocked(identifier)
     found = customer(settings, args.tenant, known.customer_id) if known is not None else None
     return known, found
+
+
+def _blocked(identifier: Identifier) -> OmniError:
+    blocked = "links nothing anyway: identity.yaml and the built-in list block such values."
+    return OmniError(f"{name_of(identifier)} {blocked}", NO)
 
 
 def _unknown(args: argparse.Namespace, who: str) -> OmniError:

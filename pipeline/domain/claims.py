@@ -57,8 +57,8 @@ class Claims:
         owner = assign(draft, arrived.identifiers[0], to, *cause, only=arrived.part)
         return Send("customer", customer_key(draft.tenant, to), replace(arrived, customer_id=to)), owner
 
-    def link(self, draft: Draft, arrived: Arrived, at_ms: int) -> None:
-        """Note the identifiers of an event; claim those that are new."""
+    def link(self, draft: Draft, arrived: Arrived, at_ms: int, *, seen: bool = True) -> None:
+        """Note the identifiers of an event; claim those that are new. Those known were `seen` then, or only named."""
         known, identifiers = in_one_form(draft.identifiers, arrived.identifiers)
         anchor = identifiers[0]
         wanted: list[Identifier] = []
@@ -76,7 +76,7 @@ class Claims:
                     continue
                 link = Link(at_ms, arrived.event.event_id, _part(draft, arrived.part))
             elif identifier is anchor:
-                if at_ms <= link.last_at_ms and link.linked:
+                if link.linked and not (seen and at_ms > link.last_at_ms):
                     continue
                 # The event may have waited, and the device gone with a login since: the link knows better.
                 part = link.part if link.linked else _part(draft, arrived.part)
@@ -84,7 +84,7 @@ class Claims:
             else:
                 if not link.linked:
                     wanted.append(identifier)
-                if at_ms <= link.last_at_ms:
+                if not seen or at_ms <= link.last_at_ms:
                     continue
                 link = Link(at_ms, link.by, link.part, link.linked)
             known = {**known, kind: {value: link} if links is None else {**links, value: link}}

@@ -259,7 +259,7 @@ class CustomerActor:
             draft.effects.append(Count("events_out_of_time", event.channel))
             at_ms = min(at_ms, received_at_ms)
         if event.event_type == MERGE_CONFIRMED:
-            self._linking.claims.link(draft, message, at_ms)
+            self._linking.claims.link(draft, message, at_ms, seen=False)
             return
         wanted_before = Known(draft.carts, draft.owned, draft.facets, draft.heard)
         before = part_of(draft) if draft.graph is not None and draft.graph.parts else None

@@ -13,6 +13,7 @@ from pipeline.domain.events import ChannelEvent, Context, Item
 from pipeline.domain.handover import TOLD_AT_ONCE
 from pipeline.domain.identity import IdentityActor, founded_by
 from pipeline.domain.identity_config import IdentityConfig
+from pipeline.domain.identity_graph import Link
 from pipeline.domain.messages import Identifier
 from pipeline.domain.records import IdentityChange
 from pipeline.domain.rules import Rule, Rules
@@ -77,6 +78,13 @@ def customer(kind: str, value: str) -> str:
     return founded_by("default", identifier)
 
 
+def links_of(town: Town, kind: str) -> dict[str, Link]:
+    """What the only customer that is left knows of its identifiers of a kind."""
+    (one,) = [state for _, state in town.simulation.bus.states("customer") if not state.is_pointer]
+    links: dict[str, Link] = one.identifiers[kind]
+    return links
+
+
 def test_b1_an_anonymous_visitor_who_logs_in_is_one_customer_with_all_that_was_seen() -> None:
     town = Town().at(0, cookie="a1").at(1, cookie="a1").at(2, cookie="a1").at(3, cookie="a1", account="u1")
 
@@ -119,7 +127,7 @@ def test_b2_a_login_told_late_does_not_take_the_device_back() -> None:
     assert [change.reason for change in town.changes("refused")] == ["kind_limit", "earlier_login"]
 
 
-@pytest.mark.parametrize("value", ["null", "NULL", " guest ", "0", "000-000", "[object Object]", "x" * 1_025])
+@pytest.mark.parametrize("value", ["null", "NULL", '"null"', " guest ", "0", "000-000", "[object Object]", "x" * 1_025])
 def test_b3_values_that_identify_nobody_never_link_and_the_event_is_kept(value: str) -> None:
     town = Town().at(0, cookie=value, account="u1").at(1, cookie=value, account="u2")
 
@@ -351,6 +359,8 @@ def test_two_customers_that_an_operator_confirms_are_one_become_one_and_were_not
     (merged,) = town.changes("merged")
     assert (merged.kind, merged.value, merged.caused_by) == ("operator", "op-1", "e-4")
     assert town.simulation.distinct_events() == 2
+
+    assert {link.last_at_ms for link in links_of(town, "email").values()} == {TEN, TEN + MINUTE}
 
     town.at(4, "merge_undone", email="anna@example.org", properties={"merge_id": merged.merge_id})
     assert town.of(email="anna@example.com")["customer_id"] != town.of(email="anna@example.org")["customer_id"]
