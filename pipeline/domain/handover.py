@@ -110,7 +110,9 @@ def part(draft: Draft, arrived: Arrived) -> None:
     merge_id = str(event.properties.get("merge_id") or "")
     merge = merge_to_undo(graph, draft.identifiers, merge_id, cause.identifier)
     if merge is None:
-        draft.effects.extend(refusal(draft.customer_id, "", IdentityReason.UNKNOWN_MERGE, cause))
+        is_known = draft.events > 0 or draft.graph is not None
+        reason = IdentityReason.UNKNOWN_MERGE if is_known else IdentityReason.UNKNOWN_IDENTIFIER
+        draft.effects.extend(refusal(draft.customer_id, "", reason, cause))
         return
     leaving = descendants(graph.merges, merge.loser)
     if not leaving <= graph.parts.keys():

@@ -412,6 +412,25 @@ def test_a_merge_that_never_was_cannot_be_taken_back_and_says_so() -> None:
     assert town.of(account="u1")["events"] == 1
 
 
+@pytest.mark.parametrize("event_type", ["merge_undone", "merge_confirmed", "identifier_blocked"])
+@pytest.mark.parametrize("known", [{}, {"cookie": "null"}, {"email": "nonsense"}])
+def test_an_operator_who_names_nobody_is_refused(event_type: str, known: dict[str, str]) -> None:
+    with pytest.raises(InvalidEvent, match="none that could link, so there is nothing to "):
+        Town().at(0, event_type, **known)
+
+
+def test_to_confirm_that_two_are_one_takes_two_identifiers() -> None:
+    with pytest.raises(InvalidEvent, match="merge_confirmed takes two that link, this has one, account"):
+        Town().at(0, "merge_confirmed", account="u1", cookie="null")
+
+
+def test_of_an_identifier_that_nobody_knows_no_merge_is_taken_back_and_it_says_so() -> None:
+    town = Town().at(0, "merge_undone", account="nobody").at(1, account="nobody")
+
+    assert [change.reason for change in town.changes("refused")] == ["unknown_identifier"]
+    assert town.of(account="nobody")["events"] == 1
+
+
 def test_merges_that_led_to_one_another_are_taken_back_one_by_one() -> None:
     town = Town()
     town.at(0, cookie="a1").at(1, device="d1").at(2, email="m1@example.com")
