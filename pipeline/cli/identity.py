@@ -127,7 +127,9 @@ def _unmerge(args: argparse.Namespace, settings: Settings, identifier: Identifie
     who, customer = name_of(identifier), _leading_to(args, settings, identifier)
     merge = merge_to_undo(customer.graph or EMPTY, customer.identifiers, args.merge or "", identifier)
     if merge is None:
-        missing = f"it was not made by a merge {args.merge}" if args.merge else "no merge brought this identifier in"
+        settled = customer.graph is not None and customer.graph.settled
+        none_did = "no merge brought this identifier in" + (", or one too old to be undone" if settled else "")
+        missing = f"it was not made by a merge {args.merge}" if args.merge else none_did
         raise OmniError(
             f"There is nothing to undo: {who} is of customer {customer.customer_id}, and {missing}. "
             f"omni identity merges {who} lists those that made it; --merge ID names one.",

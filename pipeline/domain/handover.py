@@ -110,8 +110,11 @@ def part(draft: Draft, arrived: Arrived) -> None:
     merge_id = str(event.properties.get("merge_id") or "")
     merge = merge_to_undo(graph, draft.identifiers, merge_id, cause.identifier)
     if merge is None:
-        is_known = draft.events > 0 or draft.graph is not None
-        reason = IdentityReason.UNKNOWN_MERGE if is_known else IdentityReason.UNKNOWN_IDENTIFIER
+        reason = IdentityReason.UNKNOWN_MERGE
+        if not draft.events and draft.graph is None:
+            reason = IdentityReason.UNKNOWN_IDENTIFIER
+        elif graph.settled and not merge_id:  # which identifiers the settled parts had is not known any more
+            reason = IdentityReason.TOO_OLD
         draft.effects.extend(refusal(draft.customer_id, "", reason, cause))
         return
     leaving = descendants(graph.merges, merge.loser)

@@ -14,6 +14,7 @@ from pipeline.domain.handover import TOLD_AT_ONCE
 from pipeline.domain.identity import IdentityActor, founded_by
 from pipeline.domain.identity_config import IdentityConfig
 from pipeline.domain.identity_graph import Link
+from pipeline.domain.merging import PARTS_KEPT
 from pipeline.domain.messages import Identifier
 from pipeline.domain.records import IdentityChange
 from pipeline.domain.rules import Rule, Rules
@@ -429,6 +430,23 @@ def test_of_an_identifier_that_nobody_knows_no_merge_is_taken_back_and_it_says_s
 
     assert [change.reason for change in town.changes("refused")] == ["unknown_identifier"]
     assert town.of(account="nobody")["events"] == 1
+
+
+def test_a_merge_of_which_the_evidence_is_gone_is_too_old_to_be_taken_back_however_it_is_named() -> None:
+    unlimited = IdentityConfig(limits={}, default_limit=None)
+    town = Town(unlimited, rules=Rules("", ())).at(0, account="u1")
+    for number in range(PARTS_KEPT + 1):
+        town.at(number + 1, cookie=f"a{number}").at(number + 1.5, cookie=f"a{number}", account="u1")
+    first, last = town.changes("merged")[0], town.changes("merged")[-1]
+    assert (first.value, last.value) == ("a0", f"a{PARTS_KEPT}")
+
+    town.at(60, "merge_undone", account="u1", properties={"merge_id": first.merge_id}).at(
+        61, "merge_undone", cookie="a0"
+    )
+    town.at(62, "merge_undone", cookie=last.value)
+
+    assert [change.reason for change in town.changes("refused")] == ["too_old", "too_old"]
+    assert [change.other_customer_id for change in town.changes("unmerged")] == [customer("cookie", last.value)]
 
 
 def test_merges_that_led_to_one_another_are_taken_back_one_by_one() -> None:
