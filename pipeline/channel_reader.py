@@ -26,6 +26,9 @@ from pipeline.wire.normalise import encoded, normalise
 TOLERATED_SKEW_MS = MINUTE_MS
 """A difference between sending and arrival that is taken for the way, not for a wrong clock."""
 
+OPERATORS_WANT = {IDENTIFIER_BLOCKED: "block", MERGE_CONFIRMED: "merge", MERGE_UNDONE: "take back"}
+"""Events of operators, and what these want with the identifiers."""
+
 
 class ChannelReader:
     """Decodes, checks and normalises one record. Raises `InvalidEvent`."""
@@ -47,6 +50,8 @@ class ChannelReader:
         if event.event_type in CONTROL_TYPES:
             return Ingested("", event.occurred_at_ms, None, event.occurred_at_ms)
         received_at_ms = event.occurred_at_ms if self._event_clock else record.timestamp_ms
+        if event.event_type in OPERATORS_WANT:
+            _check_operator(event.event_type, identifiers)
         if event.event_type == IDENTIFIER_BLOCKED:
             return _block(event, identifiers[0], received_at_ms)
         packed, digest = encoded(event, skew_ms)
@@ -81,9 +86,18 @@ def _skew_ms(event: ChannelEvent, received_at_ms: int) -> int:
     return skew_ms if abs(skew_ms) > TOLERATED_SKEW_MS else 0
 
 
+def _check_operator(event_type: str, identifiers: tuple[Identifier, ...]) -> None:
+    """Refuse an operator's event that is about nobody. Raises InvalidEvent."""
+    kind = identifiers[0][0]
+    if kind == ALONE:
+        problem = f"identifiers: none that could link, so there is nothing to {OPERATORS_WANT[event_type]}"
+        raise InvalidEvent(InvalidReason.BAD_VALUE, problem)
+    if event_type == MERGE_CONFIRMED and len(identifiers) < 2:
+        problem = f"identifiers: merge_confirmed takes two that link, this has one, {kind}"
+        raise InvalidEvent(InvalidReason.BAD_VALUE, problem)
+
+
 def _block(event: ChannelEvent, identifier: Identifier, received_at_ms: int) -> Ingested:
-    if identifier[0] == ALONE:
-        raise InvalidEvent(InvalidReason.BAD_VALUE, "identifiers: none that could link, so there is nothing to block")
     block = Block(event.tenant, identifier, event.event_id, event.occurred_at_ms)
     counts = ((OPERATOR_EVENTS, IDENTIFIER_BLOCKED),)
     return Ingested(identity_key(event.tenant, identifier), received_at_ms, block, event.occurred_at_ms, counts)

@@ -11,13 +11,12 @@ from yaml.nodes import Node
 
 from pipeline.domain.identity_config import DEFAULT_ORDER, MAX_MAPPING_CAP, IdentityConfig
 from pipeline.errors import USAGE, OmniError
-from pipeline.identifiers import COUNTRIES, HASHES, ascii_domain, blocked_forms
+from pipeline.identifiers import COUNTRIES, HASHES, KIND, ascii_domain, blocked_forms
 from pipeline.yaml_nodes import YamlFile, nearest
 
 NO_LIMIT = "none"
 KEEP, DROP = "keep", "drop"
 INTEGER = re.compile(r"[0-9]{1,9}")
-KIND = re.compile(r"[a-z0-9][a-z0-9._-]*")
 DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 KEYS = ("version", "order", "limits", "customers_per_value", "merge_cap", "mapping_cap", "blocked", "normalise")
 NORMALISE_KEYS = ("default_country", "email_plus_tags", "email_dots_ignored_at")

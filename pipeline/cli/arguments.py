@@ -14,7 +14,7 @@ from pipeline.domain.identity_config import IdentityConfig
 from pipeline.domain.messages import Identifier
 from pipeline.domain.time import parse_duration
 from pipeline.errors import USAGE, OmniError
-from pipeline.identifiers import identifier_of
+from pipeline.identifiers import KIND, identifier_of
 from pipeline.settings import Settings
 from pipeline.wire.json_fields import time_ms
 from pipeline.wire.tidy import check_time
@@ -62,8 +62,11 @@ def identifier_named(who: str, identity: IdentityConfig) -> Identifier:
     >>> identifier_named("Email: Anna@Example.com", IdentityConfig())
     ('email', 'anna@example.com')
     """
-    kind, _, value = who.partition(":")
-    identifier, why = identifier_of(kind.strip().lower(), value.strip(), None, identity)
+    before, _, after = who.partition(":")
+    kind, value = before.strip().lower(), after.strip()
+    if not KIND.fullmatch(kind) or not value:
+        raise OmniError(f"{who!r} is no identifier: write KIND:VALUE, as account:u-1.", USAGE)
+    identifier, why = identifier_of(kind, value, None, identity)
     if why in MALFORMED:
         raise OmniError(f"{who} links nothing: {MALFORMED[why]}", USAGE)
     return identifier

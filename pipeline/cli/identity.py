@@ -22,6 +22,7 @@ from pipeline.domain.identity import IdentityState
 from pipeline.domain.identity_graph import EMPTY, merge_to_undo
 from pipeline.domain.messages import Identifier
 from pipeline.errors import DONE, NO, USAGE, OmniError
+from pipeline.identifiers import identifier_of
 from pipeline.identity_file import load_identity
 from pipeline.settings import Settings
 from pipeline.wire.normalise import Normalised, normalise
@@ -126,7 +127,9 @@ def _unmerge(args: argparse.Namespace, settings: Settings, identifier: Identifie
     who, customer = name_of(identifier), _leading_to(args, settings, identifier)
     merge = merge_to_undo(customer.graph or EMPTY, customer.identifiers, args.merge or "", identifier)
     if merge is None:
-        missing = f"it was not made by a merge {args.merge}" if args.merge else "no merge brought this identifier in"
+        settled = customer.graph is not None and customer.graph.settled
+        none_did = "no merge brought this identifier in" + (", or one too old to be undone" if settled else "")
+        missing = f"it was not made by a merge {args.merge}" if args.merge else none_did
         raise OmniError(
             f"There is nothing to undo: {who} is of customer {customer.customer_id}, and {missing}. "
             f"omni identity merges {who} lists those that made it; --merge ID names one.",
@@ -199,8 +202,7 @@ def _event(
         raise OmniError(f"{error.detail}.", USAGE) from error
     for identifier in identifiers:
         if identifier not in asked.identifiers:
-            blocked = "links nothing anyway: identity.yaml and the built-in list block such values."
-            raise OmniError(f"{name_of(identifier)} {blocked}", NO)
+            raise _blocked(identifier)
     return asked
 
 
@@ -221,8 +223,15 @@ def _look_up(
     from pipeline.clients.lookup import customer, identifier_state
 
     known = identifier_state(settings, args.tenant, identifier)
+    if known is None and identifier_of(*identifier, None, load_identity(settings.identity_file))[1] is not None:
+        raise _blocked(identifier)
     found = customer(settings, args.tenant, known.customer_id) if known is not None else None
     return known, found
+
+
+def _blocked(identifier: Identifier) -> OmniError:
+    blocked = "links nothing anyway: identity.yaml and the built-in list block such values."
+    return OmniError(f"{name_of(identifier)} {blocked}", NO)
 
 
 def _unknown(args: argparse.Namespace, who: str) -> OmniError:

@@ -11,6 +11,9 @@ One pass through gates in this order; the first that is shut decides:
 5. a holdout: **held_out**
 6. **fired**, without those items that are sold out
 
+What an event proposes comes here once it is known whose the event's identifiers are (`RuleRunner`): before, address,
+consent and caps of the customer may still be another's.
+
 What waited goes through all gates again, together with what is due at the same moment; the higher priority goes first.
 Quiet hours come before the caps because room at midnight says nothing of the morning.
 """
@@ -66,7 +69,8 @@ def settle(
             reason = DropReason.RULE_REMOVED
             effects.append(refused(rules, held.rule, held.proposal, reason, release_at_ms, customer))
         else:
-            contenders.append((rules, rule, held.proposal, release_at_ms, True))
+            instant_ms = held.proposal.due_at_ms if held.for_claims else release_at_ms
+            contenders.append((rules, rule, held.proposal, instant_ms, True))
     contenders.sort(key=lambda each: (-each[1].priority, each[1].name, each[2].subject, each[3], each[2].generation))
     for rules, rule, proposal, instant_ms, was_held in contenders:
         at_ms = instant_ms if clock_ms is None else clock_ms

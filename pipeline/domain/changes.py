@@ -131,10 +131,13 @@ def _order_completed(draft: Draft, event: ChannelEvent, at_ms: int, told_at_ms: 
 
 
 def _close(draft: Draft, cart_id: str | None, at_ms: int) -> tuple[str, ...]:
-    """Close the cart an order names, or else all; return those it bought (B12)."""
+    """Close the cart an order names, or else all; return those it bought (B12).
+
+    What was removed and never added is owed no more either: its addition would be from before the order.
+    """
     if cart_id is None:
         draft.closed_at_ms = max(draft.closed_at_ms, at_ms)
-        closing = sorted(open_id for open_id, cart in draft.carts.items() if cart.is_open)
+        closing = sorted(told_id for told_id, cart in draft.carts.items() if cart.is_open or cart.lines)
     else:
         closing = [cart_id]
     bought: list[str] = []

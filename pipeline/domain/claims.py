@@ -25,6 +25,11 @@ from pipeline.domain.messages import (
     customer_key,
     identity_key,
 )
+from pipeline.domain.time import MINUTE_MS
+
+CLAIMS_WAIT_MS = MINUTE_MS
+"""How long a message waits to hear whose the event's identifiers are. The answer takes a fraction of a second, or as
+long as Kafka takes to give a dead worker's partitions to another (45 s). A lost one holds nothing up for ever."""
 
 
 class Claims:
@@ -52,8 +57,8 @@ class Claims:
         owner = assign(draft, arrived.identifiers[0], to, *cause, only=arrived.part)
         return Send("customer", customer_key(draft.tenant, to), replace(arrived, customer_id=to)), owner
 
-    def link(self, draft: Draft, arrived: Arrived, at_ms: int) -> None:
-        """Note the identifiers of an event; claim those that are new."""
+    def link(self, draft: Draft, arrived: Arrived, at_ms: int, *, seen: bool = True) -> None:
+        """Note the identifiers of an event; claim those that are new. Those known were `seen` then, or only named."""
         known, identifiers = in_one_form(draft.identifiers, arrived.identifiers)
         anchor = identifiers[0]
         wanted: list[Identifier] = []
@@ -71,7 +76,7 @@ class Claims:
                     continue
                 link = Link(at_ms, arrived.event.event_id, _part(draft, arrived.part))
             elif identifier is anchor:
-                if at_ms <= link.last_at_ms and link.linked:
+                if link.linked and not (seen and at_ms > link.last_at_ms):
                     continue
                 # The event may have waited, and the device gone with a login since: the link knows better.
                 part = link.part if link.linked else _part(draft, arrived.part)
@@ -79,7 +84,7 @@ class Claims:
             else:
                 if not link.linked:
                     wanted.append(identifier)
-                if at_ms <= link.last_at_ms:
+                if not seen or at_ms <= link.last_at_ms:
                     continue
                 link = Link(at_ms, link.by, link.part, link.linked)
             known = {**known, kind: {value: link} if links is None else {**links, value: link}}
@@ -155,6 +160,15 @@ class Claims:
         if draft.graph is not None and name_of(granted.identifier) in draft.graph.moved:
             moved = {name: to for name, to in draft.graph.moved.items() if name != name_of(granted.identifier)}
             draft.graph = replace(draft.graph, moved=moved)
+
+
+def is_claiming(customer: CustomerState | Draft, at_ms: int) -> bool:
+    """Whether it is not known yet whose identifiers are that came with events of that time, or shortly before."""
+    since_ms = at_ms - CLAIMS_WAIT_MS
+    if customer.graph is not None and any(each.occurred_at_ms > since_ms for each in customer.graph.claiming):
+        return True
+    links = (link for links in customer.identifiers.values() for link in links.values())
+    return any(link.last_at_ms > since_ms for link in links if not link.linked)
 
 
 def founded(arrived: Arrived) -> CustomerState:

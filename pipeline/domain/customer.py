@@ -14,6 +14,7 @@ from pipeline.domain.event_types import MERGE_CONFIRMED, MERGE_UNDONE
 from pipeline.domain.facets import learn
 from pipeline.domain.facets.permissions import ABOUT_AN_ADDRESS
 from pipeline.domain.feeds import Feeds
+from pipeline.domain.held import waits_for_claims
 from pipeline.domain.identity_config import IdentityConfig
 from pipeline.domain.linking import Linking
 from pipeline.domain.merging import credit, part_of
@@ -171,7 +172,8 @@ class CustomerActor:
         at_ms = self._time_of(restore.occurred_at_ms, now_ms)
         self._feeds.restored(draft, at_ms, restore.event_id)
         say_anew(draft, self._book.at(at_ms).hearing, restore.event_id, at_ms)
-        return draft.state(), draft.effects
+        self._run.after_answer(draft, at_ms)
+        return draft.state(), counted(draft)
 
     def _linked(
         self, state: CustomerState | None, message: GraphMessage, now_ms: int
@@ -190,6 +192,7 @@ class CustomerActor:
         if isinstance(message, Handover):
             self._run.after_merge(draft, message.merge, at_ms)
             say(draft, state, self._book.at(at_ms).hearing, about.event_id, at_ms)
+        self._run.after_answer(draft, at_ms)
         if draft.identifiers is not state.identifiers:
             self._feeds.changed(draft, at_ms, about.event_id)
             self._feeds.readdressed(draft, state, at_ms, about.event_id)
@@ -201,7 +204,7 @@ class CustomerActor:
         Stops between two instants when much has come of them; the rest waits for the next call.
         """
         draft = Draft(state)
-        while draft.early:
+        while draft.early and not self._stands_still(draft):
             first = draft.early[0][0]
             at_ms = waits_until_ms(first)
             if at_ms > clock_ms:
@@ -216,7 +219,7 @@ class CustomerActor:
     def wakes_at(self, state: CustomerState) -> int | None:
         """Return when there is something to do without an event, or the earliest waiting event happened."""
         at_ms = self._next_ms(state)
-        early_ms = waits_until_ms(state.early[0][0]) if state.early else None
+        early_ms = waits_until_ms(state.early[0][0]) if state.early and not self._stands_still(state) else None
         return early_ms if at_ms is None or (early_ms is not None and early_ms < at_ms) else at_ms
 
     def _time_of(self, occurred_at_ms: int, now_ms: int) -> int:
@@ -244,6 +247,7 @@ class CustomerActor:
             self._linking.undo(draft, message)
             hearing = self._book.at(received_at_ms).hearing
             say(draft, before_undoing, hearing, event.event_id, received_at_ms)
+            self._run.after_answer(draft, received_at_ms)
             self._feeds.changed(draft, received_at_ms, event.event_id)
             self._feeds.readdressed(draft, before_undoing, received_at_ms, event.event_id)
             return
@@ -255,7 +259,7 @@ class CustomerActor:
             draft.effects.append(Count("events_out_of_time", event.channel))
             at_ms = min(at_ms, received_at_ms)
         if event.event_type == MERGE_CONFIRMED:
-            self._linking.claims.link(draft, message, at_ms)
+            self._linking.claims.link(draft, message, at_ms, seen=False)
             return
         wanted_before = Known(draft.carts, draft.owned, draft.facets, draft.heard)
         before = part_of(draft) if draft.graph is not None and draft.graph.parts else None
@@ -298,8 +302,17 @@ class CustomerActor:
             self._feeds.reached(draft, instant_ms)
         return len(draft.effects) < EFFECTS_PER_WAKE
 
+    def _stands_still(self, customer: CustomerState | Draft) -> bool:
+        """Whether nothing happens to a customer on the event clock before it is known who it is.
+
+        The clock may leap over hours while the answer is under way: what they bring must not come before it.
+        """
+        return self._event_clock and waits_for_claims(customer)
+
     def _next_ms(self, customer: CustomerState | Draft) -> int | None:
         """Return when the earliest timer is due, something held is released, or there is something to tell."""
+        if self._stands_still(customer):
+            return None
         at_ms = self._feeds.wakes_at(customer)
         for timer in customer.timers:
             if at_ms is None or timer.due_at_ms < at_ms:

@@ -110,7 +110,12 @@ def part(draft: Draft, arrived: Arrived) -> None:
     merge_id = str(event.properties.get("merge_id") or "")
     merge = merge_to_undo(graph, draft.identifiers, merge_id, cause.identifier)
     if merge is None:
-        draft.effects.extend(refusal(draft.customer_id, "", IdentityReason.UNKNOWN_MERGE, cause))
+        reason = IdentityReason.UNKNOWN_MERGE
+        if not draft.events and draft.graph is None:
+            reason = IdentityReason.UNKNOWN_IDENTIFIER
+        elif graph.settled and not merge_id:  # which identifiers the settled parts had is not known any more
+            reason = IdentityReason.TOO_OLD
+        draft.effects.extend(refusal(draft.customer_id, "", reason, cause))
         return
     leaving = descendants(graph.merges, merge.loser)
     if not leaving <= graph.parts.keys():

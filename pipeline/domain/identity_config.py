@@ -36,9 +36,22 @@ BUILTIN_BLOCKED = frozenset(
         "9774d56d682e549c",  # the device id that one Android release gave to every phone
     }
 )  # fmt: skip
-"""Values that trackers send when they know nobody; compared without case and surrounding blanks."""
+"""Values that trackers send when they know nobody; compared without case, surrounding blanks and quotes."""
 
+_QUOTES = frozenset("\"'`")
 _ZEROS = re.compile(r"[0\-\s]*")
+
+
+def unquoted(text: str) -> str:
+    r"""Return `text` without blanks around it, nor the quotes in which exports put their columns.
+
+    >>> unquoted(" '\"null\"' ")
+    'null'
+    """
+    text = text.strip()
+    while len(text) > 1 and text[0] == text[-1] and text[0] in _QUOTES:
+        text = text[1:-1].strip()
+    return text
 
 
 class IdentityConfig(Struct, frozen=True):
@@ -94,15 +107,17 @@ class IdentityConfig(Struct, frozen=True):
         """
         if len(value) > MAX_VALUE_CHARACTERS:
             return "blocked_length"
-        lowered = value.strip().lower()
+        bare = unquoted(value)
+        lowered = bare.lower()
         if not lowered or (lowered[0] in "0-" and _ZEROS.fullmatch(lowered)):
             return "blocked_zeros"
         if lowered in BUILTIN_BLOCKED:
             return "blocked_builtin"
         if lowered in self.blocked_values:
             return "blocked_value"
-        if self.blocked_patterns and any(pattern.search(value) for pattern in _compiled(self.blocked_patterns)):
-            return "blocked_pattern"
+        for pattern in _compiled(self.blocked_patterns) if self.blocked_patterns else ():
+            if pattern.search(value) or pattern.search(bare):
+                return "blocked_pattern"
         return None
 
     def blocked_hash_reason(self, hashed: str) -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pipeline.domain import caps, held
 from pipeline.domain.arbiter import Proposed, settle
+from pipeline.domain.claims import is_claiming
 from pipeline.domain.customer_state import TIMERS_KEPT, Draft
 from pipeline.domain.messages import AskComplements, Complements, Merge, ProductNews, Send, product_key
 from pipeline.domain.outcomes import dropped, revoked
@@ -56,7 +57,7 @@ class RuleRunner:
                 ):
                     self._take(draft, rules, logic.rule, step, change.at_ms, cause, proposals)
         if proposals:
-            self._settle(draft, proposals, received_at_ms)
+            self._settle_known(draft, proposals, received_at_ms)
         if asked:
             _ask(tuple(asked), draft, cause, change.at_ms, change.event.channel)
 
@@ -72,7 +73,7 @@ class RuleRunner:
                     reason = DropReason.ONCE_PER_EVENT
                     step = Drop(step.subject, step.generation, step.due_at_ms, step.caused_by, reason)
                 self._take(draft, rules, rule.name, step, answer.asked_at_ms, answer.event_id, proposals)
-        self._settle(draft, proposals, now_ms)
+        self._settle_known(draft, proposals, now_ms)
         if answer.then:
             _ask(answer.then, draft, answer.event_id, answer.asked_at_ms, answer.channel)
 
@@ -112,6 +113,15 @@ class RuleRunner:
             return self._book.judge(each.rule, each.rules_number, at_ms)
 
         draft.effects += held.after_merge(rules, judge, draft, merge.occurred_at_ms, merge.event_id)
+
+    def after_answer(self, draft: Draft, now_ms: int) -> None:
+        """Decide what has waited to hear who the customer is, once that is known."""
+        known = [each for each in draft.held if each.for_claims and not is_claiming(draft, each.proposal.due_at_ms)]
+        if not known:
+            return
+        draft.held = tuple(each for each in draft.held if each not in known)
+        released = [(self._book.judge(each.rule, each.rules_number, now_ms), each) for each in known]
+        self._settle(draft, (), now_ms, released)
 
     def fire(self, draft: Draft, instant_ms: int, clock_ms: int) -> str | None:
         """Fire the timers due at one instant, release what was held till then. Return the event it goes back to."""
@@ -175,6 +185,18 @@ class RuleRunner:
             draft.effects.extend(revoked(rules, step, draft, at_ms, cause))
         elif isinstance(step, Drop):
             draft.effects.append(dropped(rules, rule, step, draft))
+
+    def _settle_known(self, draft: Draft, proposals: Sequence[Proposed], clock_ms: int) -> None:
+        """Let the arbiter decide; what comes of events whose identifiers are still claimed waits for the answer."""
+        known: list[Proposed] = []
+        for proposed in proposals:
+            rules, rule, proposal = proposed
+            if is_claiming(draft, proposal.due_at_ms):
+                at_ms = proposal.due_at_ms if self._event_clock else clock_ms
+                draft.effects += held.put_for_claims(rules, rule, proposal, at_ms, draft)
+            else:
+                known.append(proposed)
+        self._settle(draft, known, clock_ms)
 
     def _settle(
         self, draft: Draft, proposals: Sequence[Proposed], clock_ms: int, released: Sequence[tuple[Rules, Held]] = ()

@@ -7,7 +7,6 @@ with a time that cannot be one, or with texts and numbers no honest producer sen
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from operator import attrgetter
 from zlib import crc32
@@ -22,7 +21,7 @@ from pipeline.domain.identity import ALONE
 from pipeline.domain.identity_config import IdentityConfig
 from pipeline.domain.messages import Identifier
 from pipeline.domain.referral_codes import referral_code
-from pipeline.identifiers import HASHES, identifier_of, join_hashes
+from pipeline.identifiers import HASHES, KIND, identifier_of, join_hashes
 from pipeline.wire.tidy import (
     MAX_AMOUNT_MINOR,
     MAX_ID_CHARACTERS,
@@ -44,7 +43,6 @@ MAX_IDENTIFIERS = 50
 _IDS = ("session_id", "store_id", "order_id", "cart_id", "trigger_id")
 _ids_of = attrgetter(*_IDS)
 _NO_IDS = (None,) * len(_IDS)
-_KIND = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
 class Normalised(Struct, frozen=True, gc=False):
@@ -182,9 +180,9 @@ def _word(field: str, text: str, missing: InvalidReason) -> str:
 
 @lru_cache(maxsize=4096)
 def _kind(text: str) -> str | None:
-    """The kind as it goes into keys, or None if it cannot: a colon would let two identifiers share a key."""
+    """The kind as it goes into keys, or None if it cannot."""
     kind = text.strip().lower()
-    return kind if _KIND.fullmatch(kind) else None
+    return kind if KIND.fullmatch(kind) else None
 
 
 def _items(items: tuple[Item, ...]) -> tuple[Item, ...]:

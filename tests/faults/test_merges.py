@@ -12,10 +12,13 @@ from msgspec.structs import replace
 
 from pipeline.domain.customer_json import customer_json
 from pipeline.domain.events import ChannelEvent
+from tests.conftest import Omni
 from tests.faults.test_kills import kill_at_random
 from tests.harness.fixtures import Install
+from tests.harness.history import history_process
 from tests.harness.installation import Installation, report
 from tests.harness.rounds import ROUNDS
+from tests.harness.waiting import wait_until
 from tests.simulation.identity_model import NO_LIMITS, expected, random_stream
 
 pytestmark = [pytest.mark.kafka, pytest.mark.soak, pytest.mark.timeout(600)]
@@ -64,9 +67,16 @@ def publish(installation: Installation, events: list[ChannelEvent], stop: thread
         stop.wait(seconds / PIECES)
 
 
+def events_in_history(omni: Omni, installation: Installation) -> dict[str, int]:
+    """How many events the history shows of each customer; none before there is a history."""
+    query = "SELECT customer_id, count() AS events FROM events GROUP BY customer_id"
+    done = omni("sql", query, "--json", env=installation.environment)
+    return {row["customer_id"]: row["events"] for row in json.loads(done.stdout)} if done.code == 0 else {}
+
+
 @pytest.mark.parametrize("round_number", range(ROUNDS))
 def test_b5_workers_killed_while_customers_merge_end_with_the_customers_of_a_plain_union(
-    install: Install, tmp_path: Path, round_number: int
+    install: Install, omni: Omni, tmp_path: Path, round_number: int
 ) -> None:
     identity = tmp_path / "unlimited.yaml"
     identity.write_text(UNLIMITED)
@@ -87,3 +97,6 @@ def test_b5_workers_killed_while_customers_merge_end_with_the_customers_of_a_pla
     wanted = [facts(customer) for customer in expected(events, NO_LIMITS)]
     report(f"{len(events)} events, {len(wanted)} customers")
     assert sorted(found, key=lambda each: each["customer_id"]) == wanted
+    counted = {each["customer_id"]: each["events"] for each in wanted}
+    with history_process(installation.environment, tmp_path / "history.log"):
+        wait_until(lambda: events_in_history(omni, installation) == counted, "history to agree with state")

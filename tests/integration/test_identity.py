@@ -155,9 +155,10 @@ def test_what_nobody_knows_is_the_answer_no_and_without_a_worker_the_wait_ends(i
     blocked = shop.run("identity", "block", "account:u1", "--timeout", "0.5", "--json")
     assert (blocked.code, json.loads(blocked.stdout)["answer"]) == (1, None)
     assert "Is a worker running?" in blocked.stderr
-    anyway = shop.run("identity", "block", "account:guest")
-    assert (anyway.code, anyway.stdout) == (1, "")
-    assert "links nothing anyway" in anyway.stderr
+    for action in ("block", "explain"):
+        anyway = shop.run("identity", action, "account:guest")
+        assert (anyway.code, anyway.stdout) == (1, "")
+        assert "account:guest links nothing anyway: identity.yaml and the built-in list block" in anyway.stderr
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ from pipeline.domain.events import ChannelEvent, Context, Item
 from pipeline.domain.handover import TOLD_AT_ONCE
 from pipeline.domain.identity import IdentityActor, founded_by
 from pipeline.domain.identity_config import IdentityConfig
+from pipeline.domain.identity_graph import Link
+from pipeline.domain.merging import PARTS_KEPT
 from pipeline.domain.messages import Identifier
 from pipeline.domain.records import IdentityChange
 from pipeline.domain.rules import Rule, Rules
@@ -77,6 +79,13 @@ def customer(kind: str, value: str) -> str:
     return founded_by("default", identifier)
 
 
+def links_of(town: Town, kind: str) -> dict[str, Link]:
+    """What the only customer that is left knows of its identifiers of a kind."""
+    (one,) = [state for _, state in town.simulation.bus.states("customer") if not state.is_pointer]
+    links: dict[str, Link] = one.identifiers[kind]
+    return links
+
+
 def test_b1_an_anonymous_visitor_who_logs_in_is_one_customer_with_all_that_was_seen() -> None:
     town = Town().at(0, cookie="a1").at(1, cookie="a1").at(2, cookie="a1").at(3, cookie="a1", account="u1")
 
@@ -119,7 +128,7 @@ def test_b2_a_login_told_late_does_not_take_the_device_back() -> None:
     assert [change.reason for change in town.changes("refused")] == ["kind_limit", "earlier_login"]
 
 
-@pytest.mark.parametrize("value", ["null", "NULL", " guest ", "0", "000-000", "[object Object]", "x" * 1_025])
+@pytest.mark.parametrize("value", ["null", "NULL", '"null"', " guest ", "0", "000-000", "[object Object]", "x" * 1_025])
 def test_b3_values_that_identify_nobody_never_link_and_the_event_is_kept(value: str) -> None:
     town = Town().at(0, cookie=value, account="u1").at(1, cookie=value, account="u2")
 
@@ -352,6 +361,8 @@ def test_two_customers_that_an_operator_confirms_are_one_become_one_and_were_not
     assert (merged.kind, merged.value, merged.caused_by) == ("operator", "op-1", "e-4")
     assert town.simulation.distinct_events() == 2
 
+    assert {link.last_at_ms for link in links_of(town, "email").values()} == {TEN, TEN + MINUTE}
+
     town.at(4, "merge_undone", email="anna@example.org", properties={"merge_id": merged.merge_id})
     assert town.of(email="anna@example.com")["customer_id"] != town.of(email="anna@example.org")["customer_id"]
 
@@ -400,6 +411,42 @@ def test_a_merge_that_never_was_cannot_be_taken_back_and_says_so() -> None:
 
     assert [change.reason for change in town.changes("refused")] == ["unknown_merge"]
     assert town.of(account="u1")["events"] == 1
+
+
+@pytest.mark.parametrize("event_type", ["merge_undone", "merge_confirmed", "identifier_blocked"])
+@pytest.mark.parametrize("known", [{}, {"cookie": "null"}, {"email": "nonsense"}])
+def test_an_operator_who_names_nobody_is_refused(event_type: str, known: dict[str, str]) -> None:
+    with pytest.raises(InvalidEvent, match="none that could link, so there is nothing to "):
+        Town().at(0, event_type, **known)
+
+
+def test_to_confirm_that_two_are_one_takes_two_identifiers() -> None:
+    with pytest.raises(InvalidEvent, match="merge_confirmed takes two that link, this has one, account"):
+        Town().at(0, "merge_confirmed", account="u1", cookie="null")
+
+
+def test_of_an_identifier_that_nobody_knows_no_merge_is_taken_back_and_it_says_so() -> None:
+    town = Town().at(0, "merge_undone", account="nobody").at(1, account="nobody")
+
+    assert [change.reason for change in town.changes("refused")] == ["unknown_identifier"]
+    assert town.of(account="nobody")["events"] == 1
+
+
+def test_a_merge_of_which_the_evidence_is_gone_is_too_old_to_be_taken_back_however_it_is_named() -> None:
+    unlimited = IdentityConfig(limits={}, default_limit=None)
+    town = Town(unlimited, rules=Rules("", ())).at(0, account="u1")
+    for number in range(PARTS_KEPT + 1):
+        town.at(number + 1, cookie=f"a{number}").at(number + 1.5, cookie=f"a{number}", account="u1")
+    first, last = town.changes("merged")[0], town.changes("merged")[-1]
+    assert (first.value, last.value) == ("a0", f"a{PARTS_KEPT}")
+
+    town.at(60, "merge_undone", account="u1", properties={"merge_id": first.merge_id}).at(
+        61, "merge_undone", cookie="a0"
+    )
+    town.at(62, "merge_undone", cookie=last.value)
+
+    assert [change.reason for change in town.changes("refused")] == ["too_old", "too_old"]
+    assert [change.other_customer_id for change in town.changes("unmerged")] == [customer("cookie", last.value)]
 
 
 def test_merges_that_led_to_one_another_are_taken_back_one_by_one() -> None:

@@ -148,10 +148,10 @@ def test_a_block_of_nothing_that_links_is_refused(identifiers: dict[str, str]) -
 
 @pytest.mark.parametrize("event_type", ["merge_undone", "merge_confirmed"])
 def test_what_an_operator_says_of_a_merge_is_told_to_the_customer_of_its_identifier(event_type: str) -> None:
-    taken = reader()(ChannelEvent("op-1", event_type, "web", TEN, {"account": "u-1"}))
+    taken = reader()(ChannelEvent("op-1", event_type, "web", TEN, {"account": "u-1", "loyalty": "l-1"}))
 
     assert isinstance(taken.message, Observed)
-    assert taken.message.identifiers == (("account", "u-1"),)
+    assert taken.message.identifiers == (("account", "u-1"), ("loyalty", "l-1"))
     assert taken.counts == (("operator_events", event_type),)
 
 

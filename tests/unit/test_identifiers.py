@@ -37,6 +37,7 @@ def email(text: str, config: IdentityConfig = NOWHERE) -> tuple[str, str | None]
         ("0049 170 1234567", "DE"),
         ("0049 170 1234567", None),
         ("tel:+49-170-1234567", None),
+        ('"+49 170 1234567"', None),
         ("+491701234567", "XX"),
         ("٠١٧٠ ١٢٣٤٥٦٧", "DE"),
     ],
@@ -87,6 +88,9 @@ def test_colleagues_behind_one_switchboard_are_told_apart() -> None:
         ("Anna @ Example.com", "anna@example.com"),
         ("anna+shop@example.com", "anna+shop@example.com"),
         ("a.nna@gmail.com", "a.nna@gmail.com"),
+        ('"Anna@example.com"', "anna@example.com"),
+        ("' anna@example.com '", "anna@example.com"),
+        ('"anna s"@example.com', '"annas"@example.com'),
         ("anna@BÜCHER.example", "anna@xn--bcher-kva.example"),
         ("anna@xn--bcher-kva.example", "anna@xn--bcher-kva.example"),
         ("Zoe\u0308@example.com", "zoë@example.com"),
@@ -113,7 +117,9 @@ def test_plus_tags_and_dots_go_where_the_file_says_so() -> None:
     assert email("+shop@example.com", tags) == ("+shop@example.com", None)
 
 
-@pytest.mark.parametrize("text", [ANNA, ANNA.upper(), f"sha256:{ANNA}", f"SHA256:{ANNA}"])
+@pytest.mark.parametrize(
+    "text", [ANNA, ANNA.upper(), f"sha256:{ANNA}", f"SHA256:{ANNA}", f'"{ANNA.upper()}"', f"' {ANNA} '"]
+)
 @pytest.mark.parametrize("kind", ["email_sha256", "email"])
 def test_a_hash_is_a_form_of_what_is_hashed(kind: str, text: str) -> None:
     assert identifier_of(kind, text, None, NOWHERE) == (("email", f"sha256:{ANNA}"), None)

@@ -10,10 +10,11 @@ from msgspec import Meta
 
 from pipeline.domain.facets.interests import Interests
 from pipeline.domain.places import metres_between
+from pipeline.domain.reasons import DropReason
 from pipeline.domain.time import DAY_MS, epoch_ms, rfc3339
 from pipeline.domain.triggers import kind
-from pipeline.domain.triggers.answers import at_once
-from pipeline.domain.triggers.steps import Change, Mark, Step
+from pipeline.domain.triggers.answers import at_once, was_sent
+from pipeline.domain.triggers.steps import Change, Mark, Proposal, Step
 from pipeline.domain.triggers.view import CustomerView
 
 _WRITTEN = "write it like 2027-03-20T18:00:00+01:00"
@@ -77,6 +78,10 @@ class EventInvitation(kind.Kind):
         context = {"event": config.event, "starts_at": rfc3339(self._starts_at_ms)}
         reason = f"{config.event} is {place}"
         return (Mark(config.event, change.at_ms), at_once(change, reason, subject=config.event, context=context))
+
+    def on_release(self, proposal: Proposal, customer: CustomerView) -> DropReason | None:
+        """Do not invite whom the other side of a merge has invited while it waited."""
+        return DropReason.DONE if was_sent(self.rule, proposal.subject, customer) else None
 
     def _near(self, customer: CustomerView) -> str | None:
         """Return in words how near the event is, None if it is not."""

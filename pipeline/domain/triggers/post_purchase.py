@@ -12,7 +12,7 @@ from pipeline.domain.reasons import DropReason
 from pipeline.domain.time import duration_text
 from pipeline.domain.triggers import kind
 from pipeline.domain.triggers.answers import at_once, in_time, not_any_more, wait, was_sent
-from pipeline.domain.triggers.steps import Cancel, Change, Mark, Step, Timer
+from pipeline.domain.triggers.steps import Cancel, Change, Mark, Proposal, Step, Timer
 from pipeline.domain.triggers.view import CustomerView
 
 _PAST = {
@@ -72,9 +72,11 @@ class PostPurchase(kind.Kind):
 
     def on_merge(self, timer: Timer, customer: CustomerView) -> DropReason | None:
         """Stop waiting if the order came back, or its message was sent, on the other side."""
-        if was_sent(self.rule, timer.subject, customer):
-            return DropReason.DONE
-        return self.end(timer.subject, timer.since_ms, customer)
+        return self._told_or_ended(timer.subject, timer.since_ms, customer)
+
+    def on_release(self, proposal: Proposal, customer: CustomerView) -> DropReason | None:
+        """Nor send what was sent on the other side while it waited."""
+        return self._told_or_ended(proposal.subject, proposal.since_ms, customer)
 
     def on_time(self, timer: Timer, customer: CustomerView) -> Sequence[Step]:
         """Propose the message with what the customer keeps."""
@@ -92,6 +94,11 @@ class PostPurchase(kind.Kind):
         known = customer.orders.get(subject)
         nothing_left = known is not None and known.skus and not self._items(subject, customer)
         return DropReason.DONE if nothing_left else None
+
+    def _told_or_ended(self, order_id: str, since_ms: int, customer: CustomerView) -> DropReason | None:
+        if was_sent(self.rule, order_id, customer):
+            return DropReason.DONE
+        return self.end(order_id, since_ms, customer)
 
     def _items(self, order_id: str, customer: CustomerView, told: tuple[Item, ...] = ()) -> tuple[Item, ...]:
         """Return what the event told, else what was ordered, without what was given back or reviewed since."""

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from pipeline.domain.events import Scalar
 from pipeline.domain.money import Currency, money_text
+from pipeline.domain.reasons import DropReason
 from pipeline.domain.triggers import kind
 from pipeline.domain.triggers.answers import at_once
 from pipeline.domain.triggers.steps import Change, Mark, Step
@@ -59,3 +60,13 @@ class Vip(kind.Kind):
         }
         reason = f"{spent} spent in {customer.orders_counted} orders"
         return (Mark("", change.at_ms), at_once(change, reason, context=context))
+
+    def end(self, subject: str, since_ms: int, customer: CustomerView) -> DropReason | None:
+        """Say whether the customer turns out to have been one before that order."""
+        later = [
+            order for order in customer.orders.values() if order.at_ms >= since_ms and order.amount_minor is not None
+        ]
+        spent_minor = customer.spend_minor.get(self._config.currency, 0)
+        spent_minor -= sum(order.spent_minor for order in later if order.currency == self._config.currency)
+        was_one = spent_minor >= self._config.spent_minor and customer.orders_counted - len(later) >= self._orders
+        return DropReason.NOT_SO if was_one else None

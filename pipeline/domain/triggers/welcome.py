@@ -10,7 +10,7 @@ from msgspec import Meta
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.triggers import kind
 from pipeline.domain.triggers.answers import at_once, in_time, not_any_more, wait, was_sent
-from pipeline.domain.triggers.steps import Change, Mark, Step, Timer
+from pipeline.domain.triggers.steps import Change, Mark, Proposal, Step, Timer
 from pipeline.domain.triggers.view import CustomerView
 
 _EVENTS = {"subscribed": "subscribed", "identified": "identified", "first_order": "order_completed"}
@@ -61,14 +61,11 @@ class Welcome(kind.Kind):
 
     def on_merge(self, timer: Timer, customer: CustomerView) -> DropReason | None:
         """Do not greet whom the other side has known for longer, or greeted."""
-        activity, purchases = customer.facets.activity, customer.facets.purchases
-        was_known = self._is_old(timer.since_ms, customer) or was_sent(self.rule, "", customer)
-        if self._config.on == "first_order":
-            first_at_ms = None if purchases is None else purchases.first_at_ms
-            was_known |= first_at_ms is not None and first_at_ms < timer.since_ms
-        elif activity is not None:  # on an earlier day
-            was_known |= activity.count(self._event_type) > activity.count(self._event_type, timer.since_ms)
-        return DropReason.NOT_SO if was_known else self.end(timer.subject, timer.since_ms, customer)
+        return self._not_new(timer.since_ms, customer)
+
+    def on_release(self, proposal: Proposal, customer: CustomerView) -> DropReason | None:
+        """Nor send a greeting that waited to hear who the customer is."""
+        return self._not_new(proposal.since_ms, customer)
 
     def end(self, subject: str, since_ms: int, customer: CustomerView) -> DropReason | None:
         """Say whether the first order was called off, and no other kept."""
@@ -82,6 +79,16 @@ class Welcome(kind.Kind):
         if end is not None:
             return (not_any_more(timer, end),)
         return (in_time(timer, self._reason),)
+
+    def _not_new(self, since_ms: int, customer: CustomerView) -> DropReason | None:
+        activity, purchases = customer.facets.activity, customer.facets.purchases
+        was_known = self._is_old(since_ms, customer) or was_sent(self.rule, "", customer)
+        if self._config.on == "first_order":
+            first_at_ms = None if purchases is None else purchases.first_at_ms
+            was_known |= first_at_ms is not None and first_at_ms < since_ms
+        elif activity is not None:  # on an earlier day
+            was_known |= activity.count(self._event_type) > activity.count(self._event_type, since_ms)
+        return DropReason.NOT_SO if was_known else self.end("", since_ms, customer)
 
     def _is_old(self, at_ms: int, customer: CustomerView) -> bool:
         first_ms, new_for_ms = customer.first_seen_at_ms, self._config.new_for_ms

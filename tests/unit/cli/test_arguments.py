@@ -105,6 +105,9 @@ def test_an_identifier_is_typed_as_freely_as_events_carry_it(typed: str, found: 
     [
         ("phone:100", "phone:100 links nothing: it is not a phone number. Write it like phone:+491701234567."),
         ("phone:0170 1234567", "its country is not known. Write it like phone:+491701234567, or name normalise."),
+        (":u-1", "':u-1' is no identifier: write KIND:VALUE, as account:u-1."),
+        ("account: ", "'account: ' is no identifier"),
+        ("my kind:u-1", "'my kind:u-1' is no identifier"),
         ("email:anna", "it is not an e-mail address"),
         ("email_sha256:anna@example.com", "it is not a SHA-256"),
     ],

@@ -12,6 +12,7 @@ from pipeline.domain.hashed import hash_of
 from pipeline.domain.identity import IdentityState, Owner
 from pipeline.domain.messages import Identifier, identity_key
 from pipeline.domain.reasons import IdentityReason
+from pipeline.settings import PROJECT_DIR
 from tests.simulation.test_identity_behaviours import TEN, Town, customer
 
 NO_REFUSAL = {
@@ -135,8 +136,9 @@ def test_a_blocked_value_of_somebody_keeps_its_owner() -> None:
 
 
 @pytest.mark.parametrize("reason", sorted(set(IdentityReason) - NO_REFUSAL))
-def test_every_reason_to_refuse_is_told_in_words(reason: IdentityReason) -> None:
+def test_every_reason_to_refuse_is_told_in_words_and_in_the_page_for_consumers(reason: IdentityReason) -> None:
     assert why(reason) == f"{reason}, {WHY[reason]}"
+    assert f"`{reason}`" in (PROJECT_DIR / "schemas" / "README.md").read_text()
 
 
 def test_a_reason_of_a_newer_version_is_told_as_it_is() -> None:

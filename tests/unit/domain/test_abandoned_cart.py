@@ -83,6 +83,14 @@ def test_an_order_that_names_no_cart_closes_every_cart_changed_at_or_before_it()
     assert [trigger.context["cart_id"] for trigger in story.triggers] == ["c3"]
 
 
+def test_what_was_removed_before_an_order_that_names_no_cart_takes_nothing_out_of_the_cart_after_it() -> None:
+    story = Story(abandoned_cart("1h")).at("10:00", product_removed("A", cart="c1"))
+    story.at("10:10", order_completed("B")).at("10:20", product_added("A", cart="c1")).at("12:00")
+
+    (trigger,) = story.triggers
+    assert [(item.sku, item.quantity) for item in trigger.items] == [("A", 1)]
+
+
 def test_b13_an_order_learned_of_after_the_reminder_takes_it_back_under_the_same_id() -> None:
     story = Story(abandoned_cart("1h")).at("10:00", product_added("A", cart="c1")).at("11:00")
     story.at("10:50", order_completed("A", cart="c1", channel="pos"), arriving="11:05").at("13:00")

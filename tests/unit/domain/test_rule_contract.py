@@ -21,7 +21,16 @@ from pipeline.domain.event_types import (
     MERGE_UNDONE,
 )
 from pipeline.domain.events import ChannelEvent, Item
-from pipeline.domain.messages import Arrived, Complement, Complements, CustomerMessage, Publish
+from pipeline.domain.messages import (
+    Arrived,
+    Claim,
+    Complement,
+    Complements,
+    CustomerMessage,
+    Granted,
+    Publish,
+    Send,
+)
 from pipeline.domain.orders import ORDERS_KEPT
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.recent import KEPT_ANYWAY
@@ -226,6 +235,11 @@ def test_a_hundred_thousand_events_leave_the_state_of_one_customer_bounded() -> 
         identifiers = (("account", "u-1"), ("cookie", f"c-{number}"), (f"kind-{number % 40}", f"value-{number}"))
         state, effects = actor.handle(state, Arrived("default", "c", identifiers, now, number, told), now)
         assert state is not None
+        answered = effects
+        while claims := [e.message for e in answered if isinstance(e, Send) and isinstance(e.message, Claim)]:
+            granted = Granted("default", "c", claims[0].identifier, claims[0].event_id, now, part="c")
+            state, answered = actor.handle(state, granted, now)
+            assert state is not None
         if number % 50 == 0:
             answer = Complements("default", "c", "A", (Complement(f"Z{number}", 9, 0.9),), f"e-{number}", now, "web")
             state, effects = actor.handle(state, answer, now)
