@@ -141,7 +141,7 @@ class CustomerActor:
             at_ms = message.occurred_at_ms
             self._run.on_product(draft, message, now_ms)
             decided = draft.effects[effects_before:]
-            answer_offer(draft, message, decided, before.marks, self._time_of(at_ms, now_ms))
+            answer_offer(draft, message, decided, self._time_of(at_ms, now_ms))
         if draft.differs_from(before):
             self._feeds.changed(draft, self._time_of(at_ms, now_ms), message.event_id)
 
@@ -275,6 +275,9 @@ class CustomerActor:
         logics = rules.for_event(event.event_type)
         if logics or (rules.asks_when_bought and change is not None and change.ordered):
             self._run.on_event(draft, rules, logics, change or Change(event, at_ms), just_happened, received_at_ms)
+        if draft.held:
+            unheard = self._run.drop_unheard(draft, at_ms, event.event_id, received_at_ms)
+            answer_offers_held(draft, unheard, received_at_ms)
         say(draft, wanted_before, rules.hearing, event.event_id, received_at_ms)
         if before is not None:
             credit(draft, before, message.part, event, at_ms)

@@ -10,6 +10,7 @@ from pipeline.domain.outcomes import dropped
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.rules import DEFAULT_PRIORITY, Rules
 from pipeline.domain.triggers.steps import Drop, Held, Proposal
+from pipeline.domain.wave_messages import NOTHING
 
 
 def put(rules: Rules, held: Held, at_ms: int, customer: Draft) -> list[Effect]:
@@ -60,6 +61,26 @@ def after_merge(rules: Rules, judge: Callable[[Held], Rules], customer: Draft, a
         if reason is not None:
             effects += _drop(rules, customer, [latest.pop(about)], reason, at_ms, cause)
     return effects + bound(rules, customer, at_ms)
+
+
+def drop_unheard(
+    rules: Rules, judge: Callable[[Held], Rules], customer: Draft, at_ms: int, cause: str
+) -> tuple[Sequence[Held], Sequence[Effect]]:
+    """Drop words of products that the customer waits for no longer: what contradicts them would go unheard.
+
+    `judge` and `rules` as in `after_merge`. Return what was dropped, and what comes of it.
+    """
+    gone: list[Held] = []
+    effects: list[Effect] = []
+    for held in customer.held:
+        logic = judge(held).logic.get(held.rule)
+        if logic is None or logic.hears() == NOTHING:
+            continue
+        reason = logic.on_release(held.proposal, customer)
+        if reason is not None:
+            gone.append(held)
+            effects += _drop(rules, customer, [held], reason, at_ms, cause)
+    return gone, effects
 
 
 def bound(rules: Rules, customer: Draft, at_ms: int) -> list[Effect]:

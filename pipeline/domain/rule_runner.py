@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from pipeline.domain import caps, held
 from pipeline.domain.arbiter import Proposed, settle
@@ -107,11 +108,15 @@ class RuleRunner:
         draft.timers = tuple(kept)
         rules = self._book.at(at_ms)
         caps.bound(draft, rules)
-
-        def judge(each: Held) -> Rules:
-            return self._book.judge(each.rule, each.rules_number, at_ms)
-
+        judge = partial(self._judge, at_ms)
         draft.effects += held.after_merge(rules, judge, draft, merge.occurred_at_ms, merge.event_id)
+
+    def drop_unheard(self, draft: Draft, event_at_ms: int, cause: str, at_ms: int) -> Sequence[Held]:
+        """Drop and return what is held of products whose word the customer waits for no longer."""
+        judge = partial(self._judge, at_ms)
+        gone, effects = held.drop_unheard(self._book.at(at_ms), judge, draft, event_at_ms, cause)
+        draft.effects += effects
+        return gone
 
     def fire(self, draft: Draft, instant_ms: int, clock_ms: int) -> str | None:
         """Fire the timers due at one instant, release what was held till then. Return the event it goes back to."""
@@ -119,11 +124,7 @@ class RuleRunner:
         draft.timers = tuple(timer for timer in timers if timer.due_at_ms != instant_ms)
         draft.held = tuple(each for each in waiting if each.release_at_ms != instant_ms)
         due = [timer for timer in timers if timer.due_at_ms == instant_ms]
-        released = [
-            (self._book.judge(each.rule, each.rules_number, instant_ms), each)
-            for each in waiting
-            if each.release_at_ms == instant_ms
-        ]
+        released = [(self._judge(instant_ms, each), each) for each in waiting if each.release_at_ms == instant_ms]
         proposals: list[Proposed] = []
         for timer in due:
             rules = self._book.judge(timer.rule, timer.rules_number, instant_ms)
@@ -139,6 +140,10 @@ class RuleRunner:
         if not due and not released:
             return None
         return due[-1].caused_by if due else released[-1][1].proposal.caused_by
+
+    def _judge(self, at_ms: int, each: Held) -> Rules:
+        """Return the rules that decide at `at_ms` about what is held."""
+        return self._book.judge(each.rule, each.rules_number, at_ms)
 
     def _take(
         self,

@@ -198,8 +198,8 @@ class Released(Struct, frozen=True, array_like=True, tag="wr", gc=False):
     number: int = 0
 
 
-class StockFell(_ToAndFro, frozen=True, array_like=True, tag="wf", gc=False):
-    """There are fewer pieces by size than before: tell for whom that matters, `after` this customer id."""
+class StockTurned(_ToAndFro, frozen=True, array_like=True, tag="wf", gc=False):
+    """There are more or fewer pieces by size than before: tell for whom that matters, `after` this customer id."""
 
     cause: str
     pieces: dict[str, int]
@@ -226,7 +226,7 @@ class Presence(_ToAndFro, frozen=True, array_like=True, tag="wh", gc=False):
     after: str = ""
 
 
-ToWaiters: TypeAlias = Interest | Passed | AskWaiters | TellWaiters | StockFell | PriceTurned | Presence
+ToWaiters: TypeAlias = Interest | Passed | AskWaiters | TellWaiters | StockTurned | PriceTurned | Presence
 """To a waiting list."""
 
 FromWaiters: TypeAlias = Waits | Candidates | Released

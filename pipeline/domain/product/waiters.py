@@ -25,7 +25,7 @@ from pipeline.domain.wave_messages import (
     Presence,
     PriceTurned,
     Released,
-    StockFell,
+    StockTurned,
     TellWaiters,
     ToWaiters,
     Waits,
@@ -107,8 +107,8 @@ class Waiters(Struct, frozen=True, array_like=True, gc=False):
                 after, effects = self._asked(message)
             case TellWaiters():
                 after, effects = self._tell(message)
-            case StockFell():
-                after, effects = self._fell(message)
+            case StockTurned():
+                after, effects = self._stock_turned(message)
             case PriceTurned():
                 after, effects = self._turned(message)
             case Presence():
@@ -238,32 +238,34 @@ class Waiters(Struct, frozen=True, array_like=True, gc=False):
             effects.append(_to_customer(news))
         return replace(self, customers=customers), effects
 
-    def _fell(self, fell: StockFell) -> tuple[Waiters, Sequence[Effect]]:
-        """Tell who keeps a piece that is gone, and who has in the cart what has become scarce."""
+    def _stock_turned(self, turned: StockTurned) -> tuple[Waiters, Sequence[Effect]]:
+        """Tell who keeps a piece that is gone, and who has in the cart what has become scarce, or was."""
         customers = self.customers.copy()
 
-        def news(name: str, each: Waiter) -> ProductNews | None:
-            said = ProductNews(fell.tenant, name, fell.sku, fell.cause, fell.at_ms)
-            if each.until_ms > fell.at_ms and fell.pieces.get(each.kept_size, 0) <= 0:
+        def news(name: str, each: Waiter) -> Sequence[ProductNews]:
+            said = ProductNews(turned.tenant, name, turned.sku, turned.cause, turned.at_ms)
+            found: list[ProductNews] = []
+            if each.until_ms > turned.at_ms and turned.pieces.get(each.kept_size, 0) <= 0:
                 customers[name] = replace(each, until_ms=0)
                 if each.later:  # what was held back is taken back: they wait on
                     customers[name] = replace(each, told_ms=0, until_ms=0, later=False, passed_ms=each.told_ms)
-                return replace(said, in_stock=0, size=each.kept_size or None, fell_from=fell.before.get(each.kept_size))
-            before, now = pieces_for(each.size, fell.before), pieces_for(each.size, fell.pieces)
-            if each.low_at and now <= each.low_at and now < before:  # none is left: no word of few may go out
-                return replace(said, in_stock=now, size=each.size, fell_from=before)
-            return None
+                size, before = each.kept_size or None, turned.before.get(each.kept_size)
+                found.append(replace(said, in_stock=0, size=size, pieces_before=before))
+            before, now = pieces_for(each.size, turned.before), pieces_for(each.size, turned.pieces)
+            if is_of_few(before, now, each.low_at):
+                found.append(replace(said, in_stock=now, size=each.size, pieces_before=before))
+            return found
 
-        effects = self._in_turn(fell, news)
+        effects = self._in_turn(turned, news)
         return replace(self, customers=customers), effects
 
     def _turned(self, turned: PriceTurned) -> tuple[Waiters, Sequence[Effect]]:
         """Tell of a price."""
 
-        def news(name: str, each: Waiter) -> ProductNews | None:
+        def news(name: str, each: Waiter) -> Sequence[ProductNews]:
             if not each.price:
-                return None
-            return ProductNews(
+                return ()
+            said = ProductNews(
                 turned.tenant,
                 name,
                 turned.sku,
@@ -273,6 +275,7 @@ class Waiters(Struct, frozen=True, array_like=True, gc=False):
                 before_minor=turned.before_minor,
                 currency=turned.currency,
             )
+            return (said,)
 
         return self, self._in_turn(turned, news)
 
@@ -294,15 +297,13 @@ class Waiters(Struct, frozen=True, array_like=True, gc=False):
         return after, effects
 
     def _in_turn(
-        self, message: StockFell | PriceTurned, news: Callable[[str, Waiter], ProductNews | None]
+        self, message: StockTurned | PriceTurned, news: Callable[[str, Waiter], Sequence[ProductNews]]
     ) -> list[Effect]:
         """Tell some, in the order of their ids, and go on with the others by a word to this list itself."""
         effects: list[Effect] = []
         for name in sorted(name for name in self.customers if name > message.after):
-            said = news(name, self.customers[name])
-            if said is not None:
-                effects.append(_to_customer(said))
-            if len(effects) == TOLD_AT_ONCE:
+            effects += map(_to_customer, news(name, self.customers[name]))
+            if len(effects) >= TOLD_AT_ONCE:
                 key = waiters_key(message.tenant, message.sku, self.shard)
                 return [*effects, Send("product", key, replace(message, after=name))]
         return effects
@@ -318,6 +319,15 @@ def pieces_for(size: str | None, pieces: dict[str, int]) -> int:
     if size is None:
         return sum(max(0, count) for count in pieces.values())
     return pieces[size] if size in pieces else pieces.get("", 0)
+
+
+def is_of_few(before: int, now: int, low_at: int) -> bool:
+    """Whether it is news to who is to hear of few pieces: fewer are left, or more again where few were.
+
+    >>> is_of_few(9, 3, 3), is_of_few(2, 0, 3), is_of_few(3, 9, 3), is_of_few(0, 9, 3), is_of_few(9, 4, 3)
+    (True, True, True, False, False)
+    """
+    return low_at > 0 and now != before and (now <= low_at if now < before else 0 < before <= low_at)
 
 
 def _wants(interest: Interest) -> bool:

@@ -17,6 +17,7 @@ from pipeline.domain.messages import Effect, Send
 from pipeline.domain.product import holds
 from pipeline.domain.product.holds import Hold
 from pipeline.domain.product.presence import presence
+from pipeline.domain.product.waiters import is_of_few
 from pipeline.domain.wave_messages import (
     SHARDS,
     AskWaiters,
@@ -27,7 +28,7 @@ from pipeline.domain.wave_messages import (
     Presence,
     PriceTurned,
     Released,
-    StockFell,
+    StockTurned,
     TellWaiters,
     Waits,
     full_minute,
@@ -144,7 +145,7 @@ class Wave:
             number, old = self._number(), dict(sorted(before.items()))
             for shard in _bits(waves.lists | waves.offered):
                 pieces = self.waves.pieces
-                self._send(StockFell(self.tenant, self.sku, shard, number, at_ms, cause, pieces, old))
+                self._send(StockTurned(self.tenant, self.sku, shard, number, at_ms, cause, pieces, old))
         self._let_know(after, at_ms, cause)
         self._ask_if_freed(waves, at_ms)
 
@@ -298,16 +299,17 @@ class Wave:
         self.waves = replace(self.waves, sent=self.waves.sent + 1)
         return self.waves.sent
 
-    def _send(self, message: AskWaiters | TellWaiters | StockFell | PriceTurned | Presence) -> None:
+    def _send(self, message: AskWaiters | TellWaiters | StockTurned | PriceTurned | Presence) -> None:
         self.effects.append(Send("product", waiters_key(self.tenant, self.sku, message.shard), message))
 
 
 def _matters(waves: Waves, before: Mapping[str, int], after: Mapping[str, int]) -> bool:
-    """Whether somebody may have to hear that pieces have become fewer: kept ones are gone, or few are left."""
-    fewer = [size for size, pieces in before.items() if after.get(size, 0) < pieces]
-    if any(after.get(size, 0) <= 0 and waves.kept(size) for size in fewer):
+    """Whether somebody may have to hear that there are more or fewer: kept ones are gone, or few are left, or were."""
+    if any(after.get(size, 0) <= 0 and waves.kept(size) for size in before):
         return True
-    return any(after.get(size, 0) <= waves.low_at for size in fewer) if waves.low_at else False
+    sizes = ((before.get(size, 0), after.get(size, 0)) for size in before.keys() | after.keys())
+    every = (sum(before.values()), sum(after.values()))  # for who takes any size
+    return any(is_of_few(was, now, waves.low_at) for was, now in (*sizes, every))
 
 
 def _size(wanted: str | None, free: Mapping[str, int]) -> str | None:

@@ -1,0 +1,184 @@
+"""Words of a product that quiet hours hold back go out as things are known to be then, or not at all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pipeline.domain.events import Item
+from pipeline.domain.records import Decision
+from tests.unit.domain.market import SKU, Market
+from tests.unit.domain.story import a_rule, event
+
+NIGHT = {"quiet_hours": "22:00-08:00"}
+
+
+def carts(market: Market, *customers: str, size: str | None = None) -> Market:
+    attributes = {} if size is None else {"size": size}
+    for customer_id in customers:
+        market.tell(customer_id, event("product_added", items=(Item(SKU, 1, 100, "EUR", attributes),))).settle()
+    return market
+
+
+def decided(market: Market) -> list[tuple[str, str]]:
+    return [(each.outcome, each.reason) for each in market.records if isinstance(each, Decision)]
+
+
+# --- few pieces ---------------------------------------------------------------------------------------------------
+
+
+def few(*customers: str, **rule: Any) -> Market:
+    """At 23:00 two pieces are left of what lies in their carts, which is to be told in the morning."""
+    market = Market(a_rule("low_stock", pieces=3, **NIGHT, **rule)).at("20:00").stock({"": 9}).carts(*customers)
+    return market.at("23:00").stock({"": 2})
+
+
+def test_few_pieces_are_not_told_of_in_the_morning_once_there_are_plenty_again() -> None:
+    market = few("ann").at("1d 02:00").stock({"": 50}).at("1d 09:00")
+
+    assert market.fired == []
+    assert decided(market) == [("held", "quiet_hours"), ("dropped", "not_so")]
+
+
+def test_who_was_not_told_of_few_pieces_is_told_when_they_become_few_again() -> None:
+    market = few("ann").at("1d 02:00").stock({"": 50}).at("1d 10:00").stock({"": 1}).at("1d 11:00").stock({"": 0})
+    market.at("1d 12:00").stock({"": 9}).at("1d 13:00").stock({"": 1})
+
+    assert market.fired == [("1d 10:00", "ann")]
+
+
+def test_what_is_sold_out_at_night_and_then_few_pieces_of_it_are_left_is_told_of_when_they_become_fewer() -> None:
+    market = few("ann").at("1d 02:00").stock({"": 0}).at("1d 03:00").stock({"": 3}).at("1d 09:00")
+    assert market.fired == []
+
+    assert market.at("1d 10:00").stock({"": 2}).fired == [("1d 10:00", "ann")]
+
+
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_the_morning_is_told_how_many_pieces_are_left_by_then(pieces: int) -> None:
+    market = few("ann").at("1d 02:00").stock({"": pieces}).at("1d 09:00")
+
+    (trigger,) = market.triggers
+    assert (trigger.context["in_stock"], trigger.fired_at_ms) == (pieces, trigger.fired_at_ms)
+    assert market.fired == [("1d 08:00", "ann")]
+
+
+def test_more_pieces_are_no_news_where_nothing_is_held() -> None:
+    market = Market(a_rule("low_stock", pieces=3)).at("10:00").stock({"": 9}).carts("ann").at("11:00").stock({"": 2})
+    market.carts("bob").at("12:00").stock({"": 3}).at("13:00").stock({"": 9})
+
+    assert market.fired == [("11:00", "ann")]
+
+
+def test_plenty_of_another_size_takes_nothing_back() -> None:
+    market = Market(a_rule("low_stock", pieces=3, **NIGHT)).at("20:00").stock({"38": 9, "40": 3})
+    carts(market, "ann", size="38").at("23:00").stock({"38": 1, "40": 3})
+    market.at("1d 02:00").stock({"38": 1, "40": 30}).at("1d 09:00")
+
+    assert market.fired == [("1d 08:00", "ann")]
+
+
+def test_who_takes_any_size_is_not_told_of_few_pieces_once_there_are_plenty_of_one() -> None:
+    market = Market(a_rule("low_stock", pieces=3, **NIGHT)).at("20:00").stock({"38": 9, "40": 9})
+    carts(market, "ann").at("23:00").stock({"38": 1, "40": 0})
+    market.at("1d 02:00").stock({"38": 1, "40": 30}).at("1d 09:00")
+
+    assert market.fired == []
+
+
+def test_each_rule_goes_by_its_own_number_of_pieces() -> None:
+    rules = [a_rule("low_stock", name=f"below_{pieces}", pieces=pieces, **NIGHT) for pieces in (2, 5)]
+    market = Market(*rules).at("20:00").stock({"": 9}).carts("ann").at("23:00").stock({"": 2})
+    market.at("1d 02:00").stock({"": 4}).at("1d 09:00")
+
+    assert [(trigger.rule, trigger.context["in_stock"]) for trigger in market.triggers] == [("below_5", 4)]
+
+
+def test_what_was_taken_out_and_put_in_again_is_not_told_of_as_it_was_before() -> None:
+    """Nobody tells a customer of what they do not want: that it is plentiful again went unheard."""
+    market = few("ann").tell("ann", event("cart_emptied")).settle().at("1d 02:00").stock({"": 50})
+    market.at("1d 03:00").carts("ann").at("1d 09:00")
+
+    assert market.fired == []
+
+
+# --- prices -------------------------------------------------------------------------------------------------------
+
+
+def cheaper(*prices: int, **rule: Any) -> Market:
+    """From 23:00 on it costs so much, which was 100 before: one after the other."""
+    market = Market(a_rule("price_drop", **NIGHT, **rule)).at("20:00").wishes("ann").costs(100)
+    for minute, price in enumerate(prices):
+        market.at(f"23:{minute:02d}").costs(price)
+    return market.at("1d 09:00")
+
+
+@pytest.mark.parametrize(
+    ("prices", "told"),
+    [
+        ((80, 85), [85]),
+        ((80, 100), []),
+        ((80, 95), []),
+        ((80, 70), [70]),
+        ((80, 70, 80), [80]),
+        ((80, 85, 80), [80]),
+        ((80, 100, 85), [85]),
+        ((80, 95, 100, 80), [80]),
+    ],
+)
+def test_the_morning_is_told_once_of_the_price_there_is_by_then_if_it_is_a_lower_one(
+    prices: tuple[int, ...], told: list[int]
+) -> None:
+    market = cheaper(*prices)
+
+    assert [trigger.context["now_minor"] for trigger in market.triggers] == told
+    assert market.fired == [("1d 08:00", "ann")] * len(told)
+
+
+def test_a_price_that_was_not_told_is_when_it_comes_again_and_one_that_was_is_not() -> None:
+    market = cheaper(80, 85).at("1d 10:00").costs(80).at("1d 11:00").costs(85).at("1d 12:00").costs(80)
+
+    assert [trigger.context["now_minor"] for trigger in market.triggers] == [85, 80]
+
+
+def test_who_knows_the_lower_price_hears_nothing_when_it_rises() -> None:
+    market = Market(a_rule("price_drop")).at("10:00").wishes("ann").costs(100).at("11:00").costs(80)
+
+    assert market.at("12:00").costs(85).fired == [("11:00", "ann")]
+
+
+def test_who_knew_no_price_hears_of_the_lower_one_there_is_in_the_morning() -> None:
+    market = Market(a_rule("price_drop", **NIGHT)).at("19:00").costs(100).at("20:00")
+    market.tell("ann", event("product_added_to_wishlist", items=(Item(SKU),))).settle()
+    market.at("23:00").costs(80).at("23:10").costs(85).at("1d 09:00")
+
+    assert [trigger.context["now_minor"] for trigger in market.triggers] == [85]
+
+
+def test_a_wish_withdrawn_and_made_anew_is_not_told_of_a_price_from_before() -> None:
+    market = Market(a_rule("price_drop", **NIGHT)).at("20:00").wishes("ann").costs(100).at("23:00").costs(80)
+    market.tell("ann", event("product_removed_from_wishlist", items=(Item(SKU),))).settle()
+    market.at("1d 01:00").costs(100).at("1d 02:00").wishes("ann").at("1d 09:00")
+
+    assert market.fired == []
+
+
+def test_who_has_seen_the_lower_price_by_the_morning_is_not_told_of_it() -> None:
+    market = Market(a_rule("price_drop", **NIGHT)).at("20:00").wishes("ann").costs(100).at("23:00").costs(80)
+    market.at("23:30").tell("ann", event("product_added", items=(Item(SKU, 1, 80, "EUR"),))).settle()
+
+    assert market.at("1d 09:00").fired == []
+
+
+# --- back in stock ------------------------------------------------------------------------------------------------
+
+
+def test_a_wish_withdrawn_and_made_anew_does_not_bring_back_a_piece_that_went_to_another() -> None:
+    market = Market(a_rule("back_in_stock", **NIGHT)).at("20:00").stock({"": 0}).wishes("ann").at("20:01").wishes("bob")
+    market.at("23:00").stock({"": 1}).at("23:10")
+    market.tell("ann", event("product_removed_from_wishlist", items=(Item(SKU),))).settle()
+
+    market.at("23:20").wishes("ann").at("1d 08:10")
+
+    assert market.fired == [("1d 08:00", "bob")]
