@@ -77,6 +77,7 @@ class Interest(Struct, frozen=True, array_like=True, tag="i", gc=False):
     `BOUGHT`, `JOINED`. `rank` is the
     most eager `Want` by which they wait for stock (0: they do not), since `since_ms`; `asked_ms` is the latest.
     `price`: they wait for a price; `low_at`, `hold_ms`: as in `Hearing`. `known`: tell them whether there is any.
+    Of stock they wait for `size` (None: any); few pieces, and whether there is any, they hear of in their `own_size`.
     """
 
     tenant: str
@@ -93,6 +94,7 @@ class Interest(Struct, frozen=True, array_like=True, tag="i", gc=False):
     low_at: int = 0
     hold_ms: int = 0
     known: bool = False
+    own_size: str | None = None
 
 
 class Passed(Struct, frozen=True, array_like=True, tag="wp", gc=False):

@@ -17,7 +17,7 @@ from pipeline.domain.facets.interests import Interests
 from pipeline.domain.heard import NOTHING as NOTHING_HEARD
 from pipeline.domain.heard import Heard
 from pipeline.domain.messages import Send
-from pipeline.domain.wants import Wanting, wants_of
+from pipeline.domain.wants import Wanting, own_size, wants_of
 from pipeline.domain.wave_messages import (
     BOUGHT,
     JOINED,
@@ -62,6 +62,7 @@ class _Said(Struct, frozen=True):
     low_at: int = 0
     hold_ms: int = 0
     known: bool = False
+    own_size: str | None = None
 
 
 _NO_WORD = _Said()
@@ -168,6 +169,7 @@ def _word(
         said.low_at,
         said.hold_ms,
         said.known,
+        said.own_size,
     )
     return Send("product", waiters_key(draft.tenant, sku, shard_of(draft.customer_id)), interest)
 
@@ -185,6 +187,8 @@ def _said(customer: Wanting, sku: str, hearing: Hearing) -> _Said:
     # Who is only to know says so once, not again with each change of the cart.
     names = tuple((WANT_NAMES[want], since_ms) for want, since_ms in sorted(wants.since.items()) if want & waits)
     rank = max((want for want in wants.since if want & hearing.stock), default=None)
+    low_at = hearing.low_at if Want.CART in wants.since else 0
+    known = any(want & hearing.known for want in wants.since)
     return _Said(
         names,
         wants.size,
@@ -192,9 +196,10 @@ def _said(customer: Wanting, sku: str, hearing: Hearing) -> _Said:
         0 if rank is None else wants.since[rank],
         wants.asked_ms(hearing.stock),
         any(want & hearing.price for want in wants.since),
-        hearing.low_at if Want.CART in wants.since else 0,
+        low_at,
         hearing.hold_ms if rank is not None else 0,
-        any(want & hearing.known for want in wants.since),
+        known,
+        own_size(customer, sku) if low_at or known else None,
     )
 
 

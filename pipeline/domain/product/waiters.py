@@ -65,6 +65,7 @@ class Waiter(Struct, frozen=True, array_like=True, gc=False):
     later: bool = False
     known: bool = False
     number: int = 0
+    own_size: str | None = None
 
     def may_be_told(self, of_ms: int, at_ms: int) -> bool:
         """Whether a piece that is there since `of_ms` (0: not known) may be offered at `at_ms`.
@@ -147,10 +148,11 @@ class Waiters(Struct, frozen=True, array_like=True, gc=False):
             low_at=interest.low_at,
             hold_ms=interest.hold_ms,
             known=interest.known,
+            own_size=interest.own_size,
         )
-        if self.there and waiter.known and (not known.known or known.size != waiter.size):
+        if self.there and waiter.known and (not known.known or known.own_size != waiter.own_size):
             told = self._presence(interest)
-            effects += _told(news_for(name, waiter.size, told, None))
+            effects += _told(news_for(name, waiter.own_size, told, None))
         if len(customers) > WAITERS_KEPT:
             del customers[min(customers, key=lambda each: _worth(each, customers[each]))]
             effects.append(Count("evictions", "waiters"))
@@ -251,9 +253,9 @@ class Waiters(Struct, frozen=True, array_like=True, gc=False):
                     customers[name] = replace(each, told_ms=0, until_ms=0, later=False, passed_ms=each.told_ms)
                 size, before = each.kept_size or None, turned.before.get(each.kept_size)
                 found.append(replace(said, in_stock=0, size=size, pieces_before=before))
-            before, now = pieces_for(each.size, turned.before), pieces_for(each.size, turned.pieces)
+            before, now = pieces_for(each.own_size, turned.before), pieces_for(each.own_size, turned.pieces)
             if is_of_few(before, now, each.low_at):
-                found.append(replace(said, in_stock=now, size=each.size, pieces_before=before))
+                found.append(replace(said, in_stock=now, size=each.own_size, pieces_before=before))
             return found
 
         effects = self._in_turn(turned, news)
@@ -290,7 +292,7 @@ class Waiters(Struct, frozen=True, array_like=True, gc=False):
         for name in sorted(name for name in self.customers if name > presence.after):
             each = self.customers[name]
             if each.known:
-                effects += _told(news_for(name, each.size, presence, before))
+                effects += _told(news_for(name, each.own_size, presence, before))
             if len(effects) >= TOLD_AT_ONCE:
                 key = waiters_key(presence.tenant, presence.sku, self.shard)
                 return after, [*effects, Send("product", key, replace(presence, before=before, after=name))]

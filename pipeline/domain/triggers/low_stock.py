@@ -7,14 +7,14 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from pipeline.domain.events import Item, Scalar
+from pipeline.domain.events import Item
 from pipeline.domain.messages import ProductNews
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.triggers import kind
 from pipeline.domain.triggers.answers import instead_of
 from pipeline.domain.triggers.steps import Cancel, Proposal, Step
 from pipeline.domain.triggers.view import CustomerView
-from pipeline.domain.wants import Wants, wants_of
+from pipeline.domain.wants import is_of, own_size, wants_of
 from pipeline.domain.wave_messages import Hearing, Want
 
 
@@ -47,14 +47,13 @@ class LowStock(kind.Kind):
         """Tell who has it in the cart; of what is held, tell how many are left now, or nothing any more."""
         if news.in_stock is None or news.pieces_before is None:
             return ()
-        carted = _carted(news.sku, customer)
-        if not _is_of(carted.size, news.size):
+        if not is_of(own_size(customer, news.sku), news.size):
             return ()
         if news.in_stock <= 0:
             return (Cancel(news.sku, DropReason.SOLD_OUT),)
         if news.in_stock > self._pieces:
             return (Cancel(news.sku, DropReason.NOT_SO),)
-        since_ms = carted.asked_ms(Want.CART)
+        since_ms = _carted_ms(news.sku, customer)
         told_at_ms = customer.mark(self.rule, news.sku)
         if not since_ms or (told_at_ms is not None and told_at_ms >= since_ms):
             return ()
@@ -80,14 +79,9 @@ class LowStock(kind.Kind):
         """Do not tell who has bought it meanwhile, taken it out, or put in another size."""
         if customer.owned.get(proposal.about, -1) >= proposal.since_ms:
             return DropReason.BOUGHT
-        carted = _carted(proposal.about, customer)
-        return None if carted.since and _is_of(carted.size, proposal.context.get("size")) else DropReason.NOT_SO
+        is_of_it = is_of(own_size(customer, proposal.about), proposal.context.get("size"))
+        return None if is_of_it and _carted_ms(proposal.about, customer) else DropReason.NOT_SO
 
 
-def _carted(sku: str, customer: CustomerView) -> Wants:
-    return wants_of(customer, sku, Want.CART)
-
-
-def _is_of(carted: str | None, told: Scalar) -> bool:
-    """Whether word of one size (None: of all) is of what lies in the cart in a size (None: any)."""
-    return carted is None or told is None or carted == told
+def _carted_ms(sku: str, customer: CustomerView) -> int:
+    return wants_of(customer, sku, Want.CART).asked_ms(Want.CART)

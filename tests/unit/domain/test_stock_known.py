@@ -169,6 +169,52 @@ def test_b32_of_two_carts_the_size_put_in_last_is_shown_and_watched() -> None:
     assert market.shown("ann") == []
 
 
+def asked(size: str | None = None) -> ChannelEvent:
+    return event("stock_alert_requested", items=(Item(SKU, attributes={"size": size} if size else {}),))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_b32_who_waits_for_another_size_than_lies_in_the_cart_knows_of_both(seed: int) -> None:
+    market = Fair(rules=(a_rule("back_in_stock"), a_rule("low_stock", pieces=3)), seed=seed)
+    market.at("10:00").stock({"38": 9, "40": 1}).stock({"38": 9, "40": 0})
+    market.says("ann", carted("38")).says("ann", asked("40"))
+    assert market.shown("ann") == [(SKU, "38")]
+
+    market.at("10:10").stock({"38": 2, "40": 0})
+    assert [(trigger.rule, trigger.context["size"]) for trigger in market.triggers] == [("low_stock", "38")]
+    market.at("10:20").stock({"38": 0, "40": 0})
+    assert market.shown("ann") == []
+    market.at("10:30").stock({"38": 0, "40": 5})
+    assert market.shown("ann") == []
+    assert [(trigger.rule, trigger.context["size"]) for trigger in market.triggers[1:]] == [("back_in_stock", "40")]
+
+    market.at("10:40").stock({"38": 1, "40": 5})
+    assert market.shown("ann") == [(SKU, "38")]
+
+
+def test_b32_who_waits_for_any_size_is_not_shown_the_one_in_the_cart_that_is_gone() -> None:
+    market = Fair(rules=(a_rule("back_in_stock"),))
+    market.at("10:00").stock({"38": 1, "40": 1})
+    market.says("ann", asked()).says("ann", carted("38"))
+
+    market.at("10:10").stock({"38": 0, "40": 1})
+
+    assert market.shown("ann") == []
+
+
+def test_b32_with_the_cart_emptied_the_size_waited_for_is_the_one_that_counts() -> None:
+    market = Fair(rules=(a_rule("back_in_stock"),), condition=Shows(("carted", "wished")))
+    market.at("10:00").stock({"38": 1, "40": 1})
+    market.says("ann", event("product_added_to_wishlist", items=(Item(SKU),)))
+    market.says("ann", asked("40")).says("ann", carted("38"))
+    market.at("10:10").stock({"38": 1, "40": 0})
+    assert market.shown("ann") == [(SKU, "38")]
+
+    market.says("ann", event("cart_emptied"))
+
+    assert market.shown("ann") == []
+
+
 def test_what_goes_with_a_purchase_is_watched_from_the_purchase_on() -> None:
     market = fair()
     market.stock({"": 3})
