@@ -12,14 +12,16 @@ from pipeline.domain.wants import own_size
 def size_of(sku: str, customer: CustomerView) -> str | None:
     """Return the size in which a customer wants a product; None where it is not known.
 
-    The one they chose, else the one preferred in the category in which it was looked at.
+    The one they chose, else the one preferred in its category: that in which it was looked at, else that told with what
+    it goes with.
     """
     interests = customer.facets.interests
     chosen = own_size(customer, sku)
     if chosen is not None or interests is None:
         return chosen
     view = interests.views.get(sku)
-    return interests.size(view.category) if view is not None and view.category else None
+    category = (view.category if view is not None else None) or customer.heard.category(sku)
+    return interests.size(category) if category else None
 
 
 def to_be_had(items: Iterable[Item], customer: CustomerView) -> tuple[Item, ...]:

@@ -240,7 +240,8 @@ class Complement(Struct, frozen=True, array_like=True, gc=False):
     """A product bought together with another: in how many `baskets`, and their share of the other's baskets.
 
     `lift` is how many times as large that share is as its share of all baskets, `support` the share of all baskets that
-    held both: None while not known. Shares are of baskets by their weight: a recent one counts more.
+    held both: None while not known. Shares are of baskets by their weight: a recent one counts more. `category` is that
+    of the product, "" while not known.
     """
 
     sku: str
@@ -248,6 +249,7 @@ class Complement(Struct, frozen=True, array_like=True, gc=False):
     confidence: float
     support: float | None = None
     lift: float | None = None
+    category: str = ""
 
 
 class Complements(Struct, frozen=True, array_like=True, tag="x", gc=False):

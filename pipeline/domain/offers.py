@@ -15,7 +15,7 @@ from pipeline.domain.records import Decision
 from pipeline.domain.time import rfc3339
 from pipeline.domain.triggers.steps import KEPT_UNTIL, Held
 from pipeline.domain.wave_messages import Passed, full_minute, shard_of, waiters_key
-from pipeline.domain.word_to_products import said_at, say_none, wants_none
+from pipeline.domain.word_to_products import said_at, say_if_none
 
 
 def answer_offer(draft: Draft, news: ProductNews, decided: Iterable[Effect], at_ms: int) -> None:
@@ -30,8 +30,7 @@ def answer_offer(draft: Draft, news: ProductNews, decided: Iterable[Effect], at_
     if "fired" in outcomes:
         return
     until_ms = _kept_on(draft, news.sku, news.event_id, news.kept_until_ms - news.occurred_at_ms)
-    if not until_ms and wants_none(draft, news.sku):
-        say_none(draft, news.sku, news.event_id, at_ms)
+    if not until_ms and say_if_none(draft, news.sku, news.event_id, at_ms):
         return
     _pass(draft, news.sku, news.occurred_at_ms, at_ms, until_ms)
 

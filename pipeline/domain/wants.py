@@ -36,7 +36,10 @@ class Wanting(Protocol):
 
 
 class Wants(NamedTuple):
-    """Since when a customer wants a product, by why, and in which size (None: any). Nothing they have bought since."""
+    """Since when a customer wants a product, by why, and in which size (None: any). Nothing they have bought since.
+
+    But for `Want.OWNED`: that they have bought it.
+    """
 
     since: dict[int, int]
     size: str | None
@@ -73,6 +76,8 @@ def wants_of(customer: Wanting, sku: str, by: int) -> Wants:
         found[Want.GOES_WITH] = _goes_with_ms(customer, sku)
     bought_ms = customer.owned.get(sku, -1)
     since = {want: since_ms for want, since_ms in found.items() if want & by and since_ms > bought_ms}
+    if by & Want.OWNED and sku in customer.owned:
+        since[Want.OWNED] = bought_ms
     return Wants(since, next((sizes[want] for want in (Want.STOCK_ALERT, Want.CART) if want in since), None))
 
 

@@ -28,6 +28,7 @@ class Want:
     STOCK_ALERT: Final = 8
     PRICE_ALERT: Final = 16
     GOES_WITH: Final = 32
+    OWNED: Final = 64
 
 
 WANT_NAMES = {
@@ -124,7 +125,8 @@ class _ToAndFro(Struct, frozen=True, array_like=True, gc=False):
 class Waits(Struct, frozen=True, array_like=True, tag="ww", gc=False):
     """A waiting list says that somebody waits in it who may be told now, or nobody at all; `low_at` see `Hearing`.
 
-    `asks`: it wants to know whether there is any, from now on (see `Presence`), because of the event `cause`.
+    `asks`: it wants to know whether there is any, from now on (see `Presence`), because of the event `cause`; `prices`:
+    it wants to know of prices from now on.
     """
 
     tenant: str
@@ -135,6 +137,7 @@ class Waits(Struct, frozen=True, array_like=True, tag="ww", gc=False):
     low_at: int = 0
     asks: bool = False
     cause: str = ""
+    prices: bool = False
 
 
 class AskWaiters(_ToAndFro, frozen=True, array_like=True, tag="wa", gc=False):

@@ -110,14 +110,13 @@ def take_back(draft: Draft, event_id: str, at_ms: int) -> None:
     _say(draft, _all(draft), (draft, draft.hears), (_NOBODY, NOTHING), event_id, at_ms, joined)
 
 
-def wants_none(draft: Draft, sku: str) -> bool:
-    """Whether a customer has nothing to say to a product but that."""
-    return _said(draft, sku, draft.hears) == _NO_WORD
-
-
-def say_none(draft: Draft, sku: str, event_id: str, at_ms: int) -> None:
-    """Tell a product that has not heard it yet that a customer wants it no more."""
-    draft.effects.append(_word(draft, sku, _NO_WORD, event_id, at_ms))
+def say_if_none(draft: Draft, sku: str, event_id: str, at_ms: int) -> bool:
+    """Tell a product that has not heard it yet that a customer waits for no piece of it; return whether that is so."""
+    said = _said(draft, sku, draft.hears)
+    if said.rank:
+        return False
+    draft.effects.append(_word(draft, sku, said, event_id, at_ms))
+    return True
 
 
 def _say(
@@ -160,7 +159,7 @@ def _word(
         draft.customer_id,
         event_id,
         said_at(draft, at_ms),
-        why_none if said == _NO_WORD else said.wants,
+        said.wants or why_none,
         said.size,
         said.rank,
         said.since_ms,
@@ -207,7 +206,7 @@ def _all(customer: Wanting) -> set[str]:
     """Return every product a customer may want."""
     interests = customer.facets.interests or _NO_INTERESTS
     skus = {sku for cart in customer.carts.values() for sku in cart.lines}
-    return skus.union(interests.wishes, interests.alerts, interests.views, _going_with(customer))
+    return skus.union(interests.wishes, interests.alerts, interests.views, customer.owned, _going_with(customer))
 
 
 def _touched(before: Wanting, after: Wanting, hearing: Hearing) -> set[str]:

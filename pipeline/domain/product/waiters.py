@@ -86,7 +86,7 @@ class Waiters(Struct, frozen=True, array_like=True, gc=False):
     """`customers` by id. `there_ms`: since when the pieces are there that were told of last; `low_at`: the greatest.
 
     `there`: of which sizes there are any ("": at all) as of `changed_ms`; empty where that was never told. `asked`: the
-    product knows that this list is to know.
+    product knows that this list is to know, `priced`: and that it waits for a price.
     """
 
     shard: int
@@ -96,6 +96,7 @@ class Waiters(Struct, frozen=True, array_like=True, gc=False):
     there: dict[str, bool] = {}
     changed_ms: int = 0
     asked: bool = False
+    priced: bool = False
 
     def take(self, message: ToWaiters) -> tuple[Waiters | None, Sequence[Effect]]:
         """Take in one message; None where nobody waits any more."""
@@ -158,12 +159,15 @@ class Waiters(Struct, frozen=True, array_like=True, gc=False):
             effects.append(Count("evictions", "waiters"))
         low_at = max(self.low_at, waiter.low_at)
         asks = waiter.known and not self.asked
-        if not self.customers or low_at > self.low_at or asks or waiter.may_be_told(self.there_ms, interest.at_ms):
-            says = Waits(
-                interest.tenant, interest.sku, self.shard, interest.at_ms, True, low_at, asks, interest.event_id
-            )
-            effects.append(_to_product(says))
-        return replace(self, customers=customers, low_at=low_at, asked=self.asked or asks), effects
+        prices = waiter.price and not self.priced
+        is_new = not self.customers or low_at > self.low_at or asks or prices
+        if is_new or waiter.may_be_told(self.there_ms, interest.at_ms):
+            place = (interest.tenant, interest.sku, self.shard, interest.at_ms)
+            effects.append(_to_product(Waits(*place, True, low_at, asks, interest.event_id, prices)))
+        after = replace(
+            self, customers=customers, low_at=low_at, asked=self.asked or asks, priced=self.priced or prices
+        )
+        return after, effects
 
     def _passed(self, passed: Passed) -> tuple[Waiters, Sequence[Effect]]:
         """Let go of the piece kept for a customer who was not told; or keep it longer, where they are told later."""

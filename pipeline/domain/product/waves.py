@@ -62,9 +62,10 @@ class Waves(Struct, frozen=True, array_like=True, gc=False):
     `since`: since when each size is there, `whole_ms` any; 0 where the first word of stock found it there. `told`:
     offers made since then, because of `cause`. `sent` numbers what is sent to the lists. `low_at`: see `Hearing`.
 
-    `there`: of which sizes there are any ("": at all), and of which none, as of `changed_ms`; `known`: lists that
-    are to know (a bit each). `offered`: lists that offers went to since nothing was kept; who gave up waiting may have
-    emptied one meanwhile. `gone`: by size, what was `sent` when the last piece went; of no offer before is one kept.
+    `there`: of which sizes there are any ("": at all), and of which none, as of `changed_ms`; `known`: lists that are
+    to know, `priced`: lists that wait for a price (a bit each). `offered`: lists that offers went to since nothing was
+    kept; who gave up waiting may have emptied one meanwhile. `gone`: by size, what was `sent` when the last piece went;
+    of no offer before is one kept.
 
     `holds` end at full minutes: with a window of half an hour there are 31 a size.
     """
@@ -84,6 +85,7 @@ class Waves(Struct, frozen=True, array_like=True, gc=False):
     known: int = 0
     offered: int = 0
     gone: dict[str, int] = {}
+    priced: int = 0
 
     def wakes_at(self) -> int | None:
         """Return when the next piece is kept no longer."""
@@ -150,12 +152,13 @@ class Wave:
         self._ask_if_freed(waves, at_ms)
 
     def on_price(self, before_minor: int | None, now_minor: int, currency: str | None, at_ms: int, cause: str) -> None:
-        """Tell all who wait for it of a price, be it lower or higher: a word held back may have become untrue.
+        """Tell who waits for it of a price, be it lower or higher: a word held back may have become untrue.
 
         `before_minor` is the price before in the same currency, None where there was none.
         """
-        number = self._number()
-        for shard in _bits(self.waves.lists):
+        lists = self.waves.priced
+        number = self._number() if lists else 0
+        for shard in _bits(lists):
             turned = PriceTurned(self.tenant, self.sku, shard, number, at_ms, cause, now_minor, before_minor, currency)
             self._send(turned)
 
@@ -196,8 +199,9 @@ class Wave:
         lists = waves.lists | bit if waits.waits else waves.lists & ~bit
         low_at = max(waves.low_at, waits.low_at)
         known = (waves.known | bit if waits.asks else waves.known) & lists
-        if (lists, low_at, known) != (waves.lists, waves.low_at, waves.known):
-            self.waves = replace(waves, lists=lists, low_at=low_at, known=known)
+        priced = (waves.priced | bit if waits.prices else waves.priced) & lists
+        if (lists, low_at, known, priced) != (waves.lists, waves.low_at, waves.known, waves.priced):
+            self.waves = replace(waves, lists=lists, low_at=low_at, known=known, priced=priced)
         if waits.asks and waves.there:
             self._present(bit, waits.cause)
         if waits.waits:
