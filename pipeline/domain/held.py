@@ -44,12 +44,21 @@ def cancel(
     return _drop(rules, customer, gone, reason, at_ms, cause)
 
 
-def after_merge(rules: Rules, judge: Callable[[Held], Rules], customer: Draft, at_ms: int, cause: str) -> list[Effect]:
+def after_merge(
+    rules: Rules,
+    judge: Callable[[Held], Rules],
+    customer: Draft,
+    at_ms: int,
+    cause: str,
+    own: Sequence[Held],
+) -> list[Effect]:
     """Drop what turns out to be pointless now that another customer's state has joined (B15), or to be told twice.
 
-    `judge` tells by which rules each is judged (B29), `rules` are those in force.
+    Of pieces kept for a customer only the `own`: others are offered anew (see `word_to_products.take_back`). `judge`
+    tells by which rules each is judged (B29), `rules` are those in force.
     """
-    effects: list[Effect] = []
+    given_back = [held for held in customer.held if held.proposal.keeps_a_piece and held not in own]
+    effects = _drop(rules, customer, given_back, DropReason.SUPERSEDED, at_ms, cause)
     latest: dict[tuple[str, str], Held] = {}
     for held in sorted(customer.held, key=lambda each: (each.proposal.due_at_ms, each.proposal.generation)):
         about = (held.rule, held.proposal.subject)

@@ -40,7 +40,7 @@ def answer_offers_held(draft: Draft, released: Iterable[Held], at_ms: int) -> No
     for held in released:
         offer = held.proposal
         sku, cause = offer.about, offer.caused_by
-        if KEPT_UNTIL not in offer.context or any((each.about, each.caused_by) == (sku, cause) for each in draft.fired):
+        if not offer.keeps_a_piece or any((each.about, each.caused_by) == (sku, cause) for each in draft.fired):
             continue
         until_ms = _kept_on(draft, sku, cause, draft.hears.hold_ms)
         _pass(draft, sku, offer.due_at_ms, at_ms, until_ms)

@@ -8,7 +8,7 @@ from functools import partial
 from pipeline.domain import caps, held
 from pipeline.domain.arbiter import Proposed, settle
 from pipeline.domain.customer_state import TIMERS_KEPT, Draft
-from pipeline.domain.messages import AskComplements, Complements, Merge, ProductNews, Send, product_key
+from pipeline.domain.messages import AskComplements, Complements, Merge, ProductNews, Restore, Send, product_key
 from pipeline.domain.outcomes import dropped, revoked
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.rule_book import RuleBook
@@ -90,8 +90,11 @@ class RuleRunner:
                 self._take(draft, rules, rule.name, step, news.occurred_at_ms, news.event_id, proposals)
         self._settle(draft, proposals, now_ms)
 
-    def after_merge(self, draft: Draft, merge: Merge, at_ms: int) -> None:
-        """End what waits in vain, now that another customer's state has joined (B15)."""
+    def after_merge(self, draft: Draft, merge: Merge | Restore, at_ms: int, own: Sequence[Held] = ()) -> None:
+        """End what waits in vain, now that another customer's state has joined (B15), or a merge was undone.
+
+        `own` is what had been held before.
+        """
         kept: list[Timer] = []
         for timer in draft.timers:
             rules = self._book.judge(timer.rule, timer.rules_number, at_ms)
@@ -109,7 +112,7 @@ class RuleRunner:
         rules = self._book.at(at_ms)
         caps.bound(draft, rules)
         judge = partial(self._judge, at_ms)
-        draft.effects += held.after_merge(rules, judge, draft, merge.occurred_at_ms, merge.event_id)
+        draft.effects += held.after_merge(rules, judge, draft, merge.occurred_at_ms, merge.event_id, own)
 
     def drop_unheard(self, draft: Draft, event_at_ms: int, cause: str, at_ms: int) -> Sequence[Held]:
         """Drop and return what is held of products whose word the customer waits for no longer."""

@@ -29,6 +29,7 @@ class Want:
     PRICE_ALERT: Final = 16
     GOES_WITH: Final = 32
     OWNED: Final = 64
+    ANY: Final = 31
 
 
 WANT_NAMES = {

@@ -105,9 +105,15 @@ def forget_untold(draft: Draft) -> None:
 
 
 def take_back(draft: Draft, event_id: str, at_ms: int) -> None:
-    """Tell products that a customer wants nothing any more, for they have become part of another."""
-    joined = ((JOINED, at_ms),)
-    _say(draft, _all(draft), (draft, draft.hears), (_NOBODY, NOTHING), event_id, at_ms, joined)
+    """Tell products that a customer wants nothing any more, for they have become part of another.
+
+    That one goes on with a piece they were told of. One they were to be told of later is given back, for it is offered
+    to that one anew: who is told that it is gone must be known to whoever keeps it.
+    """
+    skus, held = _all(draft), {held.proposal.about for held in draft.held if held.proposal.keeps_a_piece}
+    before, after, joined = (draft, draft.hears), (_NOBODY, NOTHING), ((JOINED, at_ms),)
+    _say(draft, skus - held, before, after, event_id, at_ms, joined)
+    _say(draft, skus & held, before, after, event_id, at_ms)
 
 
 def say_if_none(draft: Draft, sku: str, event_id: str, at_ms: int) -> bool:

@@ -155,6 +155,11 @@ class Proposal(Struct, frozen=True, array_like=True, gc=False):
     offer: OfferPolicy | None = None
     told_as: str = ""
 
+    @property
+    def keeps_a_piece(self) -> bool:
+        """Whether it offers a piece that the product keeps for the customer."""
+        return KEPT_UNTIL in self.context
+
 
 class Held(Struct, frozen=True, array_like=True, gc=False):
     """A proposal that waits for a better time: it meets the arbiter again at `release_at_ms`.

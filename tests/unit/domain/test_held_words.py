@@ -182,3 +182,121 @@ def test_a_wish_withdrawn_and_made_anew_does_not_bring_back_a_piece_that_went_to
     market.at("23:20").wishes("ann").at("1d 08:10")
 
     assert market.fired == [("1d 08:00", "bob")]
+
+
+# --- merges, and merges undone --------------------------------------------------------------------------------------
+
+
+def one_at_night(kind: str, *wishing: str, seed: int = 0) -> Market:
+    """Ann and bob are one customer in the night; who of them wishes for it, or has it in a cart, did so before."""
+    market = Market(a_rule(kind, **NIGHT), seed=seed).at("19:00").stock({"": 0 if kind == "back_in_stock" else 9})
+    market.costs(100).at("20:00")
+    for customer_id in ("ann", "bob"):
+        market.tell(customer_id, event("page_viewed")).settle()
+    for customer_id in wishing:
+        wanting = "product_added" if kind == "low_stock" else "product_added_to_wishlist"
+        wanted = event(wanting, items=(Item(SKU, 1, 100, "EUR"),), cart_id=f"cart-of-{customer_id}")
+        market.tell(customer_id, wanted).settle()
+    return market.at("21:00").meets("bob", "ann").settle().at("23:00")
+
+
+def comes(market: Market, kind: str) -> Market:
+    """Let that happen of which the rule tells."""
+    if kind == "price_drop":
+        return market.costs(80)
+    return market.stock({"": 1})
+
+
+seeds = pytest.mark.parametrize("seed", range(5))
+kinds = pytest.mark.parametrize("kind", ["low_stock", "price_drop", "back_in_stock"])
+
+
+@seeds
+@kinds
+@pytest.mark.parametrize("who", ["ann", "bob"])
+def test_b8_what_is_held_when_a_merge_is_undone_goes_to_the_side_that_waits_for_it(
+    who: str, kind: str, seed: int
+) -> None:
+    market = comes(one_at_night(kind, who, seed=seed), kind)
+    market.at("23:30").parts("ann").settle().at("2d 09:00")
+
+    assert market.fired == [("1d 08:00", who)]
+
+
+@seeds
+@pytest.mark.parametrize("kind", ["low_stock", "price_drop"])
+def test_b8_where_both_sides_wait_for_it_each_is_told_once(kind: str, seed: int) -> None:
+    market = comes(one_at_night(kind, "ann", "bob", seed=seed), kind)
+    market.at("23:30").parts("ann").settle().at("2d 09:00")
+
+    assert sorted(market.fired) == [("1d 08:00", "ann"), ("1d 08:00", "bob")]
+
+
+@seeds
+def test_b8_where_both_sides_wait_for_one_piece_it_is_kept_for_one_and_then_for_the_other(seed: int) -> None:
+    market = comes(one_at_night("back_in_stock", "ann", "bob", seed=seed), "back_in_stock")
+    market.at("23:30").parts("ann").settle().at("1d 08:00")
+    assert (market.fired, market.waves.kept("")) == ([("1d 08:00", "ann")], 1)
+
+    assert market.at("2d 09:00").fired == [("1d 08:00", "ann"), ("1d 08:30", "bob")]
+    assert market.waves.holds == ()
+
+
+@seeds
+def test_b8_a_merge_undone_keeps_no_piece_for_who_does_not_wait(seed: int) -> None:
+    market = comes(one_at_night("back_in_stock", "bob", seed=seed), "back_in_stock")
+    market.at("23:30").parts("ann").settle()
+    assert market.waves.kept("") == 1
+
+    market.at("1d 02:00").wishes("cid").at("1d 08:29").asks("dan")
+    assert market.fired == [("1d 08:00", "bob")]
+    assert market.at("1d 08:30").fired[1:] == [("1d 08:30", "dan")]
+
+
+@kinds
+@pytest.mark.parametrize("who", [("ann",), ("bob",), ("ann", "bob")])
+def test_b8_neither_side_is_told_in_the_morning_of_what_is_no_longer_so(who: tuple[str, ...], kind: str) -> None:
+    market = comes(one_at_night(kind, *who), kind).at("23:30").parts("ann").settle().at("1d 02:00")
+    market = market.costs(100) if kind == "price_drop" else market.stock({"": 9 if kind == "low_stock" else 0})
+
+    assert market.at("2d 09:00").fired == []
+
+
+@kinds
+def test_b8_who_was_told_as_one_is_not_told_again_after_the_merge_is_undone(kind: str) -> None:
+    market = comes(one_at_night(kind, "bob"), kind).at("1d 09:00")
+    assert market.fired == [("1d 08:00", "ann")]
+
+    market.parts("ann").settle().at("1d 10:00")
+    if kind == "price_drop":
+        market.costs(100).costs(80)
+    else:
+        market.stock({"": 0}).stock({"": 3}).stock({"": 1})
+
+    assert market.at("2d 09:00").fired == [("1d 08:00", "ann")]
+
+
+@seeds
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_piece_held_for_one_who_becomes_part_of_another_is_kept_for_that_one_as_long_as_there_is_one(
+    gone: bool, seed: int
+) -> None:
+    market = Market(a_rule("back_in_stock", **NIGHT), seed=seed).at("20:00").stock({"": 0}).wishes("bob")
+    market.tell("ann", event("page_viewed")).settle().at("23:00").stock({"": 1})
+    market.at("23:30").meets("bob", "ann").settle()
+    assert market.waves.kept("") == 1
+
+    market.at("1d 02:00").stock({"": 0 if gone else 1}).at("1d 09:00")
+
+    assert market.fired == ([] if gone else [("1d 08:00", "ann")])
+
+
+def test_who_comes_to_wait_for_another_size_by_a_merge_gives_back_the_piece_that_was_held_for_them() -> None:
+    market = Market(a_rule("back_in_stock", **NIGHT)).at("20:00").stock({"38": 0, "40": 0})
+    carts(market, "ann", size="38").at("20:10").asks("bob", size="40").at("23:00").stock({"38": 1, "40": 0})
+    assert market.waves.kept("38") == 1
+
+    market.at("23:30").meets("bob", "ann").settle()
+    assert market.waves.kept("38") == 0
+
+    assert market.at("1d 10:00").stock({"38": 1, "40": 1}).fired == [("1d 10:00", "ann")]
