@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 from pipeline.domain.carts import Cart
-from pipeline.domain.events import Scalar
 from pipeline.domain.facets import Facets
 from pipeline.domain.facets.interests import Interests
 from pipeline.domain.heard import Heard
@@ -100,11 +99,6 @@ def own_size(customer: Wanting, sku: str) -> str | None:
     if alert is None or max(alert.stock_at_ms, alert.price_at_ms) <= bought_ms:
         return None
     return alert.size or None
-
-
-def is_of(wanted: Scalar, told: Scalar) -> bool:
-    """Whether word of one size (None: of all, or it has none) is of the size wanted (None: any)."""
-    return wanted is None or told is None or wanted == told
 
 
 def _goes_with_ms(customer: Wanting, sku: str) -> int:

@@ -11,7 +11,7 @@ from pipeline.domain.time import MINUTE_MS, rfc3339
 from pipeline.domain.triggers import kind
 from pipeline.domain.triggers.steps import KEPT_UNTIL, Cancel, Proposal, Step
 from pipeline.domain.triggers.view import CustomerView
-from pipeline.domain.wants import is_of, wants_of
+from pipeline.domain.wants import wants_of
 from pipeline.domain.wave_messages import Hearing, Want
 
 
@@ -60,10 +60,10 @@ class BackInStock(kind.Kind):
             return ()
         held = customer.held_about(self.rule, news.sku)
         if news.in_stock <= 0:  # hold no word of what is gone again; who was not told of it waits on
-            is_gone = held is not None and is_of(_size(held), news.size)
+            is_gone = held is not None and _is_of(_size(held), news.size)
             return (Cancel(news.sku, DropReason.SOLD_OUT),) if is_gone else ()
         asked_at_ms, size = self._asking(news.sku, customer)
-        if not asked_at_ms or not is_of(size, news.size):
+        if not asked_at_ms or not _is_of(size, news.size):
             return ()
         told_at_ms = customer.mark(self.rule, news.sku)
         if told_at_ms is not None and told_at_ms >= asked_at_ms:
@@ -96,7 +96,7 @@ class BackInStock(kind.Kind):
         if customer.owned.get(proposal.about, -1) >= proposal.since_ms:
             return DropReason.BOUGHT
         asked_at_ms, size = self._asking(proposal.about, customer)
-        return None if asked_at_ms and is_of(size, _size(proposal)) else DropReason.NOT_SO
+        return None if asked_at_ms and _is_of(size, _size(proposal)) else DropReason.NOT_SO
 
     def _asking(self, sku: str, customer: CustomerView) -> tuple[int, str | None]:
         """Return when the customer last asked for it, since they bought it last (0: did not), and for which size."""
@@ -106,6 +106,11 @@ class BackInStock(kind.Kind):
 
 def _size(proposal: Proposal) -> Scalar:
     return proposal.context.get("size")
+
+
+def _is_of(wanted: Scalar, told: Scalar) -> bool:
+    """Whether word of one size (None: of all, or it has none) is of the size wanted (None: any)."""
+    return wanted is None or told is None or wanted == told
 
 
 def _reason(news: ProductNews) -> str:

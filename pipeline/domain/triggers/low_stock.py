@@ -14,7 +14,7 @@ from pipeline.domain.triggers import kind
 from pipeline.domain.triggers.answers import instead_of
 from pipeline.domain.triggers.steps import Cancel, Proposal, Step
 from pipeline.domain.triggers.view import CustomerView
-from pipeline.domain.wants import is_of, own_size, wants_of
+from pipeline.domain.wants import own_size, wants_of
 from pipeline.domain.wave_messages import Hearing, Want
 
 
@@ -47,7 +47,7 @@ class LowStock(kind.Kind):
         """Tell who has it in the cart; of what is held, tell how many are left now, or nothing any more."""
         if news.in_stock is None or news.pieces_before is None:
             return ()
-        if not is_of(own_size(customer, news.sku), news.size):
+        if news.size != own_size(customer, news.sku):
             return ()
         if news.in_stock <= 0:
             return (Cancel(news.sku, DropReason.SOLD_OUT),)
@@ -79,7 +79,7 @@ class LowStock(kind.Kind):
         """Do not tell who has bought it meanwhile, taken it out, or put in another size."""
         if customer.owned.get(proposal.about, -1) >= proposal.since_ms:
             return DropReason.BOUGHT
-        is_of_it = is_of(own_size(customer, proposal.about), proposal.context.get("size"))
+        is_of_it = proposal.context.get("size") == own_size(customer, proposal.about)
         return None if is_of_it and _carted_ms(proposal.about, customer) else DropReason.NOT_SO
 
 

@@ -59,7 +59,7 @@ class PriceDrop(kind.Kind):
         self, news: ProductNews, now_minor: int, held: Proposal | None, customer: CustomerView
     ) -> Proposal | None:
         interest, currency = _interest(news.sku, customer), news.currency
-        if interest is None or customer.owned.get(news.sku, -1) >= interest.since_ms:
+        if interest is None:
             return None
         known_minor, since_ms = interest.price_minor, interest.since_ms
         if held is None and news.before_minor is not None and news.before_minor < now_minor:
@@ -128,7 +128,7 @@ class _Interest(Struct, frozen=True):
 
 
 def _interest(sku: str, customer: CustomerView) -> _Interest | None:
-    """Return the customer's latest interest in a product; None without any."""
+    """Return the customer's latest interest in a product that they have not bought since; None without any."""
     found: list[_Interest] = []
     interests = customer.facets.interests or Interests()
     for cart in customer.carts.values():
@@ -140,4 +140,5 @@ def _interest(sku: str, customer: CustomerView) -> _Interest | None:
         found.append(_Interest(wish.at_ms, wish.unit_price_minor, wish.currency))
     if alert is not None and alert.price_at_ms:
         found.append(_Interest(alert.price_at_ms, alert.unit_price_minor, alert.currency))
-    return max(found, key=lambda each: (each.since_ms, each.price_minor or 0, each.currency or ""), default=None)
+    latest = max(found, key=lambda each: (each.since_ms, each.price_minor or 0, each.currency or ""), default=None)
+    return None if latest is None or customer.owned.get(sku, -1) >= latest.since_ms else latest

@@ -159,11 +159,14 @@ class Market:
         return self._catalogue(StockTold("default", SKU, f"s-{self._told}", self.now_ms, "full", levels, self._told))
 
     def costs(self, price_minor: int, currency: str = "EUR") -> Market:
+        return self.costs_under_way(price_minor, currency).settle()
+
+    def costs_under_way(self, price_minor: int, currency: str = "EUR") -> Market:
         self._told += 1
         told = ProductTold(
             "default", SKU, f"p-{self._told}", self.now_ms, self._told, unit_price_minor=price_minor, currency=currency
         )
-        return self._catalogue(told).settle()
+        return self._catalogue(told)
 
     def _catalogue(self, message: CatalogMessage) -> Market:
         self.put("catalogue", "product", product_key("default", SKU), message)

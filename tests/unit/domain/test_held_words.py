@@ -103,6 +103,14 @@ def test_what_was_taken_out_and_put_in_again_is_not_told_of_as_it_was_before() -
     assert market.fired == []
 
 
+def test_who_takes_any_size_and_then_puts_in_one_that_is_gone_is_not_told_that_few_pieces_are_left() -> None:
+    market = Market(a_rule("low_stock", pieces=3, **NIGHT)).at("20:00").stock({"38": 0, "40": 9})
+    carts(market, "ann").at("23:00").stock({"38": 0, "40": 2}).at("23:30")
+    carts(market, "ann", size="38").at("1d 09:00")
+
+    assert market.fired == []
+
+
 # --- prices -------------------------------------------------------------------------------------------------------
 
 
@@ -260,6 +268,14 @@ def test_b8_neither_side_is_told_in_the_morning_of_what_is_no_longer_so(who: tup
     market = market.costs(100) if kind == "price_drop" else market.stock({"": 9 if kind == "low_stock" else 0})
 
     assert market.at("2d 09:00").fired == []
+
+
+def test_b8_who_has_bought_it_is_not_told_of_a_price_that_was_held_for_the_other_side() -> None:
+    market = one_at_night("price_drop", "ann").buys("ann").at("23:05")
+    market.tell("bob", event("product_added_to_wishlist", items=(Item(SKU, 1, 100, "EUR"),))).settle()
+    market.at("23:10").costs(80).at("23:30").parts("ann").settle().at("2d 09:00")
+
+    assert market.fired == [("1d 08:00", "bob")]
 
 
 @kinds
