@@ -139,6 +139,7 @@ class CustomerActor:
             say(draft, before, self._book.at(clock_ms).hearing, message.event_id, clock_ms)
         else:
             at_ms = message.occurred_at_ms
+            self._drop_unheard(draft, at_ms, message.event_id, self._time_of(at_ms, now_ms))
             self._run.on_product(draft, message, now_ms)
             decided = draft.effects[effects_before:]
             answer_offer(draft, message, decided, self._time_of(at_ms, now_ms))

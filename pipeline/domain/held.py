@@ -10,7 +10,6 @@ from pipeline.domain.outcomes import dropped
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.rules import DEFAULT_PRIORITY, Rules
 from pipeline.domain.triggers.steps import Drop, Held, Proposal
-from pipeline.domain.wave_messages import NOTHING
 
 
 def put(rules: Rules, held: Held, at_ms: int, customer: Draft) -> list[Effect]:
@@ -75,17 +74,17 @@ def after_merge(
 def drop_unheard(
     rules: Rules, judge: Callable[[Held], Rules], customer: Draft, at_ms: int, cause: str
 ) -> tuple[Sequence[Held], Sequence[Effect]]:
-    """Drop words of products that the customer waits for no longer: what contradicts them would go unheard.
+    """Drop words of products that the customer, or any rule, waits for no longer: what contradicts them goes unheard.
 
     `judge` and `rules` as in `after_merge`. Return what was dropped, and what comes of it.
     """
     gone: list[Held] = []
     effects: list[Effect] = []
     for held in customer.held:
-        logic = judge(held).logic.get(held.rule)
-        if logic is None or logic.hears() == NOTHING:
+        if not held.proposal.told_as:
             continue
-        reason = logic.on_release(held.proposal, customer)
+        logic = judge(held).logic.get(held.rule)
+        reason = DropReason.RULE_REMOVED if logic is None else logic.on_release(held.proposal, customer)
         if reason is not None:
             gone.append(held)
             effects += _drop(rules, customer, [held], reason, at_ms, cause)

@@ -8,8 +8,9 @@ import pytest
 
 from pipeline.domain.events import Item
 from pipeline.domain.records import Decision
+from pipeline.domain.rules import Rule, Rules
 from tests.unit.domain.market import SKU, Market
-from tests.unit.domain.story import a_rule, event
+from tests.unit.domain.story import a_rule, at_ms, event
 
 NIGHT = {"quiet_hours": "22:00-08:00"}
 
@@ -316,3 +317,38 @@ def test_who_comes_to_wait_for_another_size_by_a_merge_gives_back_the_piece_that
     assert market.waves.kept("38") == 0
 
     assert market.at("1d 10:00").stock({"38": 1, "40": 1}).fired == [("1d 10:00", "ann")]
+
+
+# --- rules that change meanwhile ----------------------------------------------------------------------------------
+
+
+def from_midnight(market: Market, *rules: Rule) -> Market:
+    market.book.put(Rules("2", rules, number=1), at_ms("1d 00:00"))
+    return market
+
+
+@kinds
+def test_word_that_was_held_is_not_sent_once_its_rule_is_removed(kind: str) -> None:
+    market = from_midnight(comes(one_at_night(kind, "ann"), kind)).at("1d 09:00")
+
+    assert market.fired == []
+    assert decided(market)[-1] == ("dropped", "rule_removed")
+    assert market.waves.holds == ()
+
+
+@kinds
+def test_word_that_comes_after_its_rule_was_removed_is_not_sent_and_keeps_no_piece(kind: str) -> None:
+    market = comes(from_midnight(one_at_night(kind, "ann")).at("1d 10:00"), kind)
+
+    assert decided(market) == []
+    assert market.waves.holds == ()
+
+
+@pytest.mark.parametrize("kind", ["low_stock", "price_drop"])
+def test_what_is_no_longer_so_is_not_told_though_its_rule_was_renamed_and_brought_back_meanwhile(kind: str) -> None:
+    market = comes(one_at_night(kind, "ann"), kind)
+    from_midnight(market, a_rule(kind, name="other")).at("1d 01:00").tell("ann", event("page_viewed")).settle()
+    market = market.costs(100) if kind == "price_drop" else market.stock({"": 9})
+    market.book.put(Rules("3", [a_rule(kind, **NIGHT)], number=2), at_ms("1d 02:00"))
+
+    assert market.at("1d 09:00").fired == []
