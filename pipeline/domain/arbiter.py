@@ -110,6 +110,8 @@ def _decide(
     holdout = held_out(rule, customer, policy)
     cause = cause_of(proposal.caused_by)
     remember(Sent(at_ms, rule.name, rule.rule_class, channel or "", str(holdout or ""), cause), customer, rules)
+    if proposal.told_as:
+        customer.put_mark(rule.name, proposal.told_as, instant_ms)
     if holdout is not None:
         return [*effects, kept_out(rules, rule, proposal, holdout, instant_ms, customer)]
     proposal = replace(proposal, items=_to_be_had(rules, rule, proposal, customer))

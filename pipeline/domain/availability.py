@@ -6,26 +6,22 @@ from collections.abc import Iterable
 
 from pipeline.domain.events import Item
 from pipeline.domain.triggers.view import CustomerView
+from pipeline.domain.wants import own_size
 
 
 def size_of(sku: str, customer: CustomerView) -> str | None:
     """Return the size in which a customer wants a product; None where it is not known.
 
-    What was put into an open cart last says it, else what word of stock was asked for, else the size preferred in the
-    category in which it was looked at.
+    The one they chose, else the one preferred in its category: that in which it was looked at, else that told with what
+    it goes with.
     """
-    lines = (cart.lines[sku] for cart in customer.carts.values() if sku in cart.lines)
-    sizes = ((line.changed_at_ms, line.attributes.get("size", "")) for line in lines if line.quantity > 0)
-    carted = max((each for each in sizes if each[1]), default=None)
-    if carted is not None:
-        return carted[1]
     interests = customer.facets.interests
-    if interests is None:
-        return None
-    alert, view = interests.alerts.get(sku), interests.views.get(sku)
-    if alert is not None and alert.size:
-        return alert.size
-    return interests.size(view.category) if view is not None and view.category else None
+    chosen = own_size(customer, sku)
+    if chosen is not None or interests is None:
+        return chosen
+    view = interests.views.get(sku)
+    category = (view.category if view is not None else None) or customer.heard.category(sku)
+    return interests.size(category) if category else None
 
 
 def to_be_had(items: Iterable[Item], customer: CustomerView) -> tuple[Item, ...]:

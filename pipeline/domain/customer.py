@@ -140,9 +140,10 @@ class CustomerActor:
             say(draft, before, self._book.at(clock_ms).hearing, message.event_id, clock_ms)
         else:
             at_ms = message.occurred_at_ms
+            self._drop_unheard(draft, at_ms, message.event_id, self._time_of(at_ms, now_ms))
             self._run.on_product(draft, message, now_ms)
             decided = draft.effects[effects_before:]
-            answer_offer(draft, message, decided, before.marks, self._time_of(at_ms, now_ms))
+            answer_offer(draft, message, decided, self._time_of(at_ms, now_ms))
         if draft.differs_from(before):
             self._feeds.changed(draft, self._time_of(at_ms, now_ms), message.event_id)
 
@@ -170,6 +171,7 @@ class CustomerActor:
         """Bring back a customer whose merge was undone."""
         draft = self._linking.restored(restore)
         at_ms = self._time_of(restore.occurred_at_ms, now_ms)
+        self._run.after_merge(draft, restore, at_ms)
         self._feeds.restored(draft, at_ms, restore.event_id)
         say_anew(draft, self._book.at(at_ms).hearing, restore.event_id, at_ms)
         self._run.after_answer(draft, at_ms)
@@ -190,7 +192,8 @@ class CustomerActor:
             take_back(draft, about.event_id, at_ms)
             return pointer, draft.effects
         if isinstance(message, Handover):
-            self._run.after_merge(draft, message.merge, at_ms)
+            self._run.after_merge(draft, message.merge, at_ms, state.held)
+            answer_offers_held(draft, [held for held in state.held if held not in draft.held], at_ms)
             say(draft, state, self._book.at(at_ms).hearing, about.event_id, at_ms)
         self._run.after_answer(draft, at_ms)
         if draft.identifiers is not state.identifiers:
@@ -245,6 +248,7 @@ class CustomerActor:
         if event.event_type == MERGE_UNDONE:
             before_undoing = draft.state()
             self._linking.undo(draft, message)
+            self._drop_unheard(draft, event.occurred_at_ms, event.event_id, received_at_ms)
             hearing = self._book.at(received_at_ms).hearing
             say(draft, before_undoing, hearing, event.event_id, received_at_ms)
             self._run.after_answer(draft, received_at_ms)
@@ -279,10 +283,16 @@ class CustomerActor:
         logics = rules.for_event(event.event_type)
         if logics or (rules.asks_when_bought and change is not None and change.ordered):
             self._run.on_event(draft, rules, logics, change or Change(event, at_ms), just_happened, received_at_ms)
+        self._drop_unheard(draft, at_ms, event.event_id, received_at_ms)
         say(draft, wanted_before, rules.hearing, event.event_id, received_at_ms)
         if before is not None:
             credit(draft, before, message.part, event, at_ms)
         self._feeds.changed(draft, received_at_ms, event.event_id)
+
+    def _drop_unheard(self, draft: Draft, event_at_ms: int, cause: str, at_ms: int) -> None:
+        """Drop what is held of products the customer waits for no longer, and give back the pieces kept for it."""
+        if draft.held:
+            answer_offers_held(draft, self._run.drop_unheard(draft, event_at_ms, cause, at_ms), at_ms)
 
     # --- time ---------------------------------------------------------------------------------------------------
 

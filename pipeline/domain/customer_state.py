@@ -15,7 +15,7 @@ from pipeline.domain.money import added
 from pipeline.domain.orders import ORDERS_KEPT, Order
 from pipeline.domain.recent import Generation
 from pipeline.domain.time import DAY_MS
-from pipeline.domain.triggers.steps import Fired, Held, Sent, Timer
+from pipeline.domain.triggers.steps import Fired, Held, Proposal, Sent, Timer
 from pipeline.domain.waiting import Waiting
 from pipeline.domain.wave_messages import NOTHING, Hearing
 
@@ -337,6 +337,13 @@ class Draft:
     def waiting(self, rule: str) -> int:
         """Return how many subjects a rule waits for a time about."""
         return sum(timer.rule == rule for timer in self.timers)
+
+    def held_about(self, rule: str, subject: str) -> Proposal | None:
+        """Return a rule's message about this subject that waits for a better time."""
+        for held in self.held:
+            if held.rule == rule and held.proposal.subject == subject:
+                return held.proposal
+        return None
 
     def put_mark(self, rule: str, subject: str, at_ms: int | None) -> None:
         """Remember a time for a rule, or forget it."""

@@ -106,6 +106,11 @@ class Heard(Struct, frozen=True, array_like=True, gc=False):
             return self
         return replace(self, answers=_latest({**self.answers, answer.sku: heard}))
 
+    def category(self, sku: str) -> str:
+        """Return the category of a product that goes with one bought; "" where it is not known."""
+        complements = (each for answer in self.answers.values() for each in answer.complements)
+        return max((each.category for each in complements if each.sku == sku), default="")
+
     def united(self, other: Heard) -> Heard:
         """Return the later word of each product and size, and of each answer."""
         stock = {

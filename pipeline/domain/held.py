@@ -55,12 +55,21 @@ def cancel(
     return _drop(rules, customer, gone, reason, at_ms, cause)
 
 
-def after_merge(rules: Rules, judge: Callable[[Held], Rules], customer: Draft, at_ms: int, cause: str) -> list[Effect]:
+def after_merge(
+    rules: Rules,
+    judge: Callable[[Held], Rules],
+    customer: Draft,
+    at_ms: int,
+    cause: str,
+    own: Sequence[Held],
+) -> list[Effect]:
     """Drop what turns out to be pointless now that another customer's state has joined (B15), or to be told twice.
 
-    `judge` tells by which rules each is judged (B29), `rules` are those in force.
+    Of pieces kept for a customer only the `own`: others are offered anew (see `word_to_products.take_back`). `judge`
+    tells by which rules each is judged (B29), `rules` are those in force.
     """
-    effects: list[Effect] = []
+    given_back = [held for held in customer.held if held.proposal.keeps_a_piece and held not in own]
+    effects = _drop(rules, customer, given_back, DropReason.SUPERSEDED, at_ms, cause)
     latest: dict[tuple[str, str], Held] = {}
     for held in sorted(customer.held, key=lambda each: (each.proposal.due_at_ms, each.proposal.generation)):
         about = (held.rule, held.proposal.subject)
@@ -72,6 +81,26 @@ def after_merge(rules: Rules, judge: Callable[[Held], Rules], customer: Draft, a
         if reason is not None:
             effects += _drop(rules, customer, [latest.pop(about)], reason, at_ms, cause)
     return effects + bound(rules, customer, at_ms)
+
+
+def drop_unheard(
+    rules: Rules, judge: Callable[[Held], Rules], customer: Draft, at_ms: int, cause: str
+) -> tuple[Sequence[Held], Sequence[Effect]]:
+    """Drop words of products that the customer, or any rule, waits for no longer: what contradicts them goes unheard.
+
+    `judge` and `rules` as in `after_merge`. Return what was dropped, and what comes of it.
+    """
+    gone: list[Held] = []
+    effects: list[Effect] = []
+    for held in customer.held:
+        if not held.proposal.told_as:
+            continue
+        logic = judge(held).logic.get(held.rule)
+        reason = DropReason.RULE_REMOVED if logic is None else logic.on_release(held.proposal, customer)
+        if reason is not None:
+            gone.append(held)
+            effects += _drop(rules, customer, [held], reason, at_ms, cause)
+    return gone, effects
 
 
 def bound(rules: Rules, customer: Draft, at_ms: int) -> list[Effect]:

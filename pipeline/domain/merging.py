@@ -32,6 +32,9 @@ from pipeline.domain.identity_graph import EMPTY, Graph, Part, Seen
 from pipeline.domain.merge_fields import FIELDS, Sides, channels_of_both, earliest, latest, one_order, sums
 from pipeline.domain.messages import Merge
 from pipeline.domain.orders import ORDERS_KEPT
+from pipeline.domain.triggers.steps import Proposal
+from pipeline.domain.wants import wants_of
+from pipeline.domain.wave_messages import Want
 
 PARTS_KEPT = 32
 """Former customers whose share is kept apart. Beyond, the one that joined first is taken for good (`too_old`)."""
@@ -105,7 +108,7 @@ def split(draft: Draft, leaving: set[str], merge: Merge) -> tuple[CustomerState,
     left.carts, left.orders = their_carts, their_orders
     left.timers = tuple(timer for timer in draft.timers if timer.subject in their_carts)
     left.sent, left.marks = draft.sent, draft.marks
-    left.held = tuple(held for held in draft.held if held.proposal.subject in their_carts)
+    their_held = tuple(held for held in draft.held if held.proposal.subject in their_carts)
     left.cooldowns, left.fired = draft.cooldowns, draft.fired
     left.recent, left.generation, left.heard = draft.recent, draft.generation, draft.heard
     their_skus = {sku for order in their_orders.values() for sku in order.kept_skus}
@@ -118,6 +121,7 @@ def split(draft: Draft, leaving: set[str], merge: Merge) -> tuple[CustomerState,
         claiming=tuple(each for each in graph.claiming if theirs(each)),
     )
     _total(left, gone)
+    left.held = (*their_held, *(held for held in draft.held if _is_word_for(left, held.proposal)))
 
     draft.identifiers = {
         kind: {value: link for value, link in values.items() if not theirs(link)}
@@ -126,7 +130,7 @@ def split(draft: Draft, leaving: set[str], merge: Merge) -> tuple[CustomerState,
     draft.carts = {cart_id: cart for cart_id, cart in draft.carts.items() if not theirs(cart)}
     draft.orders = {order_id: order for order_id, order in draft.orders.items() if not theirs(order)}
     draft.timers = tuple(timer for timer in draft.timers if timer not in left.timers)
-    draft.held = tuple(held for held in draft.held if held not in left.held)
+    draft.held = tuple(held for held in draft.held if held not in their_held)
     ours = {sku for order in draft.orders.values() for sku in order.kept_skus}
     draft.owned = {sku: at_ms for sku, at_ms in draft.owned.items() if sku in ours or sku not in their_skus}
     draft.graph = replace(
@@ -137,6 +141,11 @@ def split(draft: Draft, leaving: set[str], merge: Merge) -> tuple[CustomerState,
     )
     _total(draft, stay)
     return left.state(), {part_id: part.moves for part_id, part in gone.items()}
+
+
+def _is_word_for(customer: Draft, held: Proposal) -> bool:
+    """Whether what is held is word of a product the customer wants. A piece it is offered anew, by the product."""
+    return bool(held.told_as and not held.keeps_a_piece and wants_of(customer, held.about, Want.ANY).since)
 
 
 def credit(draft: Draft, before: Part, part_id: str, event: ChannelEvent, at_ms: int) -> None:

@@ -240,7 +240,8 @@ class Complement(Struct, frozen=True, array_like=True, gc=False):
     """A product bought together with another: in how many `baskets`, and their share of the other's baskets.
 
     `lift` is how many times as large that share is as its share of all baskets, `support` the share of all baskets that
-    held both: None while not known. Shares are of baskets by their weight: a recent one counts more.
+    held both: None while not known. Shares are of baskets by their weight: a recent one counts more. `category` is that
+    of the product, "" while not known.
     """
 
     sku: str
@@ -248,6 +249,7 @@ class Complement(Struct, frozen=True, array_like=True, gc=False):
     confidence: float
     support: float | None = None
     lift: float | None = None
+    category: str = ""
 
 
 class Complements(Struct, frozen=True, array_like=True, tag="x", gc=False):
@@ -275,8 +277,8 @@ class ProductNews(Struct, frozen=True, array_like=True, tag="p", gc=False):
     `in_stock` is how many pieces there are for those who wait (None: no news of stock; `ENDLESS`: as many as are
     ordered), in `size` where it has sizes.
     `unit_price_minor` is the price now and `before_minor` the one before, in `currency` (None: no news of the price).
-    `fell_from` is how many pieces there were where they have become fewer. `kept_until_ms`: one of the pieces is kept
-    for this customer until then, the `place`-th of those told.
+    `pieces_before` is how many pieces there were where they have become few, or were (None: it is no word of that).
+    `kept_until_ms`: one of the pieces is kept for this customer until then, the `place`-th of those told.
 
     `there`: whether there are any, by size ("": at all), instead of all else: to be known, no rule looks at it.
     """
@@ -291,7 +293,7 @@ class ProductNews(Struct, frozen=True, array_like=True, tag="p", gc=False):
     unit_price_minor: int | None = None
     before_minor: int | None = None
     currency: str | None = None
-    fell_from: int | None = None
+    pieces_before: int | None = None
     kept_until_ms: int | None = None
     place: int | None = None
     there: dict[str, bool] | None = None

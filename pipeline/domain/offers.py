@@ -9,23 +9,17 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from pipeline.domain.caps import cause_of
 from pipeline.domain.customer_state import Draft
 from pipeline.domain.messages import Effect, ProductNews, Publish, Send
 from pipeline.domain.records import Decision
 from pipeline.domain.time import rfc3339
 from pipeline.domain.triggers.steps import KEPT_UNTIL, Held
 from pipeline.domain.wave_messages import Passed, full_minute, shard_of, waiters_key
-from pipeline.domain.word_to_products import said_at, say_none, wants_none
+from pipeline.domain.word_to_products import said_at, say_if_none
 
 
-def answer_offer(
-    draft: Draft, news: ProductNews, decided: Iterable[Effect], marks_before: dict[str, int], at_ms: int
-) -> None:
-    """Tell the product that offered a piece if its word did not go out, or goes out later.
-
-    `decided` is what came of it. Who was not told waits on: what rules remember of having told them is taken back.
-    """
+def answer_offer(draft: Draft, news: ProductNews, decided: Iterable[Effect], at_ms: int) -> None:
+    """Tell the product that offered a piece if its word did not go out, or goes out later; `decided` came of it."""
     if news.kept_until_ms is None:
         return
     outcomes = {
@@ -36,24 +30,19 @@ def answer_offer(
     if "fired" in outcomes:
         return
     until_ms = _kept_on(draft, news.sku, news.event_id, news.kept_until_ms - news.occurred_at_ms)
-    if outcomes == {"dropped"}:
-        draft.marks = marks_before
-    if not until_ms and wants_none(draft, news.sku):
-        say_none(draft, news.sku, news.event_id, at_ms)
+    if not until_ms and say_if_none(draft, news.sku, news.event_id, at_ms):
         return
     _pass(draft, news.sku, news.occurred_at_ms, at_ms, until_ms)
 
 
 def answer_offers_held(draft: Draft, released: Iterable[Held], at_ms: int) -> None:
-    """Tell products of offers that had waited, were decided again just now and did not go out, as in `answer_offer`."""
+    """Tell products of offers that had waited, were decided just now and did not go out, as in `answer_offer`."""
     for held in released:
         offer = held.proposal
         sku, cause = offer.about, offer.caused_by
-        if KEPT_UNTIL not in offer.context or any((each.about, each.caused_by) == (sku, cause) for each in draft.fired):
+        if not offer.keeps_a_piece or any((each.about, each.caused_by) == (sku, cause) for each in draft.fired):
             continue
         until_ms = _kept_on(draft, sku, cause, draft.hears.hold_ms)
-        if not until_ms and draft.mark(held.rule, sku) == offer.due_at_ms and not _is_held_out(draft, held):
-            draft.put_mark(held.rule, sku, None)
         _pass(draft, sku, offer.due_at_ms, at_ms, until_ms)
 
 
@@ -79,11 +68,6 @@ def _until(held: Held, until_ms: int) -> Held:
         return held
     context, reason = {**offer.context, KEPT_UNTIL: until}, offer.reason.replace(str(said), until)
     return replace(held, proposal=replace(offer, context=context, reason=reason))
-
-
-def _is_held_out(draft: Draft, held: Held) -> bool:
-    cause = cause_of(held.proposal.caused_by)
-    return any(sent.rule == held.rule and sent.held_out and sent.cause == cause for sent in draft.sent)
 
 
 def _pass(draft: Draft, sku: str, told_ms: int, at_ms: int, until_ms: int) -> None:

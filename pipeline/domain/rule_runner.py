@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from pipeline.domain import caps, held
 from pipeline.domain.arbiter import Proposed, settle
 from pipeline.domain.claims import is_claiming
 from pipeline.domain.customer_state import TIMERS_KEPT, Draft
-from pipeline.domain.messages import AskComplements, Complements, Merge, ProductNews, Send, product_key
+from pipeline.domain.messages import AskComplements, Complements, Merge, ProductNews, Restore, Send, product_key
 from pipeline.domain.outcomes import dropped, revoked
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.rule_book import RuleBook
@@ -90,8 +91,11 @@ class RuleRunner:
                 self._take(draft, rules, rule.name, step, news.occurred_at_ms, news.event_id, proposals)
         self._settle(draft, proposals, now_ms)
 
-    def after_merge(self, draft: Draft, merge: Merge, at_ms: int) -> None:
-        """End what waits in vain, now that another customer's state has joined (B15)."""
+    def after_merge(self, draft: Draft, merge: Merge | Restore, at_ms: int, own: Sequence[Held] = ()) -> None:
+        """End what waits in vain, now that another customer's state has joined (B15), or a merge was undone.
+
+        `own` is what had been held before.
+        """
         kept: list[Timer] = []
         for timer in draft.timers:
             rules = self._book.judge(timer.rule, timer.rules_number, at_ms)
@@ -108,11 +112,15 @@ class RuleRunner:
         draft.timers = tuple(kept)
         rules = self._book.at(at_ms)
         caps.bound(draft, rules)
+        judge = partial(self._judge, at_ms)
+        draft.effects += held.after_merge(rules, judge, draft, merge.occurred_at_ms, merge.event_id, own)
 
-        def judge(each: Held) -> Rules:
-            return self._book.judge(each.rule, each.rules_number, at_ms)
-
-        draft.effects += held.after_merge(rules, judge, draft, merge.occurred_at_ms, merge.event_id)
+    def drop_unheard(self, draft: Draft, event_at_ms: int, cause: str, at_ms: int) -> Sequence[Held]:
+        """Drop and return what is held of products whose word the customer waits for no longer."""
+        judge = partial(self._judge, at_ms)
+        gone, effects = held.drop_unheard(self._book.at(at_ms), judge, draft, event_at_ms, cause)
+        draft.effects += effects
+        return gone
 
     def after_answer(self, draft: Draft, now_ms: int) -> None:
         """Decide what has waited to hear who the customer is, once that is known."""
@@ -129,11 +137,7 @@ class RuleRunner:
         draft.timers = tuple(timer for timer in timers if timer.due_at_ms != instant_ms)
         draft.held = tuple(each for each in waiting if each.release_at_ms != instant_ms)
         due = [timer for timer in timers if timer.due_at_ms == instant_ms]
-        released = [
-            (self._book.judge(each.rule, each.rules_number, instant_ms), each)
-            for each in waiting
-            if each.release_at_ms == instant_ms
-        ]
+        released = [(self._judge(instant_ms, each), each) for each in waiting if each.release_at_ms == instant_ms]
         proposals: list[Proposed] = []
         for timer in due:
             rules = self._book.judge(timer.rule, timer.rules_number, instant_ms)
@@ -149,6 +153,10 @@ class RuleRunner:
         if not due and not released:
             return None
         return due[-1].caused_by if due else released[-1][1].proposal.caused_by
+
+    def _judge(self, at_ms: int, each: Held) -> Rules:
+        """Return the rules that decide at `at_ms` about what is held."""
+        return self._book.judge(each.rule, each.rules_number, at_ms)
 
     def _take(
         self,

@@ -35,7 +35,10 @@ class Wanting(Protocol):
 
 
 class Wants(NamedTuple):
-    """Since when a customer wants a product, by why, and in which size (None: any). Nothing they have bought since."""
+    """Since when a customer wants a product, by why, and in which size (None: any). Nothing they have bought since.
+
+    But for `Want.OWNED`: that they have bought it.
+    """
 
     since: dict[int, int]
     size: str | None
@@ -72,7 +75,30 @@ def wants_of(customer: Wanting, sku: str, by: int) -> Wants:
         found[Want.GOES_WITH] = _goes_with_ms(customer, sku)
     bought_ms = customer.owned.get(sku, -1)
     since = {want: since_ms for want, since_ms in found.items() if want & by and since_ms > bought_ms}
+    if by & Want.OWNED and sku in customer.owned:
+        since[Want.OWNED] = bought_ms
     return Wants(since, next((sizes[want] for want in (Want.STOCK_ALERT, Want.CART) if want in since), None))
+
+
+def own_size(customer: Wanting, sku: str) -> str | None:
+    """Return the size in which a customer has chosen a product they have not bought since; None where it is not known.
+
+    What was put into an open cart last says it, else what word was asked for of its stock or price.
+    """
+    bought_ms = customer.owned.get(sku, -1)
+    lines = (cart.lines[sku] for cart in customer.carts.values() if sku in cart.lines)
+    sizes = [
+        (line.changed_at_ms, line.attributes.get("size", ""))
+        for line in lines
+        if line.quantity > 0 and line.changed_at_ms > bought_ms
+    ]
+    carted = max((each for each in sizes if each[1]), default=None)
+    if carted is not None:
+        return carted[1]
+    alert = (customer.facets.interests or _NO_INTERESTS).alerts.get(sku)
+    if alert is None or max(alert.stock_at_ms, alert.price_at_ms) <= bought_ms:
+        return None
+    return alert.size or None
 
 
 def _goes_with_ms(customer: Wanting, sku: str) -> int:

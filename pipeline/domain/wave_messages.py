@@ -33,6 +33,8 @@ class Want:
     STOCK_ALERT: Final = 8
     PRICE_ALERT: Final = 16
     GOES_WITH: Final = 32
+    OWNED: Final = 64
+    ANY: Final = 31
 
 
 WANT_NAMES = {
@@ -82,6 +84,7 @@ class Interest(Struct, frozen=True, array_like=True, tag="i", gc=False):
     `BOUGHT`, `JOINED`. `rank` is the
     most eager `Want` by which they wait for stock (0: they do not), since `since_ms`; `asked_ms` is the latest.
     `price`: they wait for a price; `low_at`, `hold_ms`: as in `Hearing`. `known`: tell them whether there is any.
+    Of stock they wait for `size` (None: any); few pieces, and whether there is any, they hear of in their `own_size`.
     """
 
     tenant: str
@@ -98,6 +101,7 @@ class Interest(Struct, frozen=True, array_like=True, tag="i", gc=False):
     low_at: int = 0
     hold_ms: int = 0
     known: bool = False
+    own_size: str | None = None
 
 
 class Passed(Struct, frozen=True, array_like=True, tag="wp", gc=False):
@@ -127,7 +131,8 @@ class _ToAndFro(Struct, frozen=True, array_like=True, gc=False):
 class Waits(Struct, frozen=True, array_like=True, tag="ww", gc=False):
     """A waiting list says that somebody waits in it who may be told now, or nobody at all; `low_at` see `Hearing`.
 
-    `asks`: it wants to know whether there is any, from now on (see `Presence`), because of the event `cause`.
+    `asks`: it wants to know whether there is any, from now on (see `Presence`), because of the event `cause`; `prices`:
+    it wants to know of prices from now on.
     """
 
     tenant: str
@@ -138,6 +143,7 @@ class Waits(Struct, frozen=True, array_like=True, tag="ww", gc=False):
     low_at: int = 0
     asks: bool = False
     cause: str = ""
+    prices: bool = False
 
 
 class AskWaiters(_ToAndFro, frozen=True, array_like=True, tag="wa", gc=False):
@@ -203,8 +209,8 @@ class Released(Struct, frozen=True, array_like=True, tag="wr", gc=False):
     number: int = 0
 
 
-class StockFell(_ToAndFro, frozen=True, array_like=True, tag="wf", gc=False):
-    """There are fewer pieces by size than before: tell for whom that matters, `after` this customer id."""
+class StockTurned(_ToAndFro, frozen=True, array_like=True, tag="wf", gc=False):
+    """There are more or fewer pieces by size than before: tell for whom that matters, `after` this customer id."""
 
     cause: str
     pieces: dict[str, int]
@@ -231,7 +237,7 @@ class Presence(_ToAndFro, frozen=True, array_like=True, tag="wh", gc=False):
     after: str = ""
 
 
-ToWaiters: TypeAlias = Interest | Passed | AskWaiters | TellWaiters | StockFell | PriceTurned | Presence
+ToWaiters: TypeAlias = Interest | Passed | AskWaiters | TellWaiters | StockTurned | PriceTurned | Presence
 """To a waiting list."""
 
 FromWaiters: TypeAlias = Waits | Candidates | Released

@@ -17,7 +17,7 @@ from pipeline.domain.facets.interests import Interests
 from pipeline.domain.heard import NOTHING as NOTHING_HEARD
 from pipeline.domain.heard import Heard
 from pipeline.domain.messages import Send
-from pipeline.domain.wants import Wanting, wants_of
+from pipeline.domain.wants import Wanting, own_size, wants_of
 from pipeline.domain.wave_messages import (
     BOUGHT,
     JOINED,
@@ -62,6 +62,7 @@ class _Said(Struct, frozen=True):
     low_at: int = 0
     hold_ms: int = 0
     known: bool = False
+    own_size: str | None = None
 
 
 _NO_WORD = _Said()
@@ -104,19 +105,24 @@ def forget_untold(draft: Draft) -> None:
 
 
 def take_back(draft: Draft, event_id: str, at_ms: int) -> None:
-    """Tell products that a customer wants nothing any more, for they have become part of another."""
-    joined = ((JOINED, at_ms),)
-    _say(draft, _all(draft), (draft, draft.hears), (_NOBODY, NOTHING), event_id, at_ms, joined)
+    """Tell products that a customer wants nothing any more, for they have become part of another.
+
+    That one goes on with a piece they were told of. One they were to be told of later is given back, for it is offered
+    to that one anew: who is told that it is gone must be known to whoever keeps it.
+    """
+    skus, held = _all(draft), {held.proposal.about for held in draft.held if held.proposal.keeps_a_piece}
+    before, after, joined = (draft, draft.hears), (_NOBODY, NOTHING), ((JOINED, at_ms),)
+    _say(draft, skus - held, before, after, event_id, at_ms, joined)
+    _say(draft, skus & held, before, after, event_id, at_ms)
 
 
-def wants_none(draft: Draft, sku: str) -> bool:
-    """Whether a customer has nothing to say to a product but that."""
-    return _said(draft, sku, draft.hears) == _NO_WORD
-
-
-def say_none(draft: Draft, sku: str, event_id: str, at_ms: int) -> None:
-    """Tell a product that has not heard it yet that a customer wants it no more."""
-    draft.effects.append(_word(draft, sku, _NO_WORD, event_id, at_ms))
+def say_if_none(draft: Draft, sku: str, event_id: str, at_ms: int) -> bool:
+    """Tell a product that has not heard it yet that a customer waits for no piece of it; return whether that is so."""
+    said = _said(draft, sku, draft.hears)
+    if said.rank:
+        return False
+    draft.effects.append(_word(draft, sku, said, event_id, at_ms))
+    return True
 
 
 def _say(
@@ -159,7 +165,7 @@ def _word(
         draft.customer_id,
         event_id,
         said_at(draft, at_ms),
-        why_none if said == _NO_WORD else said.wants,
+        said.wants or why_none,
         said.size,
         said.rank,
         said.since_ms,
@@ -168,6 +174,7 @@ def _word(
         said.low_at,
         said.hold_ms,
         said.known,
+        said.own_size,
     )
     return Send("product", waiters_key(draft.tenant, sku, shard_of(draft.customer_id)), interest)
 
@@ -185,6 +192,8 @@ def _said(customer: Wanting, sku: str, hearing: Hearing) -> _Said:
     # Who is only to know says so once, not again with each change of the cart.
     names = tuple((WANT_NAMES[want], since_ms) for want, since_ms in sorted(wants.since.items()) if want & waits)
     rank = max((want for want in wants.since if want & hearing.stock), default=None)
+    low_at = hearing.low_at if Want.CART in wants.since else 0
+    known = any(want & hearing.known for want in wants.since)
     return _Said(
         names,
         wants.size,
@@ -192,9 +201,10 @@ def _said(customer: Wanting, sku: str, hearing: Hearing) -> _Said:
         0 if rank is None else wants.since[rank],
         wants.asked_ms(hearing.stock),
         any(want & hearing.price for want in wants.since),
-        hearing.low_at if Want.CART in wants.since else 0,
+        low_at,
         hearing.hold_ms if rank is not None else 0,
-        any(want & hearing.known for want in wants.since),
+        known,
+        own_size(customer, sku) if low_at or known else None,
     )
 
 
@@ -202,7 +212,7 @@ def _all(customer: Wanting) -> set[str]:
     """Return every product a customer may want."""
     interests = customer.facets.interests or _NO_INTERESTS
     skus = {sku for cart in customer.carts.values() for sku in cart.lines}
-    return skus.union(interests.wishes, interests.alerts, interests.views, _going_with(customer))
+    return skus.union(interests.wishes, interests.alerts, interests.views, customer.owned, _going_with(customer))
 
 
 def _touched(before: Wanting, after: Wanting, hearing: Hearing) -> set[str]:

@@ -25,9 +25,10 @@ _WANT = {
     "carted": Want.CART,
     "viewed": Want.VIEWED,
     "wished": Want.WISH,
+    "bought": Want.OWNED,
     GOES_WITH_BOUGHT: Want.GOES_WITH,
 }
-"""What a customer tells a product to hear of its stock. What they have bought they do not want any more."""
+"""What a customer tells a product to hear of its stock."""
 
 Source: TypeAlias = Literal["carted", "viewed", "wished", "bought", "goes_with_bought"]
 
@@ -54,7 +55,7 @@ class Shows(Word, frozen=True):
 
     def hears(self) -> Hearing:
         """Say of which products it is to be known whether there are any."""
-        return Hearing(known=reduce(or_, (_WANT.get(source, 0) for source in self.shows)))
+        return Hearing(known=reduce(or_, (_WANT[source] for source in self.shows)))
 
     def holds(self, customer: CustomerView, at_ms: int) -> bool:
         """Whether there is one."""

@@ -61,7 +61,7 @@ class ProductActor:
     >>> question = AskComplements("default", "tent", "customer-1", "e-7", asked_at_ms=0, channel="web")
     >>> state, (answer,) = actor.handle(state, question, now_ms=0)
     >>> answer.actor, answer.message.complements
-    ('customer', (Complement(sku='lamp', baskets=1, confidence=0.5, support=None, lift=None),))
+    ('customer', (Complement(sku='lamp', baskets=1, confidence=0.5, support=None, lift=None, category=''),))
     """
 
     name = "product"

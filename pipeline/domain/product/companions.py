@@ -249,9 +249,9 @@ class Companions(Struct, frozen=True, array_like=True, gc=False):
         pair, known = self.together[sku], self.known.get(sku)
         confidence = pair.weight / self.weight if self.weight else 0.0
         if known is None or not known.orders:
-            return Complement(sku, pair.baskets, confidence)
+            return Complement(sku, pair.baskets, confidence, category="" if known is None else known.category)
         support, share = confidence * min(1.0, one / self.orders), self._others(known) / self.orders
-        return Complement(sku, pair.baskets, confidence, support, confidence / share)
+        return Complement(sku, pair.baskets, confidence, support, confidence / share, known.category)
 
     def _others(self, known: Known) -> float:
         """Return how many orders hold another product."""

@@ -30,6 +30,7 @@ class Waiter(Struct, frozen=True, array_like=True, gc=False):
     later: bool = False
     known: bool = False
     number: int = 0
+    own_size: str | None = None
 
     def may_be_told(self, of_ms: int, at_ms: int) -> bool:
         """Whether a piece that is there since `of_ms` (0: not known) may be offered at `at_ms`.
@@ -69,3 +70,12 @@ def pieces_for(size: str | None, pieces: dict[str, int]) -> int:
     if size is None:
         return sum(max(0, count) for count in pieces.values())
     return pieces[size] if size in pieces else pieces.get("", 0)
+
+
+def is_of_few(before: int, now: int, low_at: int) -> bool:
+    """Whether it is news to who is to hear of few pieces: fewer are left, or more again where few were.
+
+    >>> is_of_few(9, 3, 3), is_of_few(2, 0, 3), is_of_few(3, 9, 3), is_of_few(0, 9, 3), is_of_few(9, 4, 3)
+    (True, True, True, False, False)
+    """
+    return low_at > 0 and now != before and (now <= low_at if now < before else 0 < before <= low_at)

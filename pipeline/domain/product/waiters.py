@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from pipeline.domain.messages import Count, Effect, ProductNews, Send, customer_key, product_key
 from pipeline.domain.product.presence import news_for
-from pipeline.domain.product.waiter import Waiter, eagerness, pieces_for, worth
+from pipeline.domain.product.waiter import Waiter, eagerness, is_of_few, pieces_for, worth
 from pipeline.domain.wave_messages import (
     BOUGHT,
     JOINED,
@@ -26,7 +26,7 @@ from pipeline.domain.wave_messages import (
     Presence,
     PriceTurned,
     Released,
-    StockFell,
+    StockTurned,
     TellWaiters,
     ToWaiters,
     Waits,
@@ -46,7 +46,7 @@ class Waiters(Struct, frozen=True, array_like=True, gc=False):
     """`customers` by id. `there_ms`: since when the pieces are there that were told of last; `low_at`: the greatest.
 
     `there`: of which sizes there are any ("": at all) as of `changed_ms`; empty where that was never told. `asked`: the
-    product knows that this list is to know.
+    product knows that this list is to know, `priced`: and that it waits for a price.
     """
 
     shard: int
@@ -56,6 +56,7 @@ class Waiters(Struct, frozen=True, array_like=True, gc=False):
     there: dict[str, bool] = {}
     changed_ms: int = 0
     asked: bool = False
+    priced: bool = False
 
     def take(self, message: ToWaiters) -> tuple[Waiters | None, Sequence[Effect]]:
         """Take in one message; None where nobody waits any more."""
@@ -68,8 +69,8 @@ class Waiters(Struct, frozen=True, array_like=True, gc=False):
                 after, effects = self._asked(message)
             case TellWaiters():
                 after, effects = self._tell(message)
-            case StockFell():
-                after, effects = self._fell(message)
+            case StockTurned():
+                after, effects = self._stock_turned(message)
             case PriceTurned():
                 after, effects = self._turned(message)
             case Presence():
@@ -108,21 +109,25 @@ class Waiters(Struct, frozen=True, array_like=True, gc=False):
             low_at=interest.low_at,
             hold_ms=interest.hold_ms,
             known=interest.known,
+            own_size=interest.own_size,
         )
-        if self.there and waiter.known and (not known.known or known.size != waiter.size):
+        if self.there and waiter.known and (not known.known or known.own_size != waiter.own_size):
             told = self._presence(interest)
-            effects += _told(news_for(name, waiter.size, told, None))
+            effects += _told(news_for(name, waiter.own_size, told, None))
         if len(customers) > WAITERS_KEPT:
             del customers[min(customers, key=lambda each: worth(each, customers[each]))]
             effects.append(Count("evictions", "waiters"))
         low_at = max(self.low_at, waiter.low_at)
         asks = waiter.known and not self.asked
-        if not self.customers or low_at > self.low_at or asks or waiter.may_be_told(self.there_ms, interest.at_ms):
-            says = Waits(
-                interest.tenant, interest.sku, self.shard, interest.at_ms, True, low_at, asks, interest.event_id
-            )
-            effects.append(_to_product(says))
-        return replace(self, customers=customers, low_at=low_at, asked=self.asked or asks), effects
+        prices = waiter.price and not self.priced
+        is_new = not self.customers or low_at > self.low_at or asks or prices
+        if is_new or waiter.may_be_told(self.there_ms, interest.at_ms):
+            place = (interest.tenant, interest.sku, self.shard, interest.at_ms)
+            effects.append(_to_product(Waits(*place, True, low_at, asks, interest.event_id, prices)))
+        after = replace(
+            self, customers=customers, low_at=low_at, asked=self.asked or asks, priced=self.priced or prices
+        )
+        return after, effects
 
     def _passed(self, passed: Passed) -> tuple[Waiters, Sequence[Effect]]:
         """Let go of the piece kept for a customer who was not told; or keep it longer, where they are told later."""
@@ -199,32 +204,34 @@ class Waiters(Struct, frozen=True, array_like=True, gc=False):
             effects.append(_to_customer(news))
         return replace(self, customers=customers), effects
 
-    def _fell(self, fell: StockFell) -> tuple[Waiters, Sequence[Effect]]:
-        """Tell who keeps a piece that is gone, and who has in the cart what has become scarce."""
+    def _stock_turned(self, turned: StockTurned) -> tuple[Waiters, Sequence[Effect]]:
+        """Tell who keeps a piece that is gone, and who has in the cart what has become scarce, or was."""
         customers = self.customers.copy()
 
-        def news(name: str, each: Waiter) -> ProductNews | None:
-            said = ProductNews(fell.tenant, name, fell.sku, fell.cause, fell.at_ms)
-            if each.until_ms > fell.at_ms and fell.pieces.get(each.kept_size, 0) <= 0:
+        def news(name: str, each: Waiter) -> Sequence[ProductNews]:
+            said = ProductNews(turned.tenant, name, turned.sku, turned.cause, turned.at_ms)
+            found: list[ProductNews] = []
+            if each.until_ms > turned.at_ms and turned.pieces.get(each.kept_size, 0) <= 0:
                 customers[name] = replace(each, until_ms=0)
                 if each.later:  # what was held back is taken back: they wait on
                     customers[name] = replace(each, told_ms=0, until_ms=0, later=False, passed_ms=each.told_ms)
-                return replace(said, in_stock=0, size=each.kept_size or None, fell_from=fell.before.get(each.kept_size))
-            before, now = pieces_for(each.size, fell.before), pieces_for(each.size, fell.pieces)
-            if each.low_at and now <= each.low_at and now < before:  # none is left: no word of few may go out
-                return replace(said, in_stock=now, size=each.size, fell_from=before)
-            return None
+                size, before = each.kept_size or None, turned.before.get(each.kept_size)
+                found.append(replace(said, in_stock=0, size=size, pieces_before=before))
+            before, now = pieces_for(each.own_size, turned.before), pieces_for(each.own_size, turned.pieces)
+            if is_of_few(before, now, each.low_at):
+                found.append(replace(said, in_stock=now, size=each.own_size, pieces_before=before))
+            return found
 
-        effects = self._in_turn(fell, news)
+        effects = self._in_turn(turned, news)
         return replace(self, customers=customers), effects
 
     def _turned(self, turned: PriceTurned) -> tuple[Waiters, Sequence[Effect]]:
         """Tell of a price."""
 
-        def news(name: str, each: Waiter) -> ProductNews | None:
+        def news(name: str, each: Waiter) -> Sequence[ProductNews]:
             if not each.price:
-                return None
-            return ProductNews(
+                return ()
+            said = ProductNews(
                 turned.tenant,
                 name,
                 turned.sku,
@@ -234,6 +241,7 @@ class Waiters(Struct, frozen=True, array_like=True, gc=False):
                 before_minor=turned.before_minor,
                 currency=turned.currency,
             )
+            return (said,)
 
         return self, self._in_turn(turned, news)
 
@@ -248,22 +256,20 @@ class Waiters(Struct, frozen=True, array_like=True, gc=False):
         for name in sorted(name for name in self.customers if name > presence.after):
             each = self.customers[name]
             if each.known:
-                effects += _told(news_for(name, each.size, presence, before))
+                effects += _told(news_for(name, each.own_size, presence, before))
             if len(effects) >= TOLD_AT_ONCE:
                 key = waiters_key(presence.tenant, presence.sku, self.shard)
                 return after, [*effects, Send("product", key, replace(presence, before=before, after=name))]
         return after, effects
 
     def _in_turn(
-        self, message: StockFell | PriceTurned, news: Callable[[str, Waiter], ProductNews | None]
+        self, message: StockTurned | PriceTurned, news: Callable[[str, Waiter], Sequence[ProductNews]]
     ) -> list[Effect]:
         """Tell some, in the order of their ids, and go on with the others by a word to this list itself."""
         effects: list[Effect] = []
         for name in sorted(name for name in self.customers if name > message.after):
-            said = news(name, self.customers[name])
-            if said is not None:
-                effects.append(_to_customer(said))
-            if len(effects) == TOLD_AT_ONCE:
+            effects += map(_to_customer, news(name, self.customers[name]))
+            if len(effects) >= TOLD_AT_ONCE:
                 key = waiters_key(message.tenant, message.sku, self.shard)
                 return [*effects, Send("product", key, replace(message, after=name))]
         return effects

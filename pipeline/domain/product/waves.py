@@ -18,6 +18,7 @@ from pipeline.domain.product import holds
 from pipeline.domain.product.holds import Hold
 from pipeline.domain.product.presence import presence
 from pipeline.domain.product.rounds import Round, choose
+from pipeline.domain.product.waiter import is_of_few
 from pipeline.domain.wave_messages import (
     ENDLESS,
     SHARDS,
@@ -27,7 +28,7 @@ from pipeline.domain.wave_messages import (
     Presence,
     PriceTurned,
     Released,
-    StockFell,
+    StockTurned,
     TellWaiters,
     Waits,
     is_endless,
@@ -45,9 +46,10 @@ class Waves(Struct, frozen=True, array_like=True, gc=False):
     `since`: since when each size is there, `whole_ms` any; 0 where the first word of stock found it there. `told`:
     offers made since then, because of `cause`. `sent` numbers what is sent to the lists. `low_at`: see `Hearing`.
 
-    `there`: of which sizes there are any ("": at all), and of which none, as of `changed_ms`; `known`: lists that
-    are to know (a bit each). `offered`: lists that offers went to since nothing was kept; who gave up waiting may have
-    emptied one meanwhile. `gone`: by size, what was `sent` when the last piece went; of no offer before is one kept.
+    `there`: of which sizes there are any ("": at all), and of which none, as of `changed_ms`; `known`: lists that are
+    to know, `priced`: lists that wait for a price (a bit each). `offered`: lists that offers went to since nothing was
+    kept; who gave up waiting may have emptied one meanwhile. `gone`: by size, what was `sent` when the last piece went;
+    of no offer before is one kept.
 
     `holds` end at full minutes: with a window of half an hour there are 31 a size.
     """
@@ -67,6 +69,7 @@ class Waves(Struct, frozen=True, array_like=True, gc=False):
     known: int = 0
     offered: int = 0
     gone: dict[str, int] = {}
+    priced: int = 0
 
     def wakes_at(self) -> int | None:
         """Return when the next piece is kept no longer."""
@@ -136,17 +139,18 @@ class Wave:
             number, old = self._number(), dict(sorted(before.items()))
             for shard in _bits(waves.lists | waves.offered):
                 pieces = self.waves.pieces
-                self._send(StockFell(self.tenant, self.sku, shard, number, at_ms, cause, pieces, old))
+                self._send(StockTurned(self.tenant, self.sku, shard, number, at_ms, cause, pieces, old))
         self._let_know(now, at_ms, cause)
         self._ask_if_freed(waves, at_ms)
 
     def on_price(self, before_minor: int | None, now_minor: int, currency: str | None, at_ms: int, cause: str) -> None:
-        """Tell all who wait for it of a price, be it lower or higher: a word held back may have become untrue.
+        """Tell who waits for it of a price, be it lower or higher: a word held back may have become untrue.
 
         `before_minor` is the price before in the same currency, None where there was none.
         """
-        number = self._number()
-        for shard in _bits(self.waves.lists):
+        lists = self.waves.priced
+        number = self._number() if lists else 0
+        for shard in _bits(lists):
             turned = PriceTurned(self.tenant, self.sku, shard, number, at_ms, cause, now_minor, before_minor, currency)
             self._send(turned)
 
@@ -187,8 +191,9 @@ class Wave:
         lists = waves.lists | bit if waits.waits else waves.lists & ~bit
         low_at = max(waves.low_at, waits.low_at)
         known = (waves.known | bit if waits.asks else waves.known) & lists
-        if (lists, low_at, known) != (waves.lists, waves.low_at, waves.known):
-            self.waves = replace(waves, lists=lists, low_at=low_at, known=known)
+        priced = (waves.priced | bit if waits.prices else waves.priced) & lists
+        if (lists, low_at, known, priced) != (waves.lists, waves.low_at, waves.known, waves.priced):
+            self.waves = replace(waves, lists=lists, low_at=low_at, known=known, priced=priced)
         if waits.asks and waves.there:
             self._present(bit, waits.cause)
         if waits.waits:
@@ -266,16 +271,17 @@ class Wave:
         self.waves = replace(self.waves, sent=self.waves.sent + 1)
         return self.waves.sent
 
-    def _send(self, message: AskWaiters | TellWaiters | StockFell | PriceTurned | Presence) -> None:
+    def _send(self, message: AskWaiters | TellWaiters | StockTurned | PriceTurned | Presence) -> None:
         self.effects.append(Send("product", waiters_key(self.tenant, self.sku, message.shard), message))
 
 
 def _matters(waves: Waves, before: Mapping[str, int], after: Mapping[str, int]) -> bool:
-    """Whether somebody may have to hear that pieces have become fewer: kept ones are gone, or few are left."""
-    fewer = [size for size, pieces in before.items() if after.get(size, 0) < pieces]
-    if any(after.get(size, 0) <= 0 and waves.kept(size) for size in fewer):
+    """Whether somebody may have to hear that there are more or fewer: kept ones are gone, or few are left, or were."""
+    if any(after.get(size, 0) <= 0 and waves.kept(size) for size in before):
         return True
-    return any(after.get(size, 0) <= waves.low_at for size in fewer) if waves.low_at else False
+    sizes = ((before.get(size, 0), after.get(size, 0)) for size in before.keys() | after.keys())
+    every = (sum(before.values()), sum(after.values()))  # for who takes any size
+    return any(is_of_few(was, now, waves.low_at) for was, now in (*sizes, every))
 
 
 def _bits(lists: int) -> list[int]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from pipeline.domain.events import Item, Scalar
 from pipeline.domain.reasons import DropReason
-from pipeline.domain.triggers.steps import Change, Drop, Proposal, Revoke, Step, Timer, WakeAt
+from pipeline.domain.triggers.steps import Cancel, Change, Drop, Proposal, Revoke, Step, Timer, WakeAt
 from pipeline.domain.triggers.view import CustomerView
 
 
@@ -49,6 +49,15 @@ def in_time(
         dict(context),
         reason,
     )
+
+
+def instead_of(held: Proposal | None, proposal: Proposal) -> Sequence[Step]:
+    """Propose what is so now instead of what is held about the same: that goes, whatever becomes of the other."""
+    if held is None:
+        return (proposal,)
+    if held.generation == proposal.generation:  # told twice
+        return ()
+    return (Cancel(held.subject, DropReason.SUPERSEDED), proposal)
 
 
 def not_any_more(timer: Timer, reason: DropReason) -> Drop:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.domain.events import Item
+from pipeline.domain.events import Item, Scalar
 from pipeline.domain.messages import ProductNews
 from pipeline.domain.reasons import DropReason
-from pipeline.domain.time import DAY_MS, MINUTE_MS, rfc3339
+from pipeline.domain.time import MINUTE_MS, rfc3339
 from pipeline.domain.triggers import kind
-from pipeline.domain.triggers.steps import KEPT_UNTIL, Cancel, Mark, Proposal, Step
+from pipeline.domain.triggers.steps import KEPT_UNTIL, Cancel, Proposal, Step
 from pipeline.domain.triggers.view import CustomerView
 from pipeline.domain.wants import wants_of
 from pipeline.domain.wave_messages import ENDLESS, Hearing, Want
-
-_HELD_MS = DAY_MS
-"""How long a word may be held back: quiet hours are over within the day."""
 
 
 class Config(kind.Config, frozen=True):
@@ -59,24 +56,27 @@ class BackInStock(kind.Kind):
 
     def on_product(self, news: ProductNews, customer: CustomerView) -> Sequence[Step]:
         """Tell who waits, once."""
-        if news.in_stock is None or (news.in_stock > 0 and news.fell_from is not None):
+        if news.in_stock is None or (news.in_stock > 0 and news.pieces_before is not None):
             return ()
+        held = customer.held_about(self.rule, news.sku)
+        if news.in_stock <= 0:  # hold no word of what is gone again; who was not told of it waits on
+            is_gone = held is not None and _is_of(_size(held), news.size)
+            return (Cancel(news.sku, DropReason.SOLD_OUT),) if is_gone else ()
         asked_at_ms, size = self._asking(news.sku, customer)
-        if not asked_at_ms or (size is not None and news.size is not None and size != news.size):
+        if not asked_at_ms or not _is_of(size, news.size):
             return ()
-        if news.in_stock <= 0:
-            return self._sold_out(news, asked_at_ms, customer)
         told_at_ms = customer.mark(self.rule, news.sku)
         if told_at_ms is not None and told_at_ms >= asked_at_ms:
             return ()
-        for fired in customer.fired:  # it was held back, and they asked again before it went out
-            if fired.rule == self.rule and fired.about == news.sku and fired.due_at_ms >= asked_at_ms:
-                return (Mark(news.sku, fired.due_at_ms),)
-        at_ms = max(news.occurred_at_ms, asked_at_ms)
-        proposal = Proposal(
+        if held is not None and self.on_release(held, customer) is None:
+            return ()
+        return (self._proposal(news, asked_at_ms),)
+
+    def _proposal(self, news: ProductNews, asked_at_ms: int) -> Proposal:
+        return Proposal(
             subject=news.sku,
             generation=f"{asked_at_ms}/{news.event_id}",
-            due_at_ms=at_ms,
+            due_at_ms=max(news.occurred_at_ms, asked_at_ms),
             about=news.sku,
             since_ms=asked_at_ms,
             caused_by=news.event_id,
@@ -88,33 +88,29 @@ class BackInStock(kind.Kind):
                 KEPT_UNTIL: None if news.kept_until_ms is None else rfc3339(news.kept_until_ms),
             },
             reason=_reason(news),
+            told_as=news.sku,
         )
-        return (Mark(news.sku, at_ms), proposal)
 
     def on_release(self, proposal: Proposal, customer: CustomerView) -> DropReason | None:
         """Do not tell who has bought it meanwhile, waits no longer, or for another size."""
         if customer.owned.get(proposal.about, -1) >= proposal.since_ms:
             return DropReason.BOUGHT
         asked_at_ms, size = self._asking(proposal.about, customer)
-        offered = proposal.context.get("size")
-        is_wanted = asked_at_ms and (size is None or offered is None or size == offered)
-        return None if is_wanted else DropReason.NOT_SO
+        return None if asked_at_ms and _is_of(size, _size(proposal)) else DropReason.NOT_SO
 
     def _asking(self, sku: str, customer: CustomerView) -> tuple[int, str | None]:
         """Return when the customer last asked for it, since they bought it last (0: did not), and for which size."""
         wants = wants_of(customer, sku, self._by)
         return wants.asked_ms(self._by), wants.size
 
-    def _sold_out(self, news: ProductNews, asked_at_ms: int, customer: CustomerView) -> Sequence[Step]:
-        """Hold no word of what is gone again; who was not told of it waits on."""
-        told_at_ms = customer.mark(self.rule, news.sku)
-        if told_at_ms is None or not told_at_ms <= news.occurred_at_ms < told_at_ms + _HELD_MS:
-            return ()
-        sold_out = Cancel(news.sku, DropReason.SOLD_OUT)
-        for fired in customer.fired:
-            if fired.rule == self.rule and fired.about == news.sku and fired.since_ms >= asked_at_ms:
-                return (sold_out,)
-        return (sold_out, Mark(news.sku, None))
+
+def _size(proposal: Proposal) -> Scalar:
+    return proposal.context.get("size")
+
+
+def _is_of(wanted: Scalar, told: Scalar) -> bool:
+    """Whether word of one size (None: of all, or it has none) is of the size wanted (None: any)."""
+    return wanted is None or told is None or wanted == told
 
 
 def _reason(news: ProductNews) -> str:

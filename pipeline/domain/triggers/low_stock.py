@@ -7,13 +7,14 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from pipeline.domain.events import Item, Scalar
+from pipeline.domain.events import Item
 from pipeline.domain.messages import ProductNews
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.triggers import kind
-from pipeline.domain.triggers.steps import Cancel, Mark, Proposal, Step
+from pipeline.domain.triggers.answers import instead_of
+from pipeline.domain.triggers.steps import Cancel, Proposal, Step
 from pipeline.domain.triggers.view import CustomerView
-from pipeline.domain.wants import Wants, wants_of
+from pipeline.domain.wants import own_size, wants_of
 from pipeline.domain.wave_messages import Hearing, Want
 
 
@@ -26,7 +27,8 @@ class Config(kind.Config, frozen=True):
 class LowStock(kind.Kind):
     """Fires when no more than `pieces` are left of a product in an open cart, in the size that lies there.
 
-    Unless none is left, or the customer has bought it or taken it out. At most once per product put into a cart.
+    Unless none is left, or more again, or the customer has bought it or taken it out. At most once per product put into
+    a cart.
     """
 
     config_type = Config
@@ -42,45 +44,44 @@ class LowStock(kind.Kind):
         return Hearing(low_at=self._pieces)
 
     def on_product(self, news: ProductNews, customer: CustomerView) -> Sequence[Step]:
-        """Tell who has it in the cart; take back what is held once it is gone."""
-        if news.in_stock is None or news.fell_from is None:
+        """Tell who has it in the cart; of what is held, tell how many are left now, or nothing any more."""
+        if news.in_stock is None or news.pieces_before is None:
+            return ()
+        if news.size != own_size(customer, news.sku):
             return ()
         if news.in_stock <= 0:
             return (Cancel(news.sku, DropReason.SOLD_OUT),)
-        carted = _carted(news.sku, customer)
-        since_ms = carted.asked_ms(Want.CART)
+        if news.in_stock > self._pieces:
+            return (Cancel(news.sku, DropReason.NOT_SO),)
+        since_ms = _carted_ms(news.sku, customer)
         told_at_ms = customer.mark(self.rule, news.sku)
-        if not since_ms or news.in_stock > self._pieces or (told_at_ms is not None and told_at_ms >= since_ms):
+        if not since_ms or (told_at_ms is not None and told_at_ms >= since_ms):
             return ()
-        if not _is_of(carted.size, news.size):
+        held = customer.held_about(self.rule, news.sku)
+        if held is None and news.in_stock > news.pieces_before:
             return ()
-        at_ms = max(news.occurred_at_ms, since_ms)
         left = "1 piece is" if news.in_stock == 1 else f"{news.in_stock} pieces are"
         proposal = Proposal(
             subject=news.sku,
             generation=f"{since_ms}/{news.event_id}",
-            due_at_ms=at_ms,
+            due_at_ms=max(news.occurred_at_ms, since_ms),
             about=news.sku,
             since_ms=since_ms,
             caused_by=news.event_id,
             items=(Item(news.sku, attributes={} if news.size is None else {"size": news.size}),),
             context={"in_stock": news.in_stock, "size": news.size},
             reason=f"{left} left of {news.sku}, which lies in the cart",
+            told_as=news.sku,
         )
-        return (Mark(news.sku, at_ms), proposal)
+        return instead_of(held, proposal)
 
     def on_release(self, proposal: Proposal, customer: CustomerView) -> DropReason | None:
         """Do not tell who has bought it meanwhile, taken it out, or put in another size."""
         if customer.owned.get(proposal.about, -1) >= proposal.since_ms:
             return DropReason.BOUGHT
-        carted = _carted(proposal.about, customer)
-        return None if carted.since and _is_of(carted.size, proposal.context.get("size")) else DropReason.NOT_SO
+        is_of_it = proposal.context.get("size") == own_size(customer, proposal.about)
+        return None if is_of_it and _carted_ms(proposal.about, customer) else DropReason.NOT_SO
 
 
-def _carted(sku: str, customer: CustomerView) -> Wants:
-    return wants_of(customer, sku, Want.CART)
-
-
-def _is_of(carted: str | None, told: Scalar) -> bool:
-    """Whether word of one size (None: of all) is of what lies in the cart in a size (None: any)."""
-    return carted is None or told is None or carted == told
+def _carted_ms(sku: str, customer: CustomerView) -> int:
+    return wants_of(customer, sku, Want.CART).asked_ms(Want.CART)

@@ -12,9 +12,9 @@ from pipeline.domain.facets.interests import Interests
 from pipeline.domain.messages import ProductNews
 from pipeline.domain.money import money_text
 from pipeline.domain.reasons import DropReason
-from pipeline.domain.time import DAY_MS
 from pipeline.domain.triggers import kind
-from pipeline.domain.triggers.steps import Cancel, Mark, Proposal, Step
+from pipeline.domain.triggers.answers import instead_of
+from pipeline.domain.triggers.steps import Cancel, Proposal, Step
 from pipeline.domain.triggers.view import CustomerView
 from pipeline.domain.wave_messages import Hearing, Want
 
@@ -28,8 +28,8 @@ class Config(kind.Config, frozen=True):
 class PriceDrop(kind.Kind):
     """Fires when the price of a product in a cart, wished for or asked about has fallen by `percent`.
 
-    Unless the customer has bought it since, or the currencies differ: they are never compared. At most once per price
-    and interest, and per `cooldown` if the rule has one.
+    Unless the customer has bought it since, it has risen again before they could be told, or the currencies differ:
+    they are never compared. At most once per price and interest, and per `cooldown` if the rule has one.
     """
 
     config_type = Config
@@ -45,31 +45,41 @@ class PriceDrop(kind.Kind):
         return Hearing(price=Want.PRICE_ALERT | Want.WISH | Want.CART)
 
     def on_product(self, news: ProductNews, customer: CustomerView) -> Sequence[Step]:
-        """Compare the price with the one the customer knows, else with the one before (B31)."""
-        now_minor, currency = news.unit_price_minor, news.currency
-        interest = _interest(news.sku, customer)
-        if now_minor is None or interest is None or customer.owned.get(news.sku, -1) >= interest.since_ms:
+        """Compare the price with the one the customer knows, else with the one before (B31).
+
+        What is held goes when the price changes, in favour of the new one if that is low enough too.
+        """
+        if news.unit_price_minor is None:
             return ()
-        if news.before_minor is not None and news.before_minor < now_minor:
-            return self._dearer(news, news.before_minor, interest.since_ms, customer)
+        held = customer.held_about(self.rule, _subject(news))
+        proposal = self._proposal(news, news.unit_price_minor, held, customer)
+        return (Cancel(_subject(news), DropReason.NOT_SO),) if proposal is None else instead_of(held, proposal)
+
+    def _proposal(
+        self, news: ProductNews, now_minor: int, held: Proposal | None, customer: CustomerView
+    ) -> Proposal | None:
+        interest, currency = _interest(news.sku, customer), news.currency
+        if interest is None:
+            return None
         known_minor, since_ms = interest.price_minor, interest.since_ms
+        if held is None and news.before_minor is not None and news.before_minor < now_minor:
+            return None  # it was lower, and they know
         if known_minor is None or interest.currency != currency:
             if news.occurred_at_ms < since_ms:  # the customer came after it
-                return ()
-            known_minor = news.before_minor
+                return None
+            known_minor = _before(held, news)
         if known_minor is None or not 0 <= now_minor < known_minor:
-            return ()
+            return None
         if (known_minor - now_minor) * 100 < known_minor * self._percent:
-            return ()
-        name = _name(news, now_minor)
+            return None
+        name = f"{_subject(news)}/{now_minor}"
         told_at_ms = customer.mark(self.rule, name)
         if told_at_ms is not None and told_at_ms >= since_ms:
-            return ()
-        at_ms = max(news.occurred_at_ms, since_ms)
-        proposal = Proposal(
+            return None
+        return Proposal(
             subject=_subject(news),
             generation=f"{since_ms}/{currency}/{now_minor}",
-            due_at_ms=at_ms,
+            due_at_ms=max(news.occurred_at_ms, since_ms),
             about=news.sku,
             since_ms=since_ms,
             caused_by=news.event_id,
@@ -77,26 +87,15 @@ class PriceDrop(kind.Kind):
             context={"before_minor": known_minor, "now_minor": now_minor, "currency": currency},
             reason=f"{news.sku} costs {money_text(now_minor, currency)}, "
             f"{(known_minor - now_minor) * 100 / known_minor:.0f} % less",
+            told_as=name,
         )
-        return (Mark(name, at_ms), proposal)
-
-    def _dearer(self, news: ProductNews, before_minor: int, since_ms: int, customer: CustomerView) -> Sequence[Step]:
-        """Hold no word of a price that is gone; who was not told of it is, when it comes again."""
-        gone = Cancel(_subject(news), DropReason.NOT_SO)
-        told_at_ms = customer.mark(self.rule, _name(news, before_minor))
-        was_told = any(
-            fired.rule == self.rule and fired.about == news.sku and fired.since_ms >= since_ms
-            for fired in customer.fired
-        )
-        if was_told or told_at_ms is None or not told_at_ms <= news.occurred_at_ms < told_at_ms + DAY_MS:
-            return (gone,)
-        return (gone, Mark(_name(news, before_minor), None))
 
     def on_release(self, proposal: Proposal, customer: CustomerView) -> DropReason | None:
-        """Do not tell who has bought it meanwhile, or is no longer interested."""
+        """Do not tell who has bought it meanwhile, is no longer interested, or has seen the price itself."""
         if customer.owned.get(proposal.about, -1) >= proposal.since_ms:
             return DropReason.BOUGHT
-        return DropReason.NOT_SO if _interest(proposal.about, customer) is None else None
+        interest = _interest(proposal.about, customer)
+        return DropReason.NOT_SO if interest is None or interest.knows(proposal.items) else None
 
 
 def _subject(news: ProductNews) -> str:
@@ -104,8 +103,10 @@ def _subject(news: ProductNews) -> str:
     return f"{news.sku}/{news.currency}"
 
 
-def _name(news: ProductNews, price_minor: int) -> str:
-    return f"{_subject(news)}/{price_minor}"
+def _before(held: Proposal | None, news: ProductNews) -> int | None:
+    """Return the price before: of one that was not told yet, that before it."""
+    before_minor = None if held is None else held.context["before_minor"]
+    return before_minor if isinstance(before_minor, int) else news.before_minor
 
 
 class _Interest(Struct, frozen=True):
@@ -115,9 +116,19 @@ class _Interest(Struct, frozen=True):
     price_minor: int | None
     currency: str | None
 
+    def knows(self, items: Sequence[Item]) -> bool:
+        """Whether the price they know is as low as that of the message."""
+        return any(
+            item.unit_price_minor is not None
+            and self.price_minor is not None
+            and self.currency == item.currency
+            and self.price_minor <= item.unit_price_minor
+            for item in items
+        )
+
 
 def _interest(sku: str, customer: CustomerView) -> _Interest | None:
-    """Return the customer's latest interest in a product; None without any."""
+    """Return the customer's latest interest in a product that they have not bought since; None without any."""
     found: list[_Interest] = []
     interests = customer.facets.interests or Interests()
     for cart in customer.carts.values():
@@ -129,4 +140,5 @@ def _interest(sku: str, customer: CustomerView) -> _Interest | None:
         found.append(_Interest(wish.at_ms, wish.unit_price_minor, wish.currency))
     if alert is not None and alert.price_at_ms:
         found.append(_Interest(alert.price_at_ms, alert.unit_price_minor, alert.currency))
-    return max(found, key=lambda each: (each.since_ms, each.price_minor or 0, each.currency or ""), default=None)
+    latest = max(found, key=lambda each: (each.since_ms, each.price_minor or 0, each.currency or ""), default=None)
+    return None if latest is None or customer.owned.get(sku, -1) >= latest.since_ms else latest

@@ -139,7 +139,9 @@ class OfferPolicy(Struct, frozen=True, array_like=True):
 class Proposal(Struct, frozen=True, array_like=True, gc=False):
     """Propose a trigger. Subject and generation make its id; `about` and `since_ms` see `Fired`.
 
-    `offer` stands instead of the rule's, where the rule has several messages.
+    `offer` stands instead of the rule's, where the rule has several messages. `told_as`, of word of a
+    product: under this subject the rule is to remember (see `Mark`) when it went out, or would have but for a holdout;
+    what waits or is dropped was not told.
     """
 
     subject: str
@@ -152,6 +154,12 @@ class Proposal(Struct, frozen=True, array_like=True, gc=False):
     context: dict[str, Scalar]
     reason: str
     offer: OfferPolicy | None = None
+    told_as: str = ""
+
+    @property
+    def keeps_a_piece(self) -> bool:
+        """Whether it offers a piece that the product keeps for the customer."""
+        return KEPT_UNTIL in self.context
 
 
 class Held(Struct, frozen=True, array_like=True, gc=False):

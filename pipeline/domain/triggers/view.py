@@ -10,7 +10,7 @@ from pipeline.domain.facets import Facets
 from pipeline.domain.heard import Heard
 from pipeline.domain.identity_graph import Link, Seen
 from pipeline.domain.orders import Order
-from pipeline.domain.triggers.steps import Fired
+from pipeline.domain.triggers.steps import Fired, Proposal
 
 
 class CustomerView(Protocol):
@@ -88,6 +88,9 @@ class CustomerView(Protocol):
 
     def waiting(self, rule: str) -> int:
         """Return how many subjects the rule waits for a time about."""
+
+    def held_about(self, rule: str, subject: str) -> Proposal | None:
+        """Return the rule's message about this subject that waits for a better time."""
 
 
 class Condition(Protocol):

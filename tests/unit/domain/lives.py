@@ -104,7 +104,7 @@ def _visit(chance: random.Random, now: int) -> list[Told]:
     visits: list[list[Told]] = [
         [viewed("E", "F", price=50), viewed(other)],
         [viewed("A", sku, price=100), viewed(other), event("page_viewed")],
-        [viewed(sku), viewed(other), adding, _news(sku, in_stock=2, fell_from=4)],
+        [viewed(sku), viewed(other), adding, _news(sku, in_stock=2, pieces_before=4)],
         [told("products_searched", query="shoes", results=chance.choice((0, 5)))],
         [told("products_searched", query="hats"), viewed(sku)],
         [adding, product_removed(other, cart=cart)],

@@ -20,6 +20,7 @@ from msgspec.structs import replace
 
 from pipeline.domain.customer import CustomerActor, CustomerState
 from pipeline.domain.customer_state import Draft
+from pipeline.domain.event_types import MERGE_UNDONE
 from pipeline.domain.events import ChannelEvent, Item
 from pipeline.domain.limits import standing
 from pipeline.domain.messages import (
@@ -27,6 +28,7 @@ from pipeline.domain.messages import (
     CatalogMessage,
     Effect,
     Meet,
+    Merge,
     ProductTold,
     Publish,
     Send,
@@ -98,7 +100,7 @@ class Market:
         identifiers = (("cookie", customer_id),)
         told = replace(told, identifiers=dict(identifiers))
         digest = crc32(msgspec.msgpack.encode(told))
-        message = Arrived("default", customer_id, identifiers, self.now_ms, digest, told)
+        message = Arrived("default", customer_id, identifiers, self.now_ms, digest, told, customer_id)
         self.put("producer", "customer", customer_key("default", customer_id), message)
         return self
 
@@ -137,6 +139,16 @@ class Market:
         self.put("identity", "customer", customer_key("default", junior), meet)
         return self
 
+    def parts(self, senior: str) -> Market:
+        """Let the last merge into a customer turn out to be wrong."""
+        merges = self.merges(senior)
+        return self.tell(senior, event(MERGE_UNDONE, properties={"merge_id": merges[-1].merge_id}))
+
+    def merges(self, senior: str) -> tuple[Merge, ...]:
+        """Return what a customer has been merged from, so far as it is no part of another."""
+        graph = self.customer(senior).graph
+        return () if graph is None else graph.merges
+
     def stock(self, pieces: dict[str, int]) -> Market:
         """Let there be so many pieces by size from now on, and everything that follows happen."""
         return self.stock_under_way(pieces).settle()
@@ -162,11 +174,14 @@ class Market:
         return self._catalogue(told).settle()
 
     def costs(self, price_minor: int, currency: str = "EUR") -> Market:
+        return self.costs_under_way(price_minor, currency).settle()
+
+    def costs_under_way(self, price_minor: int, currency: str = "EUR") -> Market:
         self._told += 1
         told = ProductTold(
             "default", SKU, f"p-{self._told}", self.now_ms, self._told, unit_price_minor=price_minor, currency=currency
         )
-        return self._catalogue(told).settle()
+        return self._catalogue(told)
 
     def _catalogue(self, message: CatalogMessage) -> Market:
         self.put("catalogue", "product", product_key("default", SKU), message)

@@ -16,7 +16,7 @@ def low(**fields: Any) -> Rule:
 
 def left(story: Story, clock: str, pieces: int, before: int, size: str | None = None) -> Story:
     story.pass_time(at_ms(clock))
-    news = ProductNews("default", "customer-1", "A", f"s-{clock}", at_ms(clock), pieces, size, fell_from=before)
+    news = ProductNews("default", "customer-1", "A", f"s-{clock}", at_ms(clock), pieces, size, pieces_before=before)
     story.deliver(news, at_ms(clock))
     return story
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from pipeline.domain import wave_messages
 from pipeline.domain.audiences import Audience
-from pipeline.domain.conditions.products import Shows, shown
+from pipeline.domain.conditions.products import Shows, Source, shown
 from pipeline.domain.customer import CustomerActor
 from pipeline.domain.customer_state import Draft
 from pipeline.domain.events import ChannelEvent, Item
@@ -34,8 +34,8 @@ class Fair(Market):
         self.tell(customer_id, told).settle()
         return self
 
-    def shown(self, customer_id: str) -> list[tuple[str, str | None]]:
-        return [(each.sku, each.size) for each in shown(SHOWS, Draft(self.customer(customer_id)), self.now_ms)]
+    def shown(self, customer_id: str, condition: Shows = SHOWS) -> list[tuple[str, str | None]]:
+        return [(each.sku, each.size) for each in shown(condition, Draft(self.customer(customer_id)), self.now_ms)]
 
 
 def carted(size: str | None = None) -> ChannelEvent:
@@ -185,6 +185,52 @@ def test_b32_of_two_carts_the_size_put_in_last_is_shown_and_watched() -> None:
     assert market.shown("ann") == []
 
 
+def asked(size: str | None = None) -> ChannelEvent:
+    return event("stock_alert_requested", items=(Item(SKU, attributes={"size": size} if size else {}),))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_b32_who_waits_for_another_size_than_lies_in_the_cart_knows_of_both(seed: int) -> None:
+    market = Fair(rules=(a_rule("back_in_stock"), a_rule("low_stock", pieces=3)), seed=seed)
+    market.at("10:00").stock({"38": 9, "40": 1}).stock({"38": 9, "40": 0})
+    market.says("ann", carted("38")).says("ann", asked("40"))
+    assert market.shown("ann") == [(SKU, "38")]
+
+    market.at("10:10").stock({"38": 2, "40": 0})
+    assert [(trigger.rule, trigger.context["size"]) for trigger in market.triggers] == [("low_stock", "38")]
+    market.at("10:20").stock({"38": 0, "40": 0})
+    assert market.shown("ann") == []
+    market.at("10:30").stock({"38": 0, "40": 5})
+    assert market.shown("ann") == []
+    assert [(trigger.rule, trigger.context["size"]) for trigger in market.triggers[1:]] == [("back_in_stock", "40")]
+
+    market.at("10:40").stock({"38": 1, "40": 5})
+    assert market.shown("ann") == [(SKU, "38")]
+
+
+def test_b32_who_waits_for_any_size_is_not_shown_the_one_in_the_cart_that_is_gone() -> None:
+    market = Fair(rules=(a_rule("back_in_stock"),))
+    market.at("10:00").stock({"38": 1, "40": 1})
+    market.says("ann", asked()).says("ann", carted("38"))
+
+    market.at("10:10").stock({"38": 0, "40": 1})
+
+    assert market.shown("ann") == []
+
+
+def test_b32_with_the_cart_emptied_the_size_waited_for_is_the_one_that_counts() -> None:
+    market = Fair(rules=(a_rule("back_in_stock"),), condition=Shows(("carted", "wished")))
+    market.at("10:00").stock({"38": 1, "40": 1})
+    market.says("ann", event("product_added_to_wishlist", items=(Item(SKU),)))
+    market.says("ann", asked("40")).says("ann", carted("38"))
+    market.at("10:10").stock({"38": 1, "40": 0})
+    assert market.shown("ann") == [(SKU, "38")]
+
+    market.says("ann", event("cart_emptied"))
+
+    assert market.shown("ann") == []
+
+
 def test_what_goes_with_a_purchase_is_watched_from_the_purchase_on() -> None:
     market = fair()
     market.stock({"": 3})
@@ -196,6 +242,68 @@ def test_what_goes_with_a_purchase_is_watched_from_the_purchase_on() -> None:
     market.at("10:10").stock({"": 0})
 
     assert market.shown("ann") == []
+
+
+@pytest.mark.parametrize("source", ["bought", "goes_with_bought"])
+def test_b32_of_what_was_bought_and_of_what_goes_with_it_nothing_sold_out_is_shown(source: Source) -> None:
+    condition = Shows((source,))
+    market = Fair(condition)
+    market.at("10:00").stock({"": 3})
+    for number in range(3):
+        market.says(f"other-{number}", order_completed(SKU, "DRESS", order=f"b-{number}"))
+    market.says("ann", order_completed(SKU if source == "bought" else "DRESS", order="a-1"))
+    assert market.shown("ann", condition) == [(SKU, None)]
+
+    market.at("10:10").stock({"": 0})
+    assert market.shown("ann", condition) == []
+    market.says("bob", order_completed(SKU if source == "bought" else "DRESS", order="b-9"))
+    assert market.shown("bob", condition) == []
+
+    market.at("10:20").stock({"": 1})
+    assert market.shown("ann", condition) == market.shown("bob", condition) == [(SKU, None)]
+
+
+def test_b32_what_was_bought_is_not_shown_when_it_is_sold_out_in_the_size_that_was_bought() -> None:
+    condition = Shows(("bought",))
+    market = Fair(condition)
+    market.at("10:00").stock({"38": 1, "40": 9})
+    in_38 = (Item(SKU, 1, 100, "EUR", {"size": "38", "category": "dresses"}),)
+    market.says("ann", event("product_viewed", items=in_38))
+    market.says("ann", event("order_completed", items=in_38, order_id="a-1"))
+    assert market.shown("ann", condition) == [(SKU, "38")]
+
+    market.at("10:10").stock({"40": 9})
+
+    assert market.shown("ann", condition) == []
+
+
+def test_b32_what_goes_with_a_purchase_is_not_shown_when_it_is_sold_out_in_the_size_preferred_in_its_category() -> None:
+    condition = Shows(("goes_with_bought",))
+    market = Fair(condition)
+    market.at("10:00").stock({"38": 1, "40": 9})
+    shoes = Item(SKU, 1, 100, "EUR", {"category": "shoes", "size": "40"})
+    for number in range(3):
+        pair = (shoes, Item("DRESS", 1, 100, "EUR", {"category": "dresses"}))
+        market.says(f"other-{number}", event("order_completed", items=pair, order_id=f"b-{number}"))
+    searched = event("products_searched", properties={"query": "heels", "category": "shoes", "size": "38"})
+    market.says("ann", searched).says("ann", order_completed("DRESS", order="a-1"))
+    assert market.shown("ann", condition) == [(SKU, "38")]
+
+    market.at("10:10").stock({"40": 9})
+
+    assert market.shown("ann", condition) == []
+
+
+def test_a_piece_kept_for_who_buys_it_is_theirs_though_what_is_bought_is_shown_too() -> None:
+    market = Fair(Shows(("bought", "wished")), rules=(a_rule("back_in_stock"),))
+    market.at("10:00").stock({"": 0})
+    market.says("ann", event("product_added_to_wishlist", items=(Item(SKU),))).at("10:01")
+    market.says("bob", event("product_added_to_wishlist", items=(Item(SKU),))).at("11:00").stock({"": 1})
+    assert market.fired == [("11:00", "ann")]
+
+    market.at("11:10").buys("ann").at("11:12").stock({"": 0}).at("12:00")
+
+    assert market.fired == [("11:00", "ann")]
 
 
 def test_who_took_it_out_or_bought_it_hears_no_more() -> None:

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pipeline.domain.customer_state import Draft
+from pipeline.domain.events import ChannelEvent, Item
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.rules import Rule, Rules
 from pipeline.domain.triggers.steps import Proposal
 from pipeline.domain.triggers.upsell import Upgrade
-from tests.unit.domain.story import Story, a_rule, order_completed, product_added, product_removed
+from tests.unit.domain.story import (
+    Story,
+    a_rule,
+    cart_updated,
+    event,
+    item,
+    order_completed,
+    product_added,
+    product_removed,
+)
 
 
 def upsell(**fields: str) -> Rule:
@@ -71,3 +83,37 @@ def test_an_offer_that_was_held_is_dropped_once_the_product_is_in_no_cart_or_the
     assert on_release(story) is None
     assert on_release(story.at("11:00", product_added("A+"))) is DropReason.IN_CART
     assert on_release(story.at("12:00", product_removed("A"))) is DropReason.NOT_SO
+
+
+SIZED = tuple(Item("A", attributes={"size": size}) for size in ("38", "40"))
+
+
+@pytest.mark.parametrize(
+    "told", [product_added("A", "A"), product_added("A", "B"), event("product_added", items=SIZED)]
+)
+def test_one_message_names_the_better_one_once_whatever_led_to_it(told: ChannelEvent) -> None:
+    rule = a_rule("upsell", upgrades=(Upgrade("A", "BEST"), Upgrade("B", "BEST")))
+    (trigger,) = Story(rule).at("10:00", told).triggers
+
+    assert [each.sku for each in trigger.items] == ["BEST"]
+
+
+@pytest.mark.parametrize(
+    "in_cart",
+    [
+        [product_added("A+", "A", cart="c1")],
+        [cart_updated(item("A+"), cart="c2"), product_added("A", cart="c1")],
+        [event("product_added", items=(Item("A+", attributes={"size": "38"}),)), product_added("A", cart="c1")],
+    ],
+)
+def test_what_lies_in_any_cart_already_is_never_offered(in_cart: list[ChannelEvent]) -> None:
+    assert Story(upsell()).at("10:00", *in_cart).fired == []
+
+
+def test_an_offer_held_over_night_is_not_made_once_the_other_half_of_the_customer_has_it_in_a_cart() -> None:
+    night = {"quiet_hours": "22:00-08:00"}
+    other = Story(upsell(**night), customer_id="customer-2").at("22:30", product_added("A+", cart="c2"))
+    story = Story(upsell(**night)).at("23:00", product_added("A", cart="c1")).joined_by(other, "23:30").at("1d 09:00")
+
+    assert story.fired == []
+    assert story.decisions[-1][1:] == ("dropped", "in_cart")

@@ -330,6 +330,25 @@ def test_only_what_rules_listen_to_is_said() -> None:
     assert market.waiting.keys() == {"bob"}
 
 
+def test_prices_are_told_only_to_lists_in_which_somebody_waits_for_one() -> None:
+    market = Market(back(), a_rule("price_drop")).at("10:00").stock({"": 0}).costs(100).asks("ann", "bob")
+    market.at("11:00").costs(50)
+    assert market.handled["PriceTurned"] == 0
+
+    market.wishes("cid").at("12:00").costs(40)
+
+    assert market.handled["PriceTurned"] == 1
+    assert market.fired == [("12:00", "cid")]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_who_comes_to_wait_for_a_price_in_a_list_that_waits_for_stock_hears_of_it(seed: int) -> None:
+    market = Market(back(), a_rule("price_drop"), seed=seed).at("10:00").stock({"": 0}).costs(100).asks("ann")
+    market.at("11:00").wishes("ann").at("12:00").costs(50)
+
+    assert market.fired == [("12:00", "ann")]
+
+
 def test_a_cart_emptied_a_wish_withdrawn_and_a_purchase_end_the_waiting() -> None:
     market = Market(back()).at("10:00").carts("ann").wishes("bob").asks("cid")
     assert market.waiting.keys() == {"ann", "bob", "cid"}
