@@ -79,8 +79,9 @@ class InstallationTopology:
             detail=detail + "".join(cut),
             appended_at_ms=record.timestamp_ms,
         )
-        key = f"{topic}/{partition}/{record.offset}".encode()
-        headers = (("schema", b"dead_letter"), ("reason", reason.encode()))
+        key = letter.dead_letter_id.encode()
+        # It may hold no event id: its trace is where it stands. Nor is it trusted to say whose it is.
+        headers = (("tenant", b""), ("schema", b"dead_letter"), ("trace", key), ("reason", reason.encode()))
         return Output(prefixed(self._settings, DEADLETTER), None, key, encode_record(letter), headers)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.broker import BrokerError
+from pipeline.errors import USAGE
 from pipeline.settings import PROJECT_DIR
 
 KAFKA_VERSION: Final = "4.1.1"
@@ -84,7 +85,7 @@ def writable(folder: Path, remedy: str) -> None:
         if not os.access(folder, os.W_OK):
             raise PermissionError("not writable")
     except OSError as error:
-        raise BrokerError(f"{folder}: {error.strerror or error}. Make it writable, or {remedy}") from None
+        raise BrokerError(f"{folder}: {error.strerror or error}. Make it writable, or {remedy}", USAGE) from None
 
 
 @contextmanager

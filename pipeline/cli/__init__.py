@@ -55,8 +55,8 @@ COMMANDS: Final[dict[str, Command]] = {
     "rules": Command("rules", "check a rules file, show the rules in force, explain one in plain words"),
     "audiences": Command("audiences", "write the members of an audience as a customer list of an ad platform"),
     "topics": Command("topics", "create the topics, check them, print their table"),
-    "deadletter": Command("deadletter", "list and show what was refused, and why"),
-    "schemas": Command("schemas", "check the schemas' compatibility, list the event types"),
+    "deadletter": Command("deadletter", "list and show what was refused, and why; send it once more"),
+    "schemas": Command("schemas", "check the schemas' compatibility, register them, list the event types"),
     "sql": Command("sql", "query the history"),
     "report": Command(
         "report", "named reports of the history: funnels, attribution, cohorts, effects, as table or chart"

@@ -6,6 +6,7 @@ import logging
 import os
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -19,9 +20,12 @@ from pipeline.broker import BrokerError, docker
 from pipeline.broker.bus import choose_bus
 from pipeline.broker.jars import KAFKA_VERSION, find_java, find_maven, jar_dir
 from pipeline.broker.topic_admin import broker_facts, differences
+from pipeline.domain.rule_book import UnreadableRules
+from pipeline.domain.time import rfc3339
 from pipeline.errors import OmniError
 from pipeline.identity_file import load_identity
 from pipeline.rules_file import RulesFileError, load_rules
+from pipeline.rules_log.applying import read_log
 from pipeline.settings import Settings, mask_url
 from pipeline.topics import topics
 
@@ -44,8 +48,8 @@ def examine(settings: Settings) -> list[Finding]:
     return [
         Finding("python", True, True, f"{sys.version.split()[0]}, faust-streaming {version('faust-streaming')}"),
         _data_dir(settings.data_dir),
-        _file("rules", settings.rules_file, load_rules),
-        _file("identity", settings.identity_file, load_identity),
+        _file("rules", settings.rules_file, lambda path: load_rules(path).version),
+        _file("identity", settings.identity_file, lambda path: load_identity(path).version),
         *_kafka(settings),
         _registry(settings.registry_url),
         _clickhouse(settings.clickhouse_url),
@@ -61,12 +65,12 @@ def _data_dir(path: Path) -> Finding:
     return Finding("data_dir", ok, True, f"{path} is {'' if ok else 'not '}writable", remedy)
 
 
-def _file(name: str, path: Path, load: Callable[[Path], object]) -> Finding:
+def _file(name: str, path: Path, version_of: Callable[[Path], str]) -> Finding:
     try:
-        load(path)
+        found = f"{path}, version {version_of(path)}"
     except OmniError as error:
         return Finding(name, False, True, str(error), f"Mend it, or set {name}_file to another.")
-    return Finding(name, True, True, str(path))
+    return Finding(name, True, True, found)
 
 
 def _kafka(settings: Settings) -> Iterator[Finding]:
@@ -82,6 +86,7 @@ def _kafka(settings: Settings) -> Iterator[Finding]:
         facts = broker_facts(settings.bootstrap)
         found = f"{bus.sentence} {facts['version']}, {facts['brokers']} brokers, {facts['topics']} topics"
         yield Finding("kafka", True, True, found)
+        yield _in_force(settings)
         rules = [rule.name for rule in load_rules(settings.rules_file).rules]
         missing = differences(settings.bootstrap, topics(settings, rules))
     except BrokerError as error:
@@ -93,6 +98,22 @@ def _kafka(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "topics", not missing, False, found or "as declared", "omni topics create, then omni topics check"
         )
+
+
+def _in_force(settings: Settings) -> Finding:
+    """What the workers of this installation go by, whatever the file says by now."""
+    log = read_log(settings)
+    if log.latest is None:
+        return Finding("in_force", True, False, "no rules yet: the first worker applies those of the file")
+    now_ms = log.latest.from_ms if settings.clock == "event" else int(time.time() * 1000)
+    try:
+        held = log.book.at(now_ms)
+    except UnreadableRules as error:
+        return Finding("in_force", False, False, str(error), "omni rules apply FILE, or take the newer release.")
+    found = f"rules version {held.version}, number {held.number}"
+    if log.latest.from_ms > now_ms:
+        found += f"; number {log.latest.number} from {rfc3339(log.latest.from_ms)} on"
+    return Finding("in_force", True, False, found)
 
 
 def _registry(url: str | None) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import json
 import logging
 import signal
 import sys
@@ -60,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Open both ends, work until a signal."""
     if args.migrate:
-        return _migrate(history_place(args, settings), args.dry_run)
+        return _migrate(history_place(args, settings), args.dry_run, args.json)
     if args.dry_run:
         raise OmniError("--dry-run belongs to --migrate.", USAGE)
     bootstrap = bootstrap_of(settings)
@@ -98,18 +99,25 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     return DONE
 
 
-def _migrate(place: Settings | Path, dry_run: bool) -> int:
+def _migrate(place: Settings | Path, dry_run: bool, as_json: bool) -> int:
     """Apply what has not been applied, or print it as SQL."""
     engine = open_engine(place)
     try:
         if dry_run:
-            for migration, statements in pending(engine):
-                sys.stdout.write(f"-- {migration.name}\n" + "".join(f"{each};\n\n" for each in statements))
-        else:
-            for name in apply(engine):
-                sys.stderr.write(f"applied {name}\n")
+            waiting = [(migration.name, statements) for migration, statements in pending(engine)]
+            if as_json:
+                print(json.dumps({"pending": [{"name": name, "statements": each} for name, each in waiting]}))
+            else:
+                for name, statements in waiting:
+                    sys.stdout.write(f"-- {name}\n" + "".join(f"{each};\n\n" for each in statements))
+            return DONE
+        applied = apply(engine)
     finally:
         engine.close()
+    for name in applied:
+        sys.stderr.write(f"applied {name}\n")
+    if as_json:
+        print(json.dumps({"applied": applied}))
     return DONE
 
 

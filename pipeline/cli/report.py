@@ -66,13 +66,17 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         for name, value in vars(args).items()
         if name.startswith(PREFIX) and value is not None
     }
-    if args.about or args.sql:
-        sys.stdout.write(_about(wanted) if args.about else wanted.sql(given) + "\n")
+    if args.about:
+        print(json.dumps({**_described(wanted), "about": wanted.about}) if args.json else _about(wanted))
+        return DONE
+    if args.sql:
+        query = wanted.sql(given)
+        print(json.dumps({"name": wanted.name, "sql": query}) if args.json else query)
         return DONE
     write = rows_json if args.json else chosen_format(args.format)
     with closing(open_reader(history_place(args, settings))) as reader:
         answer = ask(reader, wanted, given)
-    sys.stdout.write(in_words(wanted, answer) if args.chart else write(answer))
+    sys.stdout.write(in_words(wanted, answer) if args.chart and not args.json else write(answer))
     if args.plot is not None:
         sys.stdout.flush()
         try:
@@ -86,22 +90,23 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 def _list(as_json: bool) -> None:
     """Print what there is, each with its sentence."""
     if as_json:
-        described = [
-            {
-                "name": each.name,
-                "says": each.sentence,
-                "parameters": [
-                    {"name": one.name, "kind": one.kind, "default": one.default, "says": one.says}
-                    for one in each.parameters.values()
-                ],
-            }
-            for each in reports().values()
-        ]
-        print(json.dumps(described))
+        print(json.dumps([_described(each) for each in reports().values()]))
         return
     width = max(map(len, reports()))
     for each in reports().values():
         print(f"{each.name:<{width}}  {each.sentence}")
+
+
+def _described(wanted: Report) -> dict[str, object]:
+    """Return what of a report machines are told."""
+    return {
+        "name": wanted.name,
+        "says": wanted.sentence,
+        "parameters": [
+            {"name": one.name, "kind": one.kind, "default": one.default, "says": one.says}
+            for one in wanted.parameters.values()
+        ],
+    }
 
 
 def _about(wanted: Report) -> str:
@@ -112,4 +117,4 @@ def _about(wanted: Report) -> str:
         + (f" (default: {one.default})" if one.default and "(default" not in one.says else "")
         for one in wanted.parameters.values()
     ]
-    return "\n".join([wanted.sentence, "", wanted.about, "", *options]) + "\n"
+    return "\n".join([wanted.sentence, "", wanted.about, "", *options])

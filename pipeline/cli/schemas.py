@@ -1,4 +1,4 @@
-"""`omni schemas check|types`: may a schema change this way, and which event types are known."""
+"""`omni schemas check|register|types`: may a schema change this way; its place in a registry; known event types."""
 
 from __future__ import annotations
 
@@ -10,13 +10,18 @@ import msgspec
 
 from pipeline.domain.catalog import MODES
 from pipeline.domain.event_types import EVENT_TYPES
-from pipeline.errors import DONE, NO, USAGE, OmniError
+from pipeline.errors import DONE, NO, UNREACHABLE, USAGE, OmniError
+from pipeline.rules_file import load_rules
 from pipeline.settings import Settings
-from pipeline.wire.schemas import schema_folder
+from pipeline.topics import topics
+from pipeline.wire.registry import Registry
+from pipeline.wire.schemas import current, names, schema_folder
 
-HELP = "Check the schemas against every released version of them, or list the known event types and stock modes."
+HELP = """Check the schemas against every released version of them, register them for the topics of this installation
+with the schema registry of registry_url, or list the known event types and stock modes."""
 EXAMPLE = """
 omni schemas check
+PIPELINE_REGISTRY_URL=http://registry:8081 omni schemas register
 omni schemas types --json
 """
 
@@ -25,8 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the action and the folder."""
     parser.add_argument(
         "action",
-        choices=["check", "types"],
+        choices=["check", "register", "types"],
         help="check: exit status 1 if a schema cannot be read by, or cannot read, a released version; "
+        "register: each topic's schema, as the subject TOPIC-value; exit status 1 if the registry refuses one; "
         "types: event types with what each changes, and how stock levels may be meant",
     )
     parser.add_argument(
@@ -36,7 +42,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Do the action."""
+    if args.action == "register":
+        if args.folder is not None:
+            raise OmniError("--folder goes with check. What is registered is what this version writes.", USAGE)
+        return _register(settings, args.json)
     return _types(args.json) if args.action == "types" else _check(args.folder or schema_folder(), args.json)
+
+
+def _register(settings: Settings, as_json: bool) -> int:
+    if settings.registry_url is None:
+        raise OmniError("No schema registry is named. Set PIPELINE_REGISTRY_URL, as http://host:8081.", UNREACHABLE)
+    by_record = {current(name).definition["name"]: current(name) for name in names()}
+    rules = [rule.name for rule in load_rules(settings.rules_file).rules]
+    registry = Registry(settings.registry_url)
+    registered: list[dict[str, object]] = []
+    for topic in topics(settings, rules):
+        schema = by_record.get(topic.value.removesuffix(" (Avro)"))
+        if schema is not None:
+            subject = f"{topic.name}-value"
+            number = registry.register(subject, schema.definition)
+            registered.append({"subject": subject, "schema": schema.name, "id": number})
+    if as_json:
+        print(msgspec.json.encode({"registry": registry.url, "registered": registered}).decode())
+        return DONE
+    for each in registered:
+        print("{subject}  {schema}  id {id}".format(**each))
+    return DONE
 
 
 def _types(as_json: bool) -> int:

@@ -8,7 +8,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -128,6 +128,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     with ExitStack() as stack:
         writer = stack.enter_context(closing(open_history(args.history))) if args.history else None
         recorder = Recorder(writer)
+        _say_what_is_there(args.history, recorder.rows())
         simulation = Simulation(
             settings,
             book,
@@ -153,6 +154,16 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     else:
         _print(summary, files.refused, args.out)
     return DONE
+
+
+def _say_what_is_there(folder: Path, rows: Mapping[str, int]) -> None:
+    """Say that the history is of more than this run; a later day onto an earlier one is a good use of it."""
+    if any(rows.values()):
+        print(
+            f"{folder} holds {rows['events']:,} events and {rows['decisions']:,} decisions already. Those of this run "
+            "are added, the same ones once. For this run alone, name a new folder.",
+            file=sys.stderr,
+        )
 
 
 def _later_rules(text: str) -> tuple[int, Path]:

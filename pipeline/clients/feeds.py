@@ -44,6 +44,21 @@ def _records(kind: type[Kind]) -> Callable[[Settings], Decode]:
     return lambda _: lambda value: to_json(decode_record(kind, value))
 
 
+def _customers(_: Settings) -> Decode:
+    """Read a customer, with carts, timers and whom it was merged from beside the other fields as in `omni customer`.
+
+    They are null where the record is without details.
+    """
+
+    def decode(value: bytes) -> Json:
+        said = to_json(decode_record(Customer, value))
+        details = said["details"]
+        known = details if isinstance(details, dict) else {}
+        return dict(sorted((said | {name: known.get(name) for name in ("carts", "merged_from", "timers")}).items()))
+
+    return decode
+
+
 def _events(settings: Settings) -> Decode:
     decoder = Decoder(settings.registry_url)
 
@@ -74,7 +89,7 @@ FEEDS: Final[dict[str, Feed]] = {
     "products": Feed(lambda topic: topic == CATALOG_PRODUCTS, lambda s: _catalog(product_decoder(s.registry_url))),
     "stock": Feed(lambda topic: topic == CATALOG_STOCK, lambda s: _catalog(stock_decoder(s.registry_url))),
     "identity": Feed(lambda topic: topic == IDENTITY_CHANGES, _records(IdentityChange)),
-    "customers": Feed(lambda topic: topic == CUSTOMERS, _records(Customer)),
+    "customers": Feed(lambda topic: topic == CUSTOMERS, _customers),
     "audiences": Feed(lambda topic: topic == AUDIENCES, _records(AudienceMember)),
     "catalog": Feed(lambda topic: topic == CATALOG_VIEW, _records(CatalogView)),
     "deadletter": Feed(lambda topic: topic == DEADLETTER, _records(DeadLetter)),

@@ -24,6 +24,7 @@ from pipeline.domain.catalog import CatalogRecord, Product, StockLevel
 from pipeline.domain.errors import InvalidEvent, InvalidReason
 from pipeline.domain.events import ChannelEvent
 from pipeline.domain.messages import CatalogMessage, Identifier
+from pipeline.domain.records import DeadLetter
 from pipeline.errors import OmniError
 from pipeline.settings import Settings
 from pipeline.topics import CATALOG_PRODUCTS, CATALOG_STOCK, channel_topic, prefixed
@@ -139,6 +140,19 @@ class Publisher:
             ("trace", message.update_id.encode()),
         ]
         self._put(_Record((topic, _hash(key) % self._partitions[topic]), key, encode_catalog(record), headers))
+
+    def send_again(self, letter: DeadLetter) -> None:
+        """Send what was refused to where it stood, bytes as they were; where that was is its trace.
+
+        Raises InvalidEvent if it would be refused again for certain, or has no topic any more.
+        """
+        if letter.value is None:
+            raise InvalidEvent(InvalidReason.BAD_VALUE, "it has no value")
+        if letter.partition >= self._partitions.get(letter.topic, 0):
+            problem = f"nothing is read from partition {letter.partition} of {letter.topic}"
+            raise InvalidEvent(InvalidReason.BAD_VALUE, problem)
+        headers = [("trace", letter.dead_letter_id.encode())]
+        self._put(_Record((letter.topic, letter.partition), letter.key, letter.value, headers))
 
     def _put(self, record: _Record) -> None:
         if len(record.value) > MAX_BYTES:

@@ -44,7 +44,7 @@ def apply_rules(settings: Settings, path: Path, by: By, from_ms: int | None = No
     """
     text = read_text(path)
     rules = rules_of(text, path)
-    log = _read(settings)
+    log = read_log(settings)
     if from_ms is None and settings.clock == "event":
         from_ms = _stands_at(settings)
     soon_ms = int(time.time() * 1000) + LEAD_MS
@@ -53,11 +53,12 @@ def apply_rules(settings: Settings, path: Path, by: By, from_ms: int | None = No
         return log.latest, False
     create_topics(bootstrap_of(settings), topics(settings, [rule.name for rule in rules.rules]))
     offset = _append(settings, text, by, from_ms)
-    applied = _read(settings).by_offset[offset]
+    applied = read_log(settings).by_offset[offset]
     return applied, applied.number == offset + 1
 
 
-def _read(settings: Settings) -> RulesLog:
+def read_log(settings: Settings) -> RulesLog:
+    """Return all versions that were applied. Raises BrokerError."""
     log = RulesLog(settings.clock == "event")
     for record in read_partition(settings, prefixed(settings, RULES), lambda _: 0):
         log.take(record.offset, record.appended_at_ms, record.value, record.headers)

@@ -1,16 +1,16 @@
-"""Schemas by their Confluent id, from any registry that speaks `GET /schemas/ids/<id>`."""
+"""Schemas by their Confluent id, and ours registered, at any registry that speaks its `/schemas` and `/subjects`."""
 
 from __future__ import annotations
 
 import json
 from base64 import b64encode
 from http.client import HTTPException
-from typing import cast
+from typing import Any, cast
 from urllib.error import HTTPError
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 from urllib.request import Request, urlopen
 
-from pipeline.errors import UNREACHABLE, OmniError
+from pipeline.errors import NO, UNREACHABLE, OmniError
 from pipeline.wire.schemas import Definition
 
 TIMEOUT_SECONDS = 5.0
@@ -27,8 +27,14 @@ class UnknownSchema(LookupError):
     """The registry has no such schema, or one that is not an Avro record."""
 
 
+class SchemaRefused(OmniError):
+    """The registry does not take a schema, as one that is not compatible with what it has."""
+
+    exit_code = NO
+
+
 class Registry:
-    """Looks schemas up over HTTP. Its answers never change, so the caller keeps them."""
+    """Looks schemas up over HTTP, and registers them. What an id means never changes, so the caller keeps it."""
 
     def __init__(self, url: str) -> None:
         """Use the registry at `url`, such as `http://registry:8081` or `https://user:password@registry`.
@@ -44,20 +50,12 @@ class Registry:
 
     def schema(self, schema_id: int) -> Definition:
         """Fetch one schema. Raises UnknownSchema or RegistryNotReachable."""
-        request = Request(f"{self.url}/schemas/ids/{schema_id}", headers={"Accept": "application/json"})
-        if self._account:
-            request.add_unredirected_header("Authorization", self._account)
         try:
-            with urlopen(request, timeout=TIMEOUT_SECONDS) as response:
-                answer = json.load(response)
+            answer = self._ask(f"/schemas/ids/{schema_id}")
         except HTTPError as error:
             if error.code in (404, 422):
                 raise UnknownSchema(f"schema id {schema_id} is not in the registry at {self.url}") from error
-            raise RegistryNotReachable(f"registry at {self.url} answered {error.code}") from error
-        except (OSError, HTTPException, ValueError, RecursionError) as error:
-            raise RegistryNotReachable(f"registry at {self.url} is not reachable: {error or repr(error)}") from error
-        if not isinstance(answer, dict):
-            raise RegistryNotReachable(f"what answers at {self.url} is no registry: {str(answer)[:60]!r}")
+            raise self._failed(error) from error
         if answer.get("schemaType", "AVRO") != "AVRO":
             raise UnknownSchema(f"schema id {schema_id} is {str(answer['schemaType'])[:60]}, Avro is wanted")
         try:
@@ -67,3 +65,52 @@ class Registry:
         if not isinstance(definition, dict) or definition.get("type") != "record":
             raise UnknownSchema(f"schema id {schema_id} is not a record")
         return cast(Definition, definition)
+
+    def register(self, subject: str, definition: Definition) -> int:
+        """Store a schema as the newest of `subject`, unless it is there; return its id.
+
+        Raises SchemaRefused or RegistryNotReachable.
+        """
+        try:
+            answer = self._ask(f"/subjects/{quote(subject, safe='')}/versions", {"schema": json.dumps(definition)})
+        except HTTPError as error:
+            if error.code in (409, 422):
+                raise SchemaRefused(f"registry at {self.url} refused {subject}: {_message(error)}") from error
+            raise self._failed(error) from error
+        try:
+            return int(str(answer["id"]))
+        except (KeyError, ValueError) as error:
+            raise RegistryNotReachable(f"what answers at {self.url} is no registry: {str(answer)[:60]!r}") from error
+
+    def _ask(self, path: str, body: object = None) -> dict[str, Any]:
+        """Ask, or post a body. Raises HTTPError for what is answered with an error, else RegistryNotReachable."""
+        headers = {"Accept": "application/json"}
+        data = None
+        if body is not None:
+            headers["Content-Type"] = "application/vnd.schemaregistry.v1+json"
+            data = json.dumps(body).encode()
+        request = Request(f"{self.url}{path}", data, headers)
+        if self._account:
+            request.add_unredirected_header("Authorization", self._account)
+        try:
+            with urlopen(request, timeout=TIMEOUT_SECONDS) as response:
+                answer = json.load(response)
+        except HTTPError:
+            raise
+        except (OSError, HTTPException, ValueError, RecursionError) as error:
+            raise RegistryNotReachable(f"registry at {self.url} is not reachable: {error or repr(error)}") from error
+        if not isinstance(answer, dict):
+            raise RegistryNotReachable(f"what answers at {self.url} is no registry: {str(answer)[:60]!r}")
+        return answer
+
+    def _failed(self, error: HTTPError) -> RegistryNotReachable:
+        return RegistryNotReachable(f"registry at {self.url} answered {error.code}")
+
+
+def _message(error: HTTPError) -> str:
+    """Return what the registry says of it."""
+    try:
+        said = json.load(error)
+    except (OSError, HTTPException, ValueError, RecursionError):
+        said = None
+    return str(said["message"]) if isinstance(said, dict) and "message" in said else f"status {error.code}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from pathlib import Path
@@ -107,3 +108,15 @@ def test_the_statements_that_are_pending_can_be_read_before_they_are_run(
     assert applied.stderr.startswith("applied 0001_events.sql\n")
     assert after.stdout == ""
     assert omni("history", "--dry-run").code == 2
+
+
+def test_with_json_what_is_pending_and_what_was_applied_is_one_document(omni: Omni, tmp_path: Path) -> None:
+    words = ("history", "--migrate", "--history", tmp_path / "h", "--json")
+
+    pending = json.loads(omni(*words, "--dry-run").stdout)["pending"]
+    applied = json.loads(omni(*words).stdout)["applied"]
+
+    assert [each["name"] for each in pending] == applied
+    assert applied[0] == "0001_events.sql"
+    assert pending[0]["statements"][0].startswith("CREATE TABLE IF NOT EXISTS customer_overrides_log")
+    assert json.loads(omni(*words).stdout) == {"applied": []}

@@ -138,3 +138,18 @@ def test_a_report_shows_its_query_and_explains_itself(omni: Omni) -> None:
     assert "Newcombe 1998" in about.stdout
     assert "--detect" in about.stdout
     assert "tenant = 'north'" in query.stdout
+
+
+def test_with_json_whatever_is_asked_of_a_report_is_one_document(omni: Omni, folder: Path) -> None:
+    def said(*words: str) -> Any:
+        return json.loads(omni("report", *words, "--history", folder, "--json").stdout)
+
+    about = said("trigger_effect", "--about")
+    query = said("sessions", "--sql", "--tenant", "north")
+
+    assert about["name"] == "trigger_effect"
+    assert "Newcombe 1998" in about["about"]
+    assert "detect" in [each["name"] for each in about["parameters"]]
+    assert query["name"] == "sessions"
+    assert "tenant = 'north'" in query["sql"]
+    assert said("channel_study", "--chart") == said("channel_study")

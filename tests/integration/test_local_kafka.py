@@ -197,6 +197,27 @@ def test_doctor_says_what_answers_and_what_does_not(kafka: LocalKafka, omni: Omn
     assert "hidden" not in broken.stdout + broken.stderr
 
 
+def test_doctor_names_the_rules_in_force_whatever_the_file_says_by_now(
+    kafka: LocalKafka, omni: Omni, prefix: str, tmp_path: Path
+) -> None:
+    env = {"KAFKA_BOOTSTRAP": kafka.bootstrap, "PIPELINE_TOPIC_PREFIX": prefix}
+
+    def in_force() -> str:
+        checks = json.loads(omni("doctor", "--json", env=env).stdout)["checks"]
+        return str({check["name"]: check["found"] for check in checks}["in_force"])
+
+    def applied(version: str, *words: str) -> None:
+        (tmp_path / "r.yaml").write_text(f"version: {version}\nrules: []\n", encoding="utf-8")
+        done = omni("rules", "apply", "r.yaml", *words, env=env)
+        assert done.code == 0, done.stderr
+
+    assert in_force() == "no rules yet: the first worker applies those of the file"
+    applied("spring-3")
+    assert in_force() == "rules version spring-3, number 1"
+    applied("summer-1", "--from", "2199-06-01T00:00:00Z")
+    assert in_force() == "rules version spring-3, number 1; number 2 from 2199-06-01T00:00:00.000Z on"
+
+
 def test_an_unreachable_broker_is_status_3_with_where_and_remedy(omni: Omni, tmp_path: Path) -> None:
     (tmp_path / "rules.yaml").write_text("rules: []", encoding="utf-8")
 

@@ -300,6 +300,26 @@ def test_the_history_of_a_simulation_holds_each_event_once(simulate: Simulate, t
     }
 
 
+def test_b33_a_history_that_is_there_already_is_added_to_and_said_to_be_so(omni: Omni, tmp_path: Path) -> None:
+    def simulated(event: Event) -> tuple[dict[str, int], str]:
+        (tmp_path / "events.jsonl").write_text(json.dumps(event) + "\n", encoding="utf-8")
+        done = omni("simulate", "events.jsonl", "--history", "h", "--json")
+        assert done.code == 0, done.stderr
+        return json.loads(done.stdout)["history_rows"], done.stderr
+
+    first, said_first = simulated(cart(0, "A"))
+    again, said_again = simulated(cart(0, "A"))
+    more, _ = simulated(cart(5, "B", event_id="another"))
+
+    assert said_first == ""
+    assert said_again == (
+        "h holds 1 events and 0 decisions already. Those of this run are added, the same ones once. For this run "
+        "alone, name a new folder.\n"
+    )
+    assert again == first
+    assert more["events"] == 2
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

@@ -82,6 +82,14 @@ def test_an_unknown_command_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -
     assert "publsh" in capsys.readouterr().err
 
 
+def test_a_reason_that_there_is_not_is_wrong_usage_with_the_nearest_one(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["deadletter", "list", "--reason", "undecodeable"])
+
+    assert left.value.code == USAGE
+    assert "'undecodeable' is no reason. Did you mean undecodable?" in capsys.readouterr().err
+
+
 def test_two_dashes_are_no_command() -> None:
     with pytest.raises(SystemExit) as left:
         main(["--", "sql", "SELECT 1"])

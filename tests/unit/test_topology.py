@@ -45,3 +45,16 @@ def test_a_record_without_key_and_value_is_a_dead_letter_without_them() -> None:
     letter, _ = refused(None, None)
 
     assert (letter.key, letter.value) == (None, None)
+
+
+def test_a_dead_letter_has_the_headers_of_every_record_and_its_trace_is_where_the_refused_one_stands() -> None:
+    record = Record(7, 1_795_514_400_000, b"u-1", b"{oops")
+
+    output = InstallationTopology(Settings()).dead_letter("channel.web", 3, record, "undecodable", "not JSON")
+
+    headers = dict(output.headers)
+    assert {name: headers[name] for name in ("tenant", "schema", "trace")} == {
+        "tenant": b"",  # what was refused is not trusted to say whose it is
+        "schema": b"dead_letter",
+        "trace": b"channel.web/3/7",
+    }

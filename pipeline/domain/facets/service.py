@@ -12,7 +12,7 @@ from pipeline.domain.facets.facet import Json, moment_of, newest, number_of, tex
 from pipeline.domain.time import DAY_MS, rfc3339
 
 CASES_KEPT = 20
-"""Support cases. A closed one goes before an open one, then the one touched longest ago."""
+"""Support cases that have an id. A closed one goes before an open one, then the one touched longest ago."""
 CONTACTS_KEPT = 10
 """Calls and chats, the newest."""
 APPOINTMENTS_KEPT = 20
@@ -48,6 +48,10 @@ class Case(Struct, frozen=True, array_like=True, gc=False):
         """Whether it was opened and not closed since."""
         return self.opened_at_ms > self.closed_at_ms
 
+    def closed_by(self, at_ms: int) -> Case:
+        """Return it as it is if all were closed at `at_ms`: an open one ends then."""
+        return replace(self, closed_at_ms=max(self.closed_at_ms, at_ms)) if self.is_open else self
+
 
 class Contact(Struct, frozen=True, array_like=True, gc=False):
     """A call or chat begun or ended: when, in which channel, about what, with which outcome."""
@@ -82,7 +86,10 @@ class Feedback(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Service(Struct, frozen=True, array_like=True, gc=False):
-    """`cases` and `appointments` by id, `contacts` and `feedback` oldest first, `steps` by name with when (ms)."""
+    """`cases` and `appointments` by id, `contacts` and `feedback` oldest first, `steps` by name with when (ms).
+
+    A `case_closed` that names no case closes all that were opened before: the case without an id holds when.
+    """
 
     EVENTS: ClassVar[frozenset[str] | None] = frozenset(
         {
@@ -101,7 +108,7 @@ class Service(Struct, frozen=True, array_like=True, gc=False):
     @property
     def has_open_case(self) -> bool:
         """Whether a case is open."""
-        return any(case.is_open for case in self.cases.values())
+        return any(case.is_open for case in self._as_closed().values())
 
     def is_upset(self, at_ms: int) -> bool:
         """Whether the latest opinion is bad, not long ago, and no case was closed since."""
@@ -146,18 +153,24 @@ class Service(Struct, frozen=True, array_like=True, gc=False):
             ours = cases.get(case_id, Case())
             opened = max(ours, theirs, key=lambda case: (case.opened_at_ms, case.channel, case.topic or ""))
             cases[case_id] = replace(opened, closed_at_ms=max(ours.closed_at_ms, theirs.closed_at_ms))
+        unnamed = {"": cases.pop("")} if "" in cases else {}  # kept, or what it closed would be open again
         appointments = dict(self.appointments)
         for appointment_id, told in other.appointments.items():
             known = appointments.get(appointment_id)
             appointments[appointment_id] = told if known is None else _later(known, told)
         steps = {name: max(self.steps.get(name, 0), at_ms) for name, at_ms in other.steps.items()}
         return type(self)(
-            newest(dict(sorted(cases.items())), CASES_KEPT, _case_age),
+            unnamed | newest(dict(sorted(cases.items())), CASES_KEPT, _case_age),
             _newest((*self.contacts, *other.contacts), CONTACTS_KEPT),
             newest(dict(sorted(appointments.items())), APPOINTMENTS_KEPT, lambda each: each.told_at_ms),
             _newest((*self.feedback, *other.feedback), FEEDBACK_KEPT),
             newest(dict(sorted({**self.steps, **steps}.items())), STEPS_KEPT, lambda at_ms: at_ms),
         )
+
+    def _as_closed(self) -> dict[str, Case]:
+        """Return the cases, closed also by a word that named none."""
+        closed_at_ms = self.cases.get("", Case()).closed_at_ms
+        return {case_id: case.closed_by(closed_at_ms) for case_id, case in self.cases.items()}
 
     def json(self) -> Json:
         """Return all, by name."""
@@ -174,7 +187,7 @@ class Service(Struct, frozen=True, array_like=True, gc=False):
                     "opened_at": _time(case.opened_at_ms),
                     "topic": case.topic,
                 }
-                for case_id, case in sorted(self.cases.items())
+                for case_id, case in sorted(self._as_closed().items())
             },
             "contacts": [
                 {"at": rfc3339(each.at_ms), "channel": each.channel, "outcome": each.outcome, "topic": each.topic}

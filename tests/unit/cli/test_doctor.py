@@ -55,3 +55,14 @@ def test_the_files_that_come_with_the_project_are_right() -> None:
 
     assert found["rules"].ok
     assert found["identity"].ok
+
+
+def test_the_versions_of_rules_and_identity_rules_are_named(tmp_path: Path) -> None:
+    rules, identity = tmp_path / "rules.yaml", tmp_path / "identity.yaml"
+    rules.write_text("version: spring-3\nrules: []\n", encoding="utf-8")
+    identity.write_text("version: who-7\n", encoding="utf-8")
+
+    found = findings(Settings().replace(rules_file=rules, identity_file=identity))
+
+    assert found["rules"].found == f"{rules}, version spring-3"
+    assert found["identity"].found == f"{identity}, version who-7"

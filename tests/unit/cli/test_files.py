@@ -86,3 +86,12 @@ def test_a_folder_that_cannot_be_written_is_said_before_anything_is_played(
 
     assert main(["simulate", str(tmp_path / "pipe"), "--out", str(tmp_path / "result")]) == USAGE
     assert "result: cannot be written" in capsys.readouterr().err
+
+
+def test_a_data_directory_that_cannot_be_is_wrong_usage_not_a_broker_that_is_away(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+
+    assert main(["kafka", "start", "--data-dir", str(tmp_path / "file")]) == USAGE
+    assert "choose another data directory: --data-dir" in capsys.readouterr().err

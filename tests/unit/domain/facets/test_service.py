@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import permutations
+from typing import Any
 
 import pytest
 
@@ -32,6 +33,35 @@ def test_a_case_closed_and_opened_again_is_open() -> None:
     )
 
     assert service.has_open_case
+
+
+def test_a_case_closed_without_an_id_closes_every_case_opened_before_in_any_order_of_arrival() -> None:
+    first = at("10:00", "case_opened", case_id="7")
+    second = at("10:10", "case_opened", case_id="8")
+    closed = at("11:00", "case_closed")
+    later = at("12:00", "case_opened", case_id="9")
+
+    states = [told(NOTHING, *order) for order in permutations([first, second, closed])]
+    assert all(state == states[0] for state in states)
+    assert not states[0].has_open_case
+    shown: Any = states[0].json()
+    assert shown["cases"]["7"] == {
+        "channel": "web",
+        "closed_at": "2026-11-24T11:00:00.000Z",
+        "open": False,
+        "opened_at": "2026-11-24T10:00:00.000Z",
+        "topic": None,
+    }
+    assert told(states[0], later).has_open_case
+
+
+def test_that_all_cases_were_closed_outlives_any_number_of_cases() -> None:
+    cases = [at(f"10:{number:02d}", "case_opened", case_id=f"c{number}") for number in range(CASES_KEPT + 5)]
+
+    service = told(NOTHING, *cases, at("11:00", "case_closed"))
+
+    assert not service.has_open_case
+    assert len(service.cases) == CASES_KEPT + 1
 
 
 def test_an_open_case_outlives_any_number_of_closed_ones() -> None:
