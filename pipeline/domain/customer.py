@@ -29,7 +29,7 @@ from pipeline.domain.messages import (
     ProductNews,
     Restore,
 )
-from pipeline.domain.offers import answer_offer, answer_offers_held
+from pipeline.domain.offers import answer_offer, answer_offers_held, give_back
 from pipeline.domain.outcomes import counted
 from pipeline.domain.product.demand import COUNTED, demanded
 from pipeline.domain.recent import event_key, remember, remembered_digest
@@ -107,6 +107,8 @@ class CustomerActor:
         if isinstance(message, Restore) and (state is None or state.is_pointer):
             return self._restored(message, now_ms)
         if state is not None and state.is_pointer:
+            if isinstance(message, ProductNews) and message.kept_until_ms is not None:
+                return state, (give_back(state, message),)
             return self._linking.forwarded(state, message)
         if isinstance(message, Complements | ProductNews):
             return self._told_by_product(state, message, now_ms)

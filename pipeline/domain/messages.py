@@ -278,7 +278,8 @@ class ProductNews(Struct, frozen=True, array_like=True, tag="p", gc=False):
     ordered), in `size` where it has sizes.
     `unit_price_minor` is the price now and `before_minor` the one before, in `currency` (None: no news of the price).
     `pieces_before` is how many pieces there were where they have become few, or were (None: it is no word of that).
-    `kept_until_ms`: one of the pieces is kept for this customer until then, the `place`-th of those told.
+    `kept_until_ms`: one of the pieces is kept for this customer until then, the `place`-th of those told in
+    the product's `round`.
 
     `there`: whether there are any, by size ("": at all), instead of all else: to be known, no rule looks at it.
     """
@@ -297,6 +298,7 @@ class ProductNews(Struct, frozen=True, array_like=True, tag="p", gc=False):
     kept_until_ms: int | None = None
     place: int | None = None
     there: dict[str, bool] | None = None
+    round: int = 0
 
 
 GraphMessage: TypeAlias = Granted | Refused | Meet | Release | Handover | Restore | GoOn

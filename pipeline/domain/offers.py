@@ -9,12 +9,12 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from pipeline.domain.customer_state import Draft
-from pipeline.domain.messages import Effect, ProductNews, Publish, Send
+from pipeline.domain.customer_state import CustomerState, Draft
+from pipeline.domain.messages import Effect, ProductNews, Publish, Send, product_key
 from pipeline.domain.records import Decision
 from pipeline.domain.time import rfc3339
 from pipeline.domain.triggers.steps import KEPT_UNTIL, Held
-from pipeline.domain.wave_messages import Passed, full_minute, shard_of, waiters_key
+from pipeline.domain.wave_messages import Passed, Released, full_minute, shard_of, waiters_key
 from pipeline.domain.word_to_products import said_at, say_if_none
 
 
@@ -33,6 +33,16 @@ def answer_offer(draft: Draft, news: ProductNews, decided: Iterable[Effect], at_
     if not until_ms and say_if_none(draft, news.sku, news.event_id, at_ms):
         return
     _pass(draft, news.sku, news.occurred_at_ms, at_ms, until_ms)
+
+
+def give_back(former: CustomerState, news: ProductNews) -> Send:
+    """Return the word to a product whose offer came when its customer had become part of another.
+
+    The list thinks that the other was told, and will offer them the next piece as who they are now.
+    """
+    shard, size, until_ms = shard_of(former.customer_id), news.size or "", news.kept_until_ms or 0
+    released = Released(former.tenant, news.sku, shard, news.occurred_at_ms, size, until_ms, number=news.round)
+    return Send("product", product_key(former.tenant, news.sku), released)
 
 
 def answer_offers_held(draft: Draft, released: Iterable[Held], at_ms: int) -> None:

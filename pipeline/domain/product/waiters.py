@@ -200,6 +200,7 @@ class Waiters(Struct, frozen=True, array_like=True, gc=False):
                 offer.size or None,
                 kept_until_ms=offer.until_ms,
                 place=offer.place,
+                round=tell.number,
             )
             effects.append(_to_customer(news))
         return replace(self, customers=customers), effects

@@ -61,6 +61,12 @@ HELD_AND_MERGED: list[tuple[Any, ...]] = [
 ]  # fmt: skip
 """Who is to be told of a piece later becomes part of another, and one more eager gets it instead."""
 
+OFFERED_AND_MERGED: list[tuple[Any, ...]] = [
+    ("ask", "u-0", None), ("wish", "u-1"), ("wish", "u-2"), ("steps", 6), ("stock", 1, 2), ("steps", 7),
+    ("merge", "u-0", "u-1"),
+]  # fmt: skip
+"""An offer is under way to one who becomes part of another: the other is offered a piece as who they are now."""
+
 
 class Model:
     """Carries moves out on a market, and remembers who asked when."""
@@ -166,7 +172,7 @@ class Model:
             for held in state.held if actor == "customer" else ():
                 waiter = self.market.waiting[state.customer_id]
                 assert waiter.until_ms > self.market.now_ms, "to be told later of a piece that is not kept"
-                assert waiter.kept_size == held.proposal.context["size"]
+                assert waiter.kept_size == (held.proposal.context["size"] or "")
 
     def wait_for(self) -> set[str]:
         """Who still wants it, and has not been told since they asked."""
@@ -185,6 +191,7 @@ class Model:
 @example(done=EMPTIED_UNDER_WAY, seed=0)
 @example(done=GIVEN_BACK_TOO_LATE, seed=60)
 @example(done=HELD_AND_MERGED, seed=0)
+@example(done=OFFERED_AND_MERGED, seed=7)
 def test_b30_nobody_twice_nobody_beyond_the_stock_everybody_in_the_end(
     rule: str, done: list[tuple[Any, ...]], seed: int
 ) -> None:
