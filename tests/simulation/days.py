@@ -13,7 +13,7 @@ from pipeline.domain.rule_book import RuleBook
 from pipeline.rules_file import rules_of
 from pipeline.settings import Settings
 from pipeline.simulation import Conditions, Simulation
-from pipeline.wire import json_event
+from pipeline.wire import json_catalog, json_event
 from tests.scenarios.scenario import DAY, ZONE, clock_ms
 
 HEAD = "version: test-{number}\ntime_zone: Europe/Berlin\n"
@@ -41,6 +41,7 @@ class Days:
         under = Conditions(**({"partitions": 3, "seed": 1} | conditions))
         self.simulation = Simulation(Settings(), self._book, identity or IdentityConfig(), under)
         self.events: list[ChannelEvent] = []
+        self._records = 0
 
     def rules_from(self, at: str, rules: str) -> Self:
         """Let another rules file hold from a time on; their versions are test-1, test-2 …"""
@@ -61,6 +62,13 @@ class Days:
         """Tell an event, for the first time or again."""
         self.events.append(event)
         self.simulation.play([self.simulation.read(event)])
+        return self
+
+    def product(self, at: str, **fields: Any) -> Self:
+        """Tell a record of the catalogue, in its JSON form: a product, or the stock of one."""
+        self._records += 1
+        record = {"updated_at": clock_ms(at), "update_id": f"u-{self._records}", **fields}
+        self.simulation.play([self.simulation.read(json_catalog.decode_any(json.dumps(record).encode()))])
         return self
 
     def until(self, at: str) -> Self:
