@@ -16,6 +16,7 @@ consent and caps of the customer may still be another's.
 
 What waited goes through all gates again, together with what is due at the same moment; the higher priority goes first.
 Quiet hours come before the caps because room at midnight says nothing of the morning.
+What goes out then says how things are by then (`Kind.as_of_now`).
 """
 
 from __future__ import annotations
@@ -83,6 +84,8 @@ def _decide(
 ) -> list[Effect]:
     """Decide one proposal. `instant_ms` is the logical time it is about and published with, `at_ms` the clock's."""
     policy = rules.policy
+    if was_held:
+        proposal = rules.logic[rule.name].as_of_now(proposal, customer)
     refusal = _refusal(rules, rule, proposal, instant_ms, at_ms, customer, was_held)
     if refusal is not None:
         return [refused(rules, rule.name, proposal, refusal, instant_ms, customer)]

@@ -269,8 +269,7 @@ class CustomerActor:
             return
         wanted_before = Known(draft.carts, draft.owned, draft.facets, draft.heard)
         before = part_of(draft) if draft.graph is not None and draft.graph.parts else None
-        if before is not None and message.part != draft.customer_id:
-            draft.part = message.part
+        draft.part = "" if before is None or message.part == draft.customer_id else message.part
         if event.event_type in ABOUT_AN_ADDRESS:  # written as where messages go, however this event wrote it
             event = replace(event, identifiers=dict(message.identifiers))
         if not is_word_to_sender(event):

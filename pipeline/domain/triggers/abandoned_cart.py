@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from msgspec import Meta
+from msgspec.structs import replace
 
 from pipeline.domain.availability import to_be_had
 from pipeline.domain.carts import Cart, totals, worth
@@ -14,7 +15,8 @@ from pipeline.domain.money import money_text
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.time import HOUR_MS, duration_text
 from pipeline.domain.triggers import kind
-from pipeline.domain.triggers.steps import Cancel, Change, Drop, Proposal, Revoke, Step, Timer, WakeAt
+from pipeline.domain.triggers.answers import in_time, not_any_more
+from pipeline.domain.triggers.steps import Cancel, Change, Proposal, Revoke, Step, Timer, WakeAt
 from pipeline.domain.triggers.view import CustomerView
 
 
@@ -64,41 +66,50 @@ class AbandonedCart(kind.Kind):
         return _pointless(timer.subject, customer)
 
     def on_release(self, proposal: Proposal, customer: CustomerView) -> DropReason | None:
-        """Do not remind of a cart bought or emptied meanwhile."""
-        return _pointless(proposal.subject, customer)
+        """Do not remind of a cart bought or emptied meanwhile, nor twice of one that two brought into a merge."""
+        reason = _pointless(proposal.subject, customer)
+        return DropReason.SUPERSEDED if reason is None and self._is_of_the_past(proposal, customer) else reason
+
+    def _is_of_the_past(self, proposal: Proposal, customer: CustomerView) -> bool:
+        """Whether a later change of the cart waits for its own reminder, or has had it."""
+        cart_id, since_ms = proposal.subject, proposal.since_ms
+        sent = (each.since_ms for each in customer.fired if each.rule == self.rule and each.about == cart_id)
+        held = (each.proposal for each in customer.held if each.rule == self.rule)
+        if any(at_ms > since_ms for at_ms in sent):
+            return True
+        if any(each.subject == cart_id and each.since_ms > since_ms for each in held):
+            return True
+        waits = customer.waits_until(self.rule, cart_id) is not None
+        return waits and customer.carts[cart_id].changed_at_ms > since_ms
+
+    def as_of_now(self, proposal: Proposal, customer: CustomerView) -> Proposal:
+        """Name what is in the cart by now."""
+        cart = customer.carts.get(proposal.subject)
+        return proposal if cart is None else self._naming(proposal, cart, customer)
 
     def on_time(self, timer: Timer, customer: CustomerView) -> Sequence[Step]:
         """Propose the reminder with what is in the cart now."""
         cart = customer.carts.get(timer.subject)
         if cart is None or not cart.is_open:
-            reason = DropReason.CART_FORGOTTEN
-            return (Drop(timer.subject, timer.generation, timer.due_at_ms, timer.caused_by, reason),)
-        items = _left(cart, customer.owned)
-        if cart.items() and not items:
-            reason = DropReason.BOUGHT
-            return (Drop(timer.subject, timer.generation, timer.due_at_ms, timer.caused_by, reason),)
+            return (not_any_more(timer, DropReason.CART_FORGOTTEN),)
+        if cart.items() and not _left(cart, customer.owned):
+            return (not_any_more(timer, DropReason.BOUGHT),)
+        return (self._naming(in_time(timer, "", about=timer.subject), cart, customer),)
+
+    def _naming(self, proposal: Proposal, cart: Cart, customer: CustomerView) -> Proposal:
+        """Return the proposal with what is left in the cart."""
+        cart_id, items = proposal.subject, _left(cart, customer.owned)
         items = to_be_had(items, customer) or items  # all gone: the arbiter says so
         amounts = worth(cart) if items == cart.items() else totals(items) or {}
         pieces = sum(item.quantity for item in items)
         contents = f" with {pieces} {'item' if pieces == 1 else 'items'}" if items else ""
-        context: dict[str, Scalar] = {"cart_id": timer.subject, "pieces": pieces}
+        context: dict[str, Scalar] = {"cart_id": cart_id, "pieces": pieces}
         if len(amounts) == 1:
             ((currency, amount),) = amounts.items()
             context |= {"amount_minor": amount, "currency": currency or None}
         price = "".join(f", {money_text(amount, currency)}" for currency, amount in sorted(amounts.items()))
-        idle = duration_text(self._delay_ms)
-        proposal = Proposal(
-            subject=timer.subject,
-            generation=timer.generation,
-            due_at_ms=timer.due_at_ms,
-            about=timer.subject,
-            since_ms=timer.since_ms,
-            caused_by=timer.caused_by,
-            items=items,
-            context=context,
-            reason=f"{_name(timer.subject)}{contents}{price}, untouched for {idle}",
-        )
-        return (proposal,)
+        reason = f"{_name(cart_id)}{contents}{price}, untouched for {duration_text(self._delay_ms)}"
+        return replace(proposal, items=items, context=context, reason=reason)
 
 
 def _pointless(cart_id: str, customer: CustomerView) -> DropReason | None:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from msgspec import Meta
+from msgspec.structs import replace
 
 from pipeline.domain.carts import Cart
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.time import MINUTE_MS, duration_text
 from pipeline.domain.triggers import kind
 from pipeline.domain.triggers.answers import in_time, is_news, not_any_more, ordered_since, overtaken, wait
-from pipeline.domain.triggers.steps import Cancel, Change, Step, Timer
+from pipeline.domain.triggers.steps import Cancel, Change, Proposal, Step, Timer
 from pipeline.domain.triggers.view import CustomerView
 
 _STEPS = frozenset({"checkout_started", "checkout_step_viewed", "checkout_step_completed", "payment_info_entered"})
@@ -83,6 +84,9 @@ class AbandonedCheckout(kind.Kind):
         if end is not None:
             return (not_any_more(timer, end),)
         reason = f"A checkout was begun and not finished for {duration_text(self._delay_ms)}"
-        items = customer.carts.get(timer.subject, Cart()).items()
-        context = {"cart_id": timer.subject or None}
-        return (in_time(timer, reason, about=timer.subject, items=items, context=context),)
+        proposal = in_time(timer, reason, about=timer.subject, context={"cart_id": timer.subject or None})
+        return (self.as_of_now(proposal, customer),)
+
+    def as_of_now(self, proposal: Proposal, customer: CustomerView) -> Proposal:
+        """Name what is in the cart by now."""
+        return replace(proposal, items=customer.carts.get(proposal.subject, Cart()).items())

@@ -73,6 +73,10 @@ class Kind:
         """Say why a proposal that was held has become pointless; None if it still holds."""
         return self.end(proposal.subject, proposal.since_ms, customer)
 
+    def as_of_now(self, proposal: Proposal, customer: CustomerView) -> Proposal:
+        """Bring a proposal that was held, and has not become pointless, up to date."""
+        return proposal
+
     def end(self, subject: str, since_ms: int, customer: CustomerView) -> DropReason | None:
         """Say what has ended that which the rule has waited for since `since_ms`; None if nothing has.
 

@@ -10,7 +10,7 @@ from pipeline.domain.facets import Facets
 from pipeline.domain.heard import Heard
 from pipeline.domain.identity_graph import Link, Seen
 from pipeline.domain.orders import Order
-from pipeline.domain.triggers.steps import Fired, Proposal
+from pipeline.domain.triggers.steps import Fired, Held, Proposal
 
 
 class CustomerView(Protocol):
@@ -67,6 +67,10 @@ class CustomerView(Protocol):
     @property
     def fired(self) -> Sequence[Fired]:
         """Triggers that went out lately, oldest first."""
+
+    @property
+    def held(self) -> Sequence[Held]:
+        """Messages that wait for a better time."""
 
     @property
     def facets(self) -> Facets:
