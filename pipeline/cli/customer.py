@@ -17,7 +17,7 @@ from pipeline.domain.messages import Identifier
 from pipeline.errors import DONE, NO, OmniError
 from pipeline.history.engine import HistoryUnavailable
 from pipeline.history.one_customer import OneCustomer
-from pipeline.history.reader import open_reader
+from pipeline.history.reader import needing_tables, open_reader
 from pipeline.identity_file import load_identity
 from pipeline.settings import Settings
 from pipeline.timeline import Records, lines, timeline
@@ -127,7 +127,7 @@ class _Wanted:
         """Return what the history holds; None, and say why, if there is none or it does not know the customer."""
         args = self._args
         try:
-            with closing(open_reader(history_place(args, self._settings))) as reader:
+            with closing(open_reader(history_place(args, self._settings))) as reader, needing_tables(reader):
                 history = OneCustomer(reader, args.tenant)
                 if self._identifier is None:
                     customer_id: str | None = history.current(args.customer)

@@ -20,9 +20,10 @@ from prometheus_client import start_http_server
 from pipeline.broker import BrokerError, bootstrap_of
 from pipeline.cli.arguments import add_history_place, history_place, port_to_serve
 from pipeline.errors import DONE, USAGE, OmniError
+from pipeline.history.consumer import consumer_for
 from pipeline.history.engine import HistoryUnavailable
 from pipeline.history.migrations import apply, pending
-from pipeline.history.sink import Sink, consumer_for
+from pipeline.history.sink import Sink
 from pipeline.history.writer import HistoryWriter, open_engine, open_history
 from pipeline.settings import Settings, mask_url
 from pipeline.streaming.envelope import UnknownVersion

@@ -11,7 +11,7 @@ from pipeline.cli.arguments import add_history_place, history_place
 from pipeline.errors import DONE, USAGE, OmniError
 from pipeline.history.engine import QueryRefused
 from pipeline.history.formats import FORMATS, rows_json
-from pipeline.history.reader import open_reader
+from pipeline.history.reader import needing_tables, open_reader
 from pipeline.settings import Settings
 
 HELP = (
@@ -46,7 +46,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         raise OmniError('the query is empty. Try: omni sql "SHOW TABLES"', USAGE)
     with closing(open_reader(history_place(args, settings))) as reader:
         try:
-            answer = reader.query(query)
+            with needing_tables(reader):
+                answer = reader.query(query)
         except QueryRefused as error:
             raise QueryRefused(f"the query was refused: {error}") from error
     sys.stdout.write(write(answer))

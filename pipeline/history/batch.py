@@ -88,7 +88,9 @@ def sift(rows: Sequence[Row], attempt: Callable[[Sequence[Row]], None]) -> int:
         (row,) = rows
         if row.kind is Kind.DEAD_LETTER:
             raise
-        log.warning("a row for %s cannot be stored and becomes a dead letter: %s", TABLES[row.kind].view, error)
+        # Not the error itself: databases quote what they refuse, and that is what customers have written.
+        where = f"{row.position} of {row.source}"
+        log.warning("a row for %s, %s, cannot be stored; its dead letter says why", TABLES[row.kind].view, where)
         attempt([_not_storable(row, str(error))])
         return 1
     return 0

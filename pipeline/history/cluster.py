@@ -20,6 +20,7 @@ _ENGINE: Final = re.compile(r"ENGINE = (\w*MergeTree)(?:\(([^)]*)\))?")
 _SORT_KEY: Final = re.compile(r"ORDER BY \(?([^)\n]+)\)?")
 _ALTER_TABLE: Final = re.compile(r"ALTER TABLE (\w+)")
 _OTHER: Final = re.compile(r"(?:CREATE (?:MATERIALIZED )?VIEW IF NOT EXISTS|DROP TABLE IF EXISTS) \w+")
+_INSERT: Final = re.compile(r"INSERT INTO \w+\nSELECT\b")
 _FED: Final = re.compile(r"\b(TO|FROM) (\w+)")
 _IN: Final = re.compile(r"\bIN(?=\s*\(\s*SELECT)")
 _FIRST_TABLE: Final = r"\s*\(\s*SELECT(?:(?!\bFROM\b).)*\bFROM (\w+)"
@@ -52,6 +53,8 @@ def for_cluster(statement: str, cluster: str, database: str, tables: frozenset[s
             rest = _JOIN.sub(lambda join: join[0] if join[1] in EVERYWHERE else f"GLOBAL {join[0]}", rest)
             rest = _IN.sub("GLOBAL IN", rest)
         return [f"{match[0]} {on_cluster}{rest}"]
+    if _INSERT.match(statement):  # from all shards to all shards, once
+        return [statement]
     raise ValueError(f"no such statement is known on a cluster: {statement[:80]}")
 
 

@@ -17,7 +17,7 @@ from typing import Final
 from msgspec import Struct
 
 from pipeline.history.cluster import for_cluster, tables_of
-from pipeline.history.engine import Engine, QueryRefused, Target
+from pipeline.history.engine import Engine, QueryRefused, Reader, Target
 from pipeline.history.native import Column, block_of
 
 ATTEMPTS: Final = 5
@@ -86,13 +86,18 @@ def for_version(statement: str, version: tuple[int, int]) -> str:
     return _TIME.sub(moment, statement).replace("@word", word).replace("@durable", durable)
 
 
+def unapplied(reader: Reader) -> list[Migration]:
+    """Return the files that have not been applied. Raises HistoryUnavailable, QueryRefused."""
+    done: set[int] = set()
+    if _has_notes(reader):
+        done = {row[0] for row in reader.query(f"SELECT number FROM {_NOTES_TABLE}").rows}
+    return [each for each in migrations() if each.number not in done]
+
+
 def pending(engine: Engine) -> list[tuple[Migration, list[str]]]:
     """Return what `apply` would run, in order, and change nothing. Raises HistoryUnavailable, QueryRefused."""
     target = engine.target()
-    done: set[int] = set()
-    if _has_notes(engine):
-        done = {row[0] for row in engine.query(f"SELECT number FROM {_NOTES_TABLE}").rows}
-    return [(each, statements_for(each, target)) for each in migrations() if each.number not in done]
+    return [(each, statements_for(each, target)) for each in unapplied(engine)]
 
 
 def apply(engine: Engine) -> list[str]:
@@ -113,8 +118,8 @@ def apply(engine: Engine) -> list[str]:
     return ran
 
 
-def _has_notes(engine: Engine) -> bool:
-    return bool(engine.query(f"EXISTS TABLE {_NOTES_TABLE}").rows[0][0])
+def _has_notes(reader: Reader) -> bool:
+    return bool(reader.query(f"EXISTS TABLE {_NOTES_TABLE}").rows[0][0])
 
 
 def _run(engine: Engine, statement: str, name: str) -> None:

@@ -1,14 +1,20 @@
-"""`open_reader`: whoever asks gets an answer, also while another process writes the embedded history."""
+"""`open_reader`: whoever asks gets an answer, also while another process writes the embedded history.
+
+`needing_tables`: or hears what to do, where the history is older than the question.
+"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from pipeline.history.embedded import Embedded
-from pipeline.history.engine import HistoryUnavailable, Reader
+from pipeline.history.engine import HistoryUnavailable, QueryRefused, Reader
 from pipeline.history.folder import Folder, FolderInUse
+from pipeline.history.migrations import migrations, unapplied
 from pipeline.history.owner import RemoteReader
 from pipeline.settings import Settings
 
@@ -44,3 +50,22 @@ def open_reader(place: Settings | Path, wait_seconds: float = WAIT_SECONDS) -> R
                     "Stop it and ask again."
                 ) from None
         time.sleep(0.05)
+
+
+@contextmanager
+def needing_tables(reader: Reader) -> Iterator[None]:
+    """Raise HistoryUnavailable where the questions within are refused because the tables are not up to date."""
+    try:
+        yield
+    except QueryRefused as error:
+        try:
+            missing = unapplied(reader)
+        except QueryRefused:  # not even the database is there
+            missing = migrations()
+        if not missing:
+            raise
+        names = ", ".join(each.name for each in missing)
+        raise HistoryUnavailable(
+            "the tables of the history are not there yet, or are of an earlier version: `omni history --migrate` "
+            f"brings them up to date, and so does `omni history` when it starts. Not applied: {names}."
+        ) from error

@@ -59,7 +59,7 @@ def refusal(
 ) -> Row:
     """Return the row of what history itself refuses: the dead letter of the record that `origin` names.
 
-    `detail` tells the entries of one record apart: it is a part of the table's key.
+    `detail` and `value` tell the entries of one record apart.
     """
     topic, partition, offset, appended_at_ms = origin
     letter = DeadLetter(topic, partition, offset, reason, detail, appended_at_ms, key, value, tenant)

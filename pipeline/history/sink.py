@@ -7,7 +7,6 @@ at any moment loses nothing and shows nothing twice, and there is nothing to rec
 from __future__ import annotations
 
 import logging
-import re
 import threading
 import time
 from collections import defaultdict
@@ -22,6 +21,7 @@ from kafka.structs import OffsetAndMetadata
 from pipeline import metrics
 from pipeline.history.ages import Ages
 from pipeline.history.batch import Batch
+from pipeline.history.consumer import POLL_MS
 from pipeline.history.engine import HistoryUnavailable, QueryRefused, RowsRefused
 from pipeline.history.intake import Intake, Message
 from pipeline.history.rows import Row, refused_here
@@ -32,60 +32,16 @@ from pipeline.streaming.ingest import Fuse
 Clock = Callable[[], float]
 
 WRITE_EVERY_SECONDS: Final = 1.0  # a part per table and second is what a merge tree likes; readers wait no longer
+COLLECT_SECONDS: Final = 0.5  # at least so long between two writes: a slow database is to get many rows at a time
 FULL_ROWS: Final = 250_000  # more than a core can do in a second; some 150 MB, twice while they are sent
 FULL_BYTES: Final = 96 << 20  # of messages, where they are large
 AGAIN_ROWS: Final = 2_000  # taken at once where rows are looked at one by one: where none is good, 4,000 inserts
-FETCH_BYTES: Final = 8 << 20
-POLL_MESSAGES: Final = 200
-POLL_MS: Final = 200  # how soon a stop is noticed
 RETRY_SECONDS: Final = (0.5, 1.0, 2.0, 5.0)  # then always the last
 COMPLAIN_EVERY_SECONDS: Final = 30.0
 MEASURE_EVERY_SECONDS: Final = 1.0  # lag takes 3 ms for 300 partitions, and there may be 50 polls a second
-BOOTSTRAP_TIMEOUT_MS: Final = 5_000
-RECONNECT_MS: Final = 1_000  # at most this long between two looks for a broker that has gone
 COMMIT_TIMEOUT_MS: Final = 10_000
-NEW_TOPICS_MS: Final = 5_000  # a new rule's topic is found within this
-JOIN_MS: Final = 10_000  # the longest that a settling group holds up a stop; it settles within a heartbeat or two
 
 log = logging.getLogger(__name__)
-
-
-def consumer_for(settings: Settings) -> KafkaConsumer:
-    """Return the group's consumer, subscribed to all that history keeps. Raises KafkaError: no broker answers."""
-    intake = Intake(settings)
-    consumer = KafkaConsumer(
-        bootstrap_servers=(settings.bootstrap or "").split(","),
-        group_id=f"{settings.topic_prefix}{settings.app_id}-history",
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        allow_auto_create_topics=False,
-        session_timeout_ms=settings.session_timeout_ms,
-        heartbeat_interval_ms=settings.heartbeat_ms,
-        fetch_max_bytes=FETCH_BYTES,
-        max_poll_records=POLL_MESSAGES,
-        metadata_max_age_ms=NEW_TOPICS_MS,
-        bootstrap_timeout_ms=BOOTSTRAP_TIMEOUT_MS,
-        fetch_max_wait_ms=POLL_MS,
-        reconnect_backoff_max_ms=RECONNECT_MS,
-    )
-    exact = (intake.inbox, intake.decisions, intake.identity_changes, intake.dead_letters)
-    names = [re.escape(name) for name in exact] + [re.escape(intake.triggers) + ".+"]
-    consumer.subscribe(pattern=f"^(?:{'|'.join(names)})$")
-    _finish_joining(consumer)
-    return consumer
-
-
-def _finish_joining(consumer: KafkaConsumer) -> None:
-    """Let the consumer finish a join that it has begun, however short the polls are.
-
-    kafka-python 3.0.12 takes the group for joined as soon as the leader has sent its assignment. If the poll that began
-    the join has run out of time by then, no later one looks at the answer: the consumer stays with its old partitions,
-    sends no more heartbeats, and never sees the new topic that was the reason to join again.
-    """
-    coordinator = consumer._coordinator
-    need_rejoin, ensure_active_group = coordinator.need_rejoin, coordinator.ensure_active_group
-    coordinator.need_rejoin = lambda: coordinator.rejoining or need_rejoin()
-    coordinator.ensure_active_group = lambda timeout_ms=None: ensure_active_group(JOIN_MS)
 
 
 class Sink:
@@ -169,7 +125,9 @@ class Sink:
                 self._bytes += len(message.value or b"")
             self._messages += messages
             for letter in refused:
-                self._complain(f"{place.topic}/{place.partition}, offset {letter.offset} is refused: {letter.detail}")
+                # Not its detail, which may quote what customers have written.
+                where = f"{place.topic}/{place.partition}, offset {letter.offset}"
+                self._complain(f"{where} is refused: {letter.reason}; its dead letter says more")
                 metrics.HISTORY_REFUSED.labels(letter.reason).inc()
             example = refused[0].detail if refused else ""
             self._fuses[place].note(taken, len(refused), f"{place.topic}/{place.partition}", example)
@@ -240,6 +198,7 @@ class Sink:
             self._messages, self._bytes = [], 0
             self._written_at = self._clock()  # what holds no rows is committed once a second as well
             return
+        began = self._clock()
         try:
             if self._writer is None:
                 self._writer = self._open_writer()
@@ -254,7 +213,8 @@ class Sink:
         self.stored += self._batch.rows
         self._ages.stored()
         self._batch, self._messages, self._bytes = Batch(), [], 0
-        self._written_at = self._clock()
+        # A second from its beginning: what comes while a write goes on would wait for it and for a second more.
+        self._written_at = max(began, self._clock() - WRITE_EVERY_SECONDS + COLLECT_SECONDS)
 
     def _store_all(self, writer: HistoryWriter) -> None:
         """Store the batch, its rows one by one if need be. Raises FuseBlown as soon as far too many are refused."""

@@ -72,6 +72,7 @@ def measure(track: Track, engine: str, seconds: float) -> Visible:
             )
         )
         place.wait_drained(alive(worker), START_SECONDS)
+        _wait_for_tables(settings)  # what came before them would be older than the observer looks back
         track.say(f"{engine}: {RATE} events a second for {seconds + SETTLE_SECONDS:.0f} s, when is each visible?")
         seen: dict[str, float] = {}
         stop = threading.Event()
@@ -98,6 +99,22 @@ def measure(track: Track, engine: str, seconds: float) -> Visible:
         round(waits[-1], 1),
         round(sorted(late)[int(len(late) * 0.99)], 1),
     )
+
+
+def _wait_for_tables(settings: Settings) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            reader = open_reader(settings)
+            try:
+                reader.query("SELECT count() FROM events")
+                return
+            finally:
+                reader.close()
+        except (HistoryUnavailable, QueryRefused):
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(LOOK_SECONDS)
 
 
 def _publish(settings: Settings, seconds: float) -> tuple[dict[str, float], list[float]]:

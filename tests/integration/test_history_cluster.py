@@ -41,7 +41,8 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Server]]:
     engines = [Server(server.url("omni")) for server in servers]
     for engine in engines:
         engine.create_database()
-        for statement in on_one_server("pair", engine):
+    for statements in zip(*(on_one_server("pair", engine) for engine in engines), strict=True):
+        for engine, statement in zip(engines, statements, strict=True):
             engine.execute(statement)
     yield engines
     for engine in engines:
@@ -99,6 +100,8 @@ def test_rows_of_two_shards_are_shown_once_with_todays_customer_and_conflicts(sh
 @pytest.mark.parametrize("number", range(len(migrations())))
 def test_an_old_server_can_parse_each_statement_for_a_cluster(shards: list[Server], number: int) -> None:
     for statement in statements_for(migrations()[number], Target((18, 16), "omni", "nowhere")):
+        if statement.startswith("INSERT"):  # names no cluster; it has filled the shards' tables already
+            continue
         with pytest.raises(QueryRefused, match=r"cluster 'nowhere' not found"):
             shards[0].execute(statement)
 

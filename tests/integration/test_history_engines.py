@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from pipeline.domain.errors import InvalidReason
 from pipeline.domain.events import Item
 from pipeline.history.engine import HistoryUnavailable, QueryRefused
-from pipeline.history.rows import Kind, Row
+from pipeline.history.rows import Kind, Origin, Row, refusal
 from pipeline.history.writer import HistoryWriter, open_history
 from pipeline.settings import load_settings
 from tests.history_rows import DECISION, ONE_OF_EACH, ORIGIN, TEN_O_CLOCK, TRIGGER, event_row
@@ -178,6 +179,19 @@ def test_a_row_that_the_database_itself_refuses_is_found_and_is_a_dead_letter_an
     assert history.engine.query("SELECT reason, detail LIKE 'decision 31 of%' FROM dead_letters").rows == [
         ["not_storable", 1]
     ]
+
+
+def test_an_entry_that_is_refused_again_in_other_words_is_one_dead_letter_and_its_neighbour_another(
+    history: HistoryWriter,
+) -> None:
+    origin = Origin("customer.inbox", 2, 9, TEN_O_CLOCK)
+    said = (("entry 4: too short", b"a"), ("entry 4: it is too short", b"a"), ("entry 5: too short", b"b"))
+
+    history.write([refusal(origin, InvalidReason.UNDECODABLE, detail, value) for detail, value in said])
+
+    letters = "SELECT detail, unhex(value_hex) FROM dead_letters ORDER BY detail"
+    assert history.engine.query(letters).rows == [["entry 4: it is too short", "a"], ["entry 5: too short", "b"]]
+    assert one(history, "SELECT count() FROM dead_letters") == 2
 
 
 def test_a_row_that_the_embedded_engine_refuses_again_is_the_same_dead_letter(tmp_path: Path) -> None:

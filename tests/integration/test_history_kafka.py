@@ -18,7 +18,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from pipeline.broker.local import LocalKafka
 from pipeline.broker.ready import free_ports
 from pipeline.broker.topic_admin import create_topics
-from pipeline.history.sink import consumer_for
+from pipeline.history.consumer import consumer_for
 from pipeline.settings import PROJECT_DIR, Settings, load_settings
 from pipeline.topics import inbox_topic, prefixed, topics, trigger_topic
 from pipeline.wire.records import encode_record
@@ -34,7 +34,8 @@ pytestmark = [pytest.mark.kafka, pytest.mark.clickhouse]
 # The sink as `omni history` runs it, but killed at the moment it would commit.
 KILLED_BEFORE_COMMIT = """
 import os, signal, threading
-from pipeline.history.sink import Sink, consumer_for
+from pipeline.history.consumer import consumer_for
+from pipeline.history.sink import Sink
 from pipeline.history.writer import open_history
 from pipeline.settings import load_settings
 settings = load_settings()

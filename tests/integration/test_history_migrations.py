@@ -87,7 +87,7 @@ def test_the_shipped_retention_statements_are_accepted(tmp_path: Path) -> None:
         for statement in statements:
             engine.execute(statement)
 
-        assert len(statements) == 6
+        assert len(statements) == 8
         assert history.engine.query("SELECT count() FROM triggers").rows == [[1]]
     finally:
         engine.close()

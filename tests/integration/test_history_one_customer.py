@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from pipeline.history.migrations import migrations, statements_for
 from pipeline.history.one_customer import OneCustomer
 from pipeline.history.rows import Kind, Row
+from pipeline.history.stored_events import event_of
 from pipeline.history.writer import HistoryWriter
 from tests.history_rows import CHANGE, DECISION, ORIGIN, TEN_O_CLOCK, TRIGGER, event_row
 
@@ -129,3 +132,92 @@ def test_an_identifier_is_of_whom_it_was_given_to_last_or_of_whom_that_one_has_b
     assert one.owner_of(("email", "test@example.com")) == "c", "known by its hash alone"
     assert one.owner_of(("cookie", "c-1")) is None
     assert OneCustomer(history.engine, "other").owner_of(("cookie", "c-9")) is None
+
+
+CUSTOMERS = "abcdef"
+
+
+def life(chance: random.Random) -> list[Row]:
+    """Rows in which ids, parts, merges and their undoing, later contents and repetitions meet by chance."""
+    rows: list[Row] = []
+    for second in range(60):
+        part, owner = chance.choice(CUSTOMERS), chance.choice(CUSTOMERS)
+        came = {"part": part, "received_at_ms": TEN_O_CLOCK + second, "hops": chance.randrange(2)}
+        name, at = f"e-{chance.randrange(40)}", chance.randrange(1_000)
+        rows.append(event(name, chance.choice([part, owner]), at, digest=chance.randrange(3), **came))
+    for number in range(30):
+        outcome = chance.choice(["held", "fired"])
+        whose = CUSTOMERS[number % 6]  # a decision's id is made of its customer's, among others
+        rows.append(decision(f"d-{number % 18}", whose, number % 18, outcome=outcome))
+    for moves in range(1, 13):
+        one, other = chance.sample(CUSTOMERS, 2)
+        what = chance.choice(["merged", "unmerged"])
+        rows.append(change(f"i-{moves}", what, one, moves, other_customer_id=other, parts={other: moves}))
+    chance.shuffle(rows)
+    return rows + chance.sample(rows, 30)
+
+
+def shown(history: HistoryWriter, customer_id: str) -> tuple[dict[Any, Any], dict[Any, Any]]:
+    """Return what the views, which are read whole, have of a customer: its events and its decisions, by time."""
+    whose = f"WHERE tenant = 'default' AND customer_id = '{customer_id}'"
+    events = history.engine.query(f"SELECT * FROM events {whose}").objects()
+    decisions = history.engine.query(f"SELECT * FROM decisions {whose}").objects()
+    return (
+        {row["event_id"]: (row["received_at_ms"], event_of(row)) for row in events},
+        {(row["decision_id"], row["outcome"]): row["decided_at_ms"] for row in decisions},
+    )
+
+
+def assert_a_timeline_is_what_the_views_show(history: HistoryWriter) -> None:
+    for customer_id in CUSTOMERS:
+        events, decisions = shown(history, customer_id)
+        times = sorted((event.occurred_at_ms for _, event in events.values()), reverse=True)
+        of_a_span = [at_ms for at_ms in times if TEN_O_CLOCK + 300_000 <= at_ms < TEN_O_CLOCK + 700_000]
+        one = OneCustomer(history.engine, "default")
+
+        all_records = one.records(customer_id, None, None, 1_000)
+        assert (all_records is None) == (not events and not decisions)
+        if all_records is None:
+            continue
+        assert len(all_records.events) == len(events)
+        assert {event.event_id: (at_ms, event) for at_ms, event in all_records.events} == events
+        assert len(all_records.decisions) == len(decisions)
+        assert {(each.decision_id, each.outcome): each.decided_at_ms for each in all_records.decisions} == decisions
+        assert {each.customer_id for each in all_records.decisions} <= {customer_id}
+        for limit in (1, 3, 8):
+            latest = one.records(customer_id, None, None, limit)
+            assert latest is not None
+            assert [event.occurred_at_ms for _, event in latest.events] == times[:limit]
+            assert latest.cut == (len(events) > limit or len(decisions) > limit)
+        span = one.records(customer_id, TEN_O_CLOCK + 300_000, TEN_O_CLOCK + 700_000, 1_000)
+        assert ([event.occurred_at_ms for _, event in span.events] if span else []) == of_a_span
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_timeline_is_what_the_views_show_through_merges_their_undoing_replays_and_other_contents(
+    history: HistoryWriter, seed: int
+) -> None:
+    chance = random.Random(seed)
+    rows = life(chance)
+    for start in range(0, len(rows), 44):
+        history.write(rows[start : start + 44])
+        assert_a_timeline_is_what_the_views_show(history)
+
+    for table in ("customer_events_log", "customer_decisions_log", "events_log"):
+        history.engine.execute(f"OPTIMIZE TABLE {table} FINAL")
+        assert_a_timeline_is_what_the_views_show(history)
+
+
+def test_what_was_stored_before_there_was_a_table_by_customer_is_in_the_timeline_however_often_it_is_filled(
+    history: HistoryWriter,
+) -> None:
+    by_customer = next(each for each in migrations() if each.name == "0006_by_customer.sql")
+    statements = statements_for(by_customer, history.engine.target())
+    for name in ("customer_events_feed", "customer_decisions_feed", "customer_events_log", "customer_decisions_log"):
+        history.engine.execute(f"DROP TABLE {name}")
+    history.write(life(random.Random(7)))
+
+    for _ in range(2):
+        for statement in statements:
+            history.engine.execute(statement)
+        assert_a_timeline_is_what_the_views_show(history)

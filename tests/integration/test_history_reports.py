@@ -449,10 +449,32 @@ def test_what_was_done_before_the_customer_was_known_counts_for_the_customer(eng
     assert only(asked(engine, "rfm", "merged")) == {
         "account": "u-7", "purchase_days": 2, "first_at": "2026-11-24 10:00:00", "last_at": "2026-11-25 10:01:00",
         "spend_minor": 5_000, "currency": "EUR", "orders": 2, "customer_id": "known",
+        "recency_score": 1, "frequency_score": 1, "monetary_score": 1,
     }  # fmt: skip
     found = column(asked(engine, "touchpoints", "merged", model="first"), "touchpoint", "purchases")
     assert found == {"Store": 2, "Email": 0, "Direct": 0}
     assert only(asked(engine, "channel_study", "merged"))["channels"] == "2"
+
+
+def test_rfm_scores_are_fifths_of_the_buyers_in_one_currency_and_equals_score_the_same(engine: Engine) -> None:
+    rows = [order("fifths", f"c-{n}", DAY_MS * (n + 1), 900 - 100 * (n // 2 * 2), currency="EUR") for n in range(5)]
+    rows += [order("fifths", "c-3", 0, 1, currency="EUR"), order("fifths", "c-4", 1, 1, currency="USD")]
+    HistoryWriter(engine).write(rows)
+
+    found = asked(engine, "rfm", "fifths")
+
+    scores = {
+        (row["customer_id"], row["currency"]): (row["recency_score"], row["frequency_score"], row["monetary_score"])
+        for row in found
+    }
+    assert scores == {
+        ("c-0", "EUR"): (1, 1, 4),
+        ("c-1", "EUR"): (2, 1, 4),
+        ("c-2", "EUR"): (3, 1, 2),
+        ("c-3", "EUR"): (4, 5, 3),
+        ("c-4", "EUR"): (5, 1, 1),
+        ("c-4", "USD"): (1, 1, 1),
+    }
 
 
 def test_the_channel_study_tells_what_customers_of_one_channel_and_of_two_spend(engine: Engine) -> None:

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from pipeline.history.reports.catalogue import reports
+from pipeline.history.server import Server
 from pipeline.history.writer import open_history
+from tests.clickhouse_server import ClickhouseServer
 from tests.conftest import Omni
 from tests.history_rows import TEN_O_CLOCK, event_row
 
@@ -153,3 +155,26 @@ def test_with_json_whatever_is_asked_of_a_report_is_one_document(omni: Omni, fol
     assert query["name"] == "sessions"
     assert "tenant = 'north'" in query["sql"]
     assert said("channel_study", "--chart") == said("channel_study")
+
+
+def test_a_history_without_tables_or_with_those_of_an_earlier_version_is_told_what_to_do(
+    omni: Omni, clickhouse: ClickhouseServer
+) -> None:
+    url = clickhouse.url("never_written")
+    nothing = omni("report", "rfm", "--clickhouse-url", url)
+    assert omni("history", "--migrate", "--clickhouse-url", url).code == 0
+    there = omni("report", "rfm", "--clickhouse-url", url)
+    server = Server(url)
+    server.execute("DROP TABLE customer_events_log")
+    server.execute("DROP TABLE schema_migrations")
+    server.close()
+    early = [
+        omni("sql", "SELECT * FROM customer_events_log", "--clickhouse-url", url),
+        omni("customer", "c-1", "--timeline", "--clickhouse-url", url),
+    ]
+
+    assert there.code == 0
+    assert nothing.code == 3
+    for each in (nothing, *early):
+        assert "`omni history --migrate` brings them up to date" in each.stderr, each.stderr
+        assert "0001_events.sql" in each.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
@@ -127,6 +128,17 @@ def test_rfm_of_every_customer_of_cdnow_is_that_of_the_file(engine: Engine) -> N
     } == {
         account: (len(those), min(those), max(those), value[account] * 100, "USD") for account, those in days.items()
     }  # fmt: skip
+
+
+def test_rfm_scores_of_every_customer_of_cdnow_are_the_fifths_of_a_plain_calculation(engine: Engine) -> None:
+    found = asked(engine, "rfm", "cdnow")
+
+    for score, column in (
+        ("recency_score", "last_at"), ("frequency_score", "purchase_days"), ("monetary_score", "spend_minor"),
+    ):  # fmt: skip
+        values = sorted(row[column] for row in found)
+        plain = {value: 1 + 5 * bisect_left(values, value) // len(values) for value in values}
+        assert {(row[column], row[score]) for row in found} == set(plain.items())
 
 
 def test_what_a_grocer_sells_together_is_what_the_data_set_says(engine: Engine) -> None:

@@ -21,8 +21,8 @@ from pipeline.topics import BIG_MESSAGE_BYTES
 LOCK = (PROJECT_DIR / "requirements.lock").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((PROJECT_DIR / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 SERVICE_KEYS = {
-    "build", "command", "depends_on", "environment", "healthcheck", "image", "ports", "restart", "stop_grace_period",
-    "ulimits", "volumes",
+    "build", "command", "configs", "depends_on", "environment", "healthcheck", "image", "ports", "restart",
+    "stop_grace_period", "ulimits", "volumes",
 }  # fmt: skip
 CONDITIONS = {"service_started", "service_healthy", "service_completed_successfully"}
 
@@ -100,6 +100,14 @@ def test_compose_volumes_are_declared_and_workers_share_none() -> None:
     assert len(mounted) == len(set(mounted))
     assert folders
     assert all((docker.COMPOSE_FILE.parent / folder).is_dir() for folder in folders)
+
+
+def test_compose_configurations_are_files_and_are_all_given_to_a_service() -> None:
+    content = compose()
+    given = {each["source"] for service in content["services"].values() for each in service.get("configs", [])}
+
+    assert set(content["configs"]) == given
+    assert all((docker.COMPOSE_FILE.parent / each["file"]).is_file() for each in content["configs"].values())
 
 
 def test_compose_gives_our_processes_commands_and_settings_that_exist() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from pipeline.history.engine import Answer, QueryRefused, Reader
+from pipeline.history.reader import needing_tables
 from pipeline.history.reports.attribution import Path, removal_shares
 from pipeline.history.reports.catalogue import Report, report
 
@@ -18,9 +19,10 @@ def ask(reader: Reader, wanted: Report, given: Mapping[str, str]) -> Answer:
     """Ask for a report with the values `given`. Raises HistoryUnavailable, QueryRefused, OmniError (a wrong value)."""
     sql = wanted.sql(given)
     try:
-        answer = reader.query(sql)
-        if given.get("model") == MARKOV:
-            answer = _by_markov(reader, given, answer)
+        with needing_tables(reader):
+            answer = reader.query(sql)
+            if given.get("model") == MARKOV:
+                answer = _by_markov(reader, given, answer)
     except QueryRefused as error:
         raise QueryRefused(f"the report {wanted.name} was refused: {error}") from error
     columns = [place for place, name in enumerate(answer.columns) if not name.endswith("_")]

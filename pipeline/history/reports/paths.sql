@@ -25,23 +25,16 @@ SELECT
     $main_currency AS currency
 FROM
 (
-    SELECT touches, ordered_at_ms AS last_ms, net_minor, order_money, 1 AS bought FROM $paths
-    UNION ALL
     SELECT
-        arrayFilter(each -> each.1 >= $from AND each.1 < $to AND each.1 > last_ms, visits) AS touches,
-        last_ms,
-        toInt64(0) AS net_minor, '' AS order_money, 0 AS bought
-    FROM
-    (
-        SELECT visits, last_ms
-        FROM $touches_by_customer AS touched
-        ANY LEFT JOIN
-        (
-            SELECT customer_id, max(ordered_at_ms) AS last_ms FROM $orders GROUP BY customer_id
-        ) AS bought USING customer_id
-    )
+        if(
+            bought,
+            told,
+            arrayFilter(each -> each.1 >= $from AND each.1 < $to AND each.1 > ordered_at_ms, told)
+        ) AS touches,
+        ordered_at_ms, net_minor, order_money, bought
+    FROM (SELECT touches AS told, ordered_at_ms, net_minor, order_money, bought FROM $paths)
 )
-WHERE notEmpty(touches) AND last_ms >= 0 -- named here too: 18.16 does not see that the lambda above needs it
+WHERE notEmpty(touches) AND ordered_at_ms >= 0 -- named here too: 18.16 does not see that the lambda above needs it
 GROUP BY touchpoints_
 ORDER BY purchases DESC, lost DESC, path
 LIMIT $limit

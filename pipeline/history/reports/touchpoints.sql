@@ -20,52 +20,45 @@
 --
 -- chart: bar purchases by touchpoint
 SELECT
-    touchpoint,
-    sum(touched) AS touches,
-    sum(people) AS customers,
-    sum(took_part) AS assisted,
-    round(sum(credit), 4) AS purchases,
-    round(sum(worth)) AS revenue_minor,
+    name AS touchpoint,
+    sum(NOT bought) AS touches,
+    uniqExactIf(customer_id, NOT bought) AS customers,
+    sum(bought AND place = indexOf(names, name)) AS assisted,
+    round(sumIf(share, bought), 4) AS purchases,
+    round(sumIf(share * revenue, bought)) AS revenue_minor,
     $main_currency AS currency
 FROM
 (
     SELECT
-        touch.2 AS touchpoint, count() AS touched, uniqExact(customer_id) AS people,
-        toUInt64(0) AS took_part, 0. AS credit, 0. AS worth
-    FROM (SELECT customer_id, visits FROM $touches_by_customer) ARRAY JOIN visits AS touch
-    WHERE touch.1 >= $from AND touch.1 < $to
-    GROUP BY touchpoint
-    UNION ALL
-    SELECT
-        name AS touchpoint, toUInt64(0) AS touched, toUInt64(0) AS people,
-        sum(place = indexOf(names, name)) AS took_part, sum(share) AS credit, sum(share * revenue) AS worth
-    FROM
-    (
-        SELECT
-            if(empty(touches), [(ordered_at_ms, '(none)')], touches) AS path,
-            if(order_money = $main_currency, net_minor, 0) AS revenue,
-            arrayMap(each -> each.2, path) AS names,
-            length(path) AS many,
-            path[many].1 AS latest_ms,
-            indexOf(arrayReverse(arrayMap(each -> each.2 != 'Direct', path)), 1) AS from_end,
-            arrayMap(
-                (each, place) -> multiIf(
-                    $model = 'first', toFloat64(place = 1),
-                    $model = 'last', toFloat64(place = many),
-                    $model = 'last_non_direct', toFloat64(place = if(from_end = 0, toInt64(many), many - from_end + 1)),
-                    $model = 'position', multiIf(many <= 2, 1., place = 1 OR place = many, 0.4, 0.2 / (many - 2)),
-                    $model = 'time_decay', pow(2, (each.1 - latest_ms) / greatest($half_life, 1)),
-                    $model = 'shapley', 1. / arrayCount(other -> other = each.2, names),
-                    1.
-                ),
-                path,
-                arrayEnumerate(path)
-            ) AS weights,
-            arrayMap(weight -> weight / arraySum(weights), weights) AS shares
-        FROM $paths
-    )
-    ARRAY JOIN names AS name, shares AS share, arrayEnumerate(names) AS place
-    GROUP BY touchpoint
+        customer_id,
+        bought,
+        if(
+            bought,
+            if(empty(touches), [(ordered_at_ms, '(none)')], touches),
+            arrayFilter(each -> each.1 >= $from AND each.1 < $to, touches)
+        ) AS path,
+        if(order_money = $main_currency, net_minor, 0) AS revenue,
+        arrayMap(each -> each.2, path) AS names,
+        length(path) AS many,
+        path[many].1 AS latest_ms,
+        indexOf(arrayReverse(arrayMap(each -> each.2 != 'Direct', path)), 1) AS from_end,
+        arrayMap(
+            (each, place) -> multiIf(
+                $model = 'first', toFloat64(place = 1),
+                $model = 'last', toFloat64(place = many),
+                $model = 'last_non_direct', toFloat64(place = if(from_end = 0, toInt64(many), many - from_end + 1)),
+                $model = 'position', multiIf(many <= 2, 1., place = 1 OR place = many, 0.4, 0.2 / (many - 2)),
+                $model = 'time_decay', pow(2, (each.1 - latest_ms) / greatest($half_life, 1)),
+                $model = 'shapley', 1. / arrayCount(other -> other = each.2, names),
+                1.
+            ),
+            path,
+            arrayEnumerate(path)
+        ) AS weights,
+        arraySum(weights) AS weight_sum,
+        arrayMap(weight -> weight / weight_sum, weights) AS shares
+    FROM $paths
 )
+ARRAY JOIN names AS name, shares AS share, arrayEnumerate(names) AS place
 GROUP BY touchpoint
 ORDER BY purchases DESC, touchpoint

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import pytest
+
+from pipeline.domain.records import DeadLetter
 from pipeline.history.batch import FEW_ROWS, Batch, sift
 from pipeline.history.engine import RowsRefused
 from pipeline.history.rows import Kind, Row
@@ -59,3 +62,21 @@ def test_the_rows_that_are_refused_are_found_with_few_attempts() -> None:
     assert [row.position for row in stored if row.kind is Kind.EVENT] == [n for n in range(1_000) if n not in (17, 800)]
     assert sum(row.kind is Kind.DEAD_LETTER for row in stored) == 2
     assert len(attempts) < 50
+
+
+def test_what_a_database_quotes_of_a_customer_is_in_the_dead_letter_and_not_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    stored: list[Row] = []
+
+    def attempt(some: list[Row] | tuple[Row, ...]) -> None:
+        if some[0].kind is Kind.EVENT:
+            raise RowsRefused("Cannot parse 'anna@example.com' as a number")
+        stored.extend(some)
+
+    assert sift([event_row("e-1", 7)], attempt) == 1  # type: ignore[arg-type]
+    (letter,) = stored
+    assert isinstance(letter.record, DeadLetter)
+    assert "anna@example.com" in letter.record.detail
+    assert "a row for events, 7 of channel.web/3, cannot be stored" in caplog.text
+    assert "anna" not in caplog.text

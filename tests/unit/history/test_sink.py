@@ -50,6 +50,7 @@ class Story:
         self.end = 0
         self.committed_before: int | None = None
         self.unstorable = 0
+        self.write_seconds = 0.0
         self.on_poll: Callable[[], None] = lambda: None
         self._polls = list(polls)
         self._pace = seconds_per_poll
@@ -98,6 +99,7 @@ class Story:
         if self.unstorable:
             raise RowsRefused("one of these")
         self.log.append(f"write {batch.rows} at {self.now:.2f}")
+        self.now += self.write_seconds
 
     def write(self, rows: Sequence[Row]) -> int:
         self.log.append(f"write {len(rows)} one by one")
@@ -124,6 +126,25 @@ def test_the_first_row_after_a_pause_is_written_at_once_and_the_next_a_second_la
     log = story.run()
 
     assert log[::2] == ["write 1 at 100.25", "write 2 at 101.25", "write 1 at 102.25"]
+
+
+@pytest.mark.parametrize(
+    ("write_seconds", "begun_at"),
+    [
+        (0.25, ["100.12", "101.12", "102.12"]),  # a second after the last was begun
+        (0.75, ["100.12", "101.38", "102.62"]),  # half a second after it was done
+        (3.0, ["100.12", "103.62", "107.12"]),
+    ],
+)
+def test_a_slow_database_is_written_to_once_a_second_and_after_half_a_second_of_collecting(
+    write_seconds: float, begun_at: list[str]
+) -> None:
+    story = Story(*([Message(offset)] for offset in range(40)), seconds_per_poll=0.125)
+    story.write_seconds = write_seconds
+
+    writes = story.run()[::2]
+
+    assert [line.rpartition(" ")[2] for line in writes[:3]] == begun_at
 
 
 def test_a_full_hand_takes_nothing_more_in_until_its_second_is_over() -> None:
@@ -248,6 +269,14 @@ def test_where_no_row_can_be_stored_history_stops_before_it_has_tried_all_of_the
     with pytest.raises(FuseBlown, match="the database"):
         story.run()
     assert story.log == [f"write {AGAIN_ROWS} one by one"]
+
+
+def test_why_a_record_is_refused_stands_in_its_dead_letter_and_of_its_text_nothing_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    Story([Message(0, value=b"anna@example.com")]).run()
+
+    assert caplog.messages == ["decisions/0, offset 0 is refused: undecodable; its dead letter says more"]
 
 
 def test_what_is_refused_and_what_is_left_to_do_can_be_seen_from_outside() -> None:
