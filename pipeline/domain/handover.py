@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from pipeline.domain.claims import all_ids, assign, forget_claim
 from pipeline.domain.customer_state import CustomerState, Draft, former
-from pipeline.domain.hashed import node_of
+from pipeline.domain.hashed import in_one_form, node_of
 from pipeline.domain.identity_changes import Event, identity_change, refusal
 from pipeline.domain.identity_graph import ALIASES_KEPT, APART_KEPT, EMPTY, Graph, Told, descendants, merge_to_undo
 from pipeline.domain.ids import uuid5_text
@@ -24,6 +24,7 @@ from pipeline.domain.messages import (
     Count,
     GoOn,
     Handover,
+    Identifier,
     Meet,
     Merge,
     Restore,
@@ -82,7 +83,7 @@ def take_over(draft: Draft, handover: Handover, limits: Limits) -> None:
     if reason is not None:
         _send_back(draft, loser, merge, reason)
         return
-    moved = fold(draft, loser, merge)
+    moved = fold(draft, loser, replace(merge, part=_part_met(draft, merge.identifier)))
     cause = Event(draft.tenant, merge.identifier, merge.event_id, merge.occurred_at_ms)
     said = {"other": merge.loser, "merge_id": merge.merge_id}
     draft.effects.append(
@@ -90,6 +91,13 @@ def take_over(draft: Draft, handover: Handover, limits: Limits) -> None:
     )
     draft.effects.append(Count("identity_merges", "merged"))
     tell(draft, (merge.event_id, merge.occurred_at_ms))
+
+
+def _part_met(draft: Draft, identifier: Identifier) -> str:
+    """Return for which part of the customer another joins it that shares an identifier with it."""
+    identifiers, ((kind, value),) = in_one_form(draft.identifiers, (identifier,))
+    link = identifiers.get(kind, {}).get(value)
+    return "" if link is None else link.part
 
 
 def _send_back(draft: Draft, loser: CustomerState, merge: Merge, reason: IdentityReason) -> None:

@@ -122,10 +122,10 @@ EMPTY = Graph()
 
 
 def descendants(merges: tuple[Merge, ...], customer_id: str) -> set[str]:
-    """Return `customer_id` and every customer that had become part of it, by the merges that made the present one."""
+    """Return `customer_id` and every customer that had joined it or joined by it, by the merges of the present one."""
     found = {customer_id}
     while True:
-        more = {merge.loser for merge in merges if merge.winner in found} - found
+        more = {merge.loser for merge in merges if (merge.part or merge.winner) in found} - found
         if not more:
             return found
         found |= more

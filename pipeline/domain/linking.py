@@ -27,6 +27,7 @@ from pipeline.domain.limits import Limits, standing
 from pipeline.domain.messages import (
     Arrived,
     Claim,
+    Complements,
     Count,
     CustomerMessage,
     Effect,
@@ -108,6 +109,8 @@ class Linking:
         sent: list[Effect] = []
         if isinstance(message, Granted):
             message = replace(message, forwarded=True)
+        if isinstance(message, Complements):
+            message = replace(message, part=message.part or state.customer_id)
         sent.append(Send("customer", customer_key(state.tenant, to), replace(message, customer_id=to)))
         if isinstance(message, Arrived):
             event = message.event

@@ -164,7 +164,7 @@ def one_order(a: Order, b: Order) -> Order:
 
 def _timers(a: tuple[Timer, ...], b: tuple[Timer, ...], sides: Sides) -> tuple[Timer, ...]:
     both: dict[tuple[str, str], Timer] = {}
-    for timer in (*a, *b):
+    for timer in (*a, *(replace(theirs, part=sides.tag(theirs.part)) for theirs in b)):
         known = both.get((timer.rule, timer.subject))
         if known is None or (timer.due_at_ms, timer.generation) > (known.due_at_ms, known.generation):
             both[timer.rule, timer.subject] = timer
@@ -181,7 +181,8 @@ def _facets(a: Facets, b: Facets, sides: Sides) -> Facets:
 
 
 def _held(a: tuple[Held, ...], b: tuple[Held, ...], sides: Sides) -> tuple[Held, ...]:
-    both = {(held.rule, held.proposal.subject, held.proposal.generation): held for held in (*b, *a)}
+    theirs = (replace(held, proposal=replace(held.proposal, part=sides.tag(held.proposal.part))) for held in b)
+    both = {(held.rule, held.proposal.subject, held.proposal.generation): held for held in (*theirs, *a)}
     return tuple(sorted(both.values(), key=lambda held: (held.release_at_ms, held.rule, held.proposal.subject)))
 
 

@@ -94,34 +94,37 @@ def split(draft: Draft, leaving: set[str], merge: Merge) -> tuple[CustomerState,
     def theirs(tagged: Any) -> bool:
         return tagged.part in leaving
 
+    def at_home(part_id: str) -> str:
+        return "" if part_id == home else part_id
+
     def taken(entries: dict[str, Any]) -> dict[str, Any]:
-        return {
-            key: replace(entry, part="" if entry.part == home else entry.part)
-            for key, entry in entries.items()
-            if theirs(entry)
-        }
+        return {key: replace(entry, part=at_home(entry.part)) for key, entry in entries.items() if theirs(entry)}
 
     links = {kind: taken(values) for kind, values in draft.identifiers.items()}
     their_carts, their_orders = taken(draft.carts), taken(draft.orders)
     left = Draft(CustomerState(draft.tenant, home, founder=merge.founder))
     left.identifiers = {kind: values for kind, values in links.items() if values}
     left.carts, left.orders = their_carts, their_orders
-    left.timers = tuple(timer for timer in draft.timers if timer.subject in their_carts)
+    left.timers = tuple(replace(timer, part=at_home(timer.part)) for timer in draft.timers if theirs(timer))
     left.sent, left.marks = draft.sent, draft.marks
-    their_held = tuple(held for held in draft.held if held.proposal.subject in their_carts)
+    their_held = tuple(held for held in draft.held if theirs(held.proposal) and not held.proposal.told_as)
     left.cooldowns, left.fired = draft.cooldowns, draft.fired
     left.recent, left.generation, left.heard = draft.recent, draft.generation, draft.heard
     their_skus = {sku for order in their_orders.values() for sku in order.kept_skus}
     left.owned = {sku: at_ms for sku, at_ms in draft.owned.items() if sku in their_skus}
     left.graph = Graph(
-        merges=tuple(each for each in graph.merges if each.winner in leaving),
+        merges=tuple(each for each in graph.merges if each.loser in leaving - {home}),
         parts=gone,
         apart=(*graph.apart, draft.customer_id),
         refused=graph.refused,
         claiming=tuple(each for each in graph.claiming if theirs(each)),
     )
     _total(left, gone)
-    left.held = (*their_held, *(held for held in draft.held if _is_word_for(left, held.proposal)))
+    words = (held for held in draft.held if _is_word_for(left, held.proposal))
+    left.held = tuple(
+        replace(held, proposal=replace(held.proposal, part=at_home(held.proposal.part)))
+        for held in (*their_held, *words)
+    )
 
     draft.identifiers = {
         kind: {value: link for value, link in values.items() if not theirs(link)}
@@ -129,7 +132,7 @@ def split(draft: Draft, leaving: set[str], merge: Merge) -> tuple[CustomerState,
     }
     draft.carts = {cart_id: cart for cart_id, cart in draft.carts.items() if not theirs(cart)}
     draft.orders = {order_id: order for order_id, order in draft.orders.items() if not theirs(order)}
-    draft.timers = tuple(timer for timer in draft.timers if timer not in left.timers)
+    draft.timers = tuple(timer for timer in draft.timers if not theirs(timer))
     draft.held = tuple(held for held in draft.held if held not in their_held)
     ours = {sku for order in draft.orders.values() for sku in order.kept_skus}
     draft.owned = {sku: at_ms for sku, at_ms in draft.owned.items() if sku in ours or sku not in their_skus}

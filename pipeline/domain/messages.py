@@ -224,7 +224,8 @@ class GoOn(Struct, frozen=True, array_like=True, tag="n", gc=False):
 class Merge(Struct, frozen=True, array_like=True, gc=False):
     """`loser` became part of `winner` because `event_id` carried `identifier`, of one of them, and one of the other.
 
-    `founder` is the kind of the identifier that founded the loser.
+    `founder` is the kind of the identifier that founded the loser. `part` is the former customer, part of the winner,
+    that had the identifier or the event: the loser goes where it goes; "" is the winner's own.
     """
 
     merge_id: str
@@ -234,6 +235,7 @@ class Merge(Struct, frozen=True, array_like=True, gc=False):
     identifier: Identifier
     event_id: str
     occurred_at_ms: int
+    part: str = ""
 
 
 class Complement(Struct, frozen=True, array_like=True, gc=False):
@@ -253,7 +255,7 @@ class Complement(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Complements(Struct, frozen=True, array_like=True, tag="x", gc=False):
-    """The product actor's answer to `AskComplements`: best first. `then` comes back as it was asked.
+    """The product actor's answer to `AskComplements`: best first. `then` and `part` come back as they were asked.
 
     `rhythm_days` is after how many days customers buy the product again, None where too few have. `of_category`: the
     product is new, and these are the complements of its category.
@@ -269,6 +271,7 @@ class Complements(Struct, frozen=True, array_like=True, tag="x", gc=False):
     then: tuple[str, ...] = ()
     rhythm_days: float | None = None
     of_category: str = ""
+    part: str = ""
 
 
 class ProductNews(Struct, frozen=True, array_like=True, tag="p", gc=False):
@@ -411,6 +414,7 @@ class AskComplements(Struct, frozen=True, array_like=True, tag="a", gc=False):
 
     `then` are the SKUs to ask about next. One after the other, because answers that race each other would make
     chance decide which one is sent. `new`: at the key of a category, a product that is too new to answer itself.
+    `part` is the part of a merged customer that took the interest, "" for its own.
     """
 
     tenant: str
@@ -421,6 +425,7 @@ class AskComplements(Struct, frozen=True, array_like=True, tag="a", gc=False):
     channel: str
     then: tuple[str, ...] = ()
     new: str = ""
+    part: str = ""
 
 
 class ProductTold(Struct, frozen=True, array_like=True, tag="f", gc=False):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from msgspec.structs import replace
+
 from pipeline.domain import caps, held
 from pipeline.domain.arbiter import Proposed, settle
 from pipeline.domain.claims import is_claiming
@@ -65,6 +67,7 @@ class RuleRunner:
     def on_complements(self, draft: Draft, answer: Complements, now_ms: int) -> None:
         """Let every rule answer, and settle what they propose. An event that came too late offers nothing."""
         proposals: list[Proposed] = []
+        draft.part = "" if answer.part == draft.customer_id else answer.part
         rules = self._book.at(answer.asked_at_ms if self._event_clock else now_ms)
         if rules.asks_when_bought and answer.complements and answer.sku in draft.owned:
             draft.heard = draft.heard.answered(answer)
@@ -85,6 +88,7 @@ class RuleRunner:
         if news.there is not None:
             return
         proposals: list[Proposed] = []
+        draft.part = ""
         rules = self._book.at(news.occurred_at_ms if self._event_clock else now_ms)
         for rule in rules.rules:
             for step in rules.logic[rule.name].on_product(news, draft):
@@ -147,6 +151,7 @@ class RuleRunner:
                 drop = Drop(timer.subject, timer.generation, instant_ms, timer.caused_by, reason)
                 draft.effects.append(dropped(rules, timer.rule, drop, draft))
                 continue
+            draft.part = timer.part
             for step in logic.on_time(timer, draft):
                 self._take(draft, rules, timer.rule, step, instant_ms, timer.caused_by, proposals)
         self._settle(draft, proposals, clock_ms, released)
@@ -173,10 +178,18 @@ class RuleRunner:
         What it proposes goes to `proposals`, to be settled with those of others.
         """
         if isinstance(step, Proposal):
-            proposals.append((rules, rules.by_name[rule], step))
+            proposals.append((rules, rules.by_name[rule], replace(step, part=draft.part)))
         elif isinstance(step, WakeAt):
             timer = Timer(
-                rule, step.subject, step.due_at_ms, step.since_ms, cause, step.by_event, step.note, rules.number
+                rule,
+                step.subject,
+                step.due_at_ms,
+                step.since_ms,
+                cause,
+                step.by_event,
+                step.note,
+                rules.number,
+                _part_of(draft, rules, rule, step.subject),
             )
             draft.effects += held.cancel(rules, draft, rule, step.subject, DropReason.SUPERSEDED, at_ms, cause)
             self._arm(draft, rules, timer)
@@ -223,6 +236,12 @@ class RuleRunner:
         draft.timers = (*others, timer)
 
 
+def _part_of(draft: Draft, rules: Rules, rule: str, subject: str) -> str:
+    """Return for which part of the customer a rule waits about `subject`."""
+    cart = draft.carts.get(subject) if rules.logic[rule].about_carts else None
+    return draft.part if cart is None else cart.part
+
+
 def _answered(draft: Draft, rule: str, event_id: str) -> bool:
     """Whether a rule has answered this event: sent, held for later, or held out."""
     return (
@@ -234,5 +253,5 @@ def _answered(draft: Draft, rule: str, event_id: str) -> bool:
 
 def _ask(skus: tuple[str, ...], draft: Draft, event_id: str, at_ms: int, channel: str) -> None:
     """Ask about the first of `skus`; its answer brings the others back."""
-    ask = AskComplements(draft.tenant, skus[0], draft.customer_id, event_id, at_ms, channel, skus[1:])
+    ask = AskComplements(draft.tenant, skus[0], draft.customer_id, event_id, at_ms, channel, skus[1:], part=draft.part)
     draft.effects.append(Send("product", product_key(draft.tenant, skus[0]), ask))

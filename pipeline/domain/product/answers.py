@@ -44,5 +44,6 @@ def _answer(
         question.then,
         rhythm_days,
         category_of(question.sku),
+        question.part,
     )
     return (Send("customer", customer_key(question.tenant, question.customer_id), answer),)

@@ -35,6 +35,7 @@ class AbandonedCart(kind.Kind):
     """
 
     config_type = Config
+    about_carts = True
     events = frozenset(
         ("product_added", "product_removed", "cart_updated", "cart_emptied", "checkout_started", "order_completed")
     )

@@ -16,7 +16,8 @@ KEPT_UNTIL = "kept_until"
 class Timer(Struct, frozen=True, array_like=True, gc=False):
     """A rule waits for `due_at_ms` about `subject` (a cart id) since `since_ms`; see `WakeAt`.
 
-    `rules_number` is the version of the rules that armed it, and judges it (see `RuleBook`); 0: not known.
+    `rules_number` is the version of the rules that armed it, and judges it (see `RuleBook`); 0: not known. It waits for
+    the `part` of a merged customer, with which it goes when the merge is undone; "" is the customer's own.
     """
 
     rule: str
@@ -27,6 +28,7 @@ class Timer(Struct, frozen=True, array_like=True, gc=False):
     by_event: bool = False
     note: str = ""
     rules_number: int = 0
+    part: str = ""
 
     @property
     def generation(self) -> str:
@@ -141,7 +143,7 @@ class Proposal(Struct, frozen=True, array_like=True, gc=False):
 
     `offer` stands instead of the rule's, where the rule has several messages. `told_as`, of word of a
     product: under this subject the rule is to remember (see `Mark`) when it went out, or would have but for a holdout;
-    what waits or is dropped was not told.
+    what waits or is dropped was not told. `part`: see `Timer`.
     """
 
     subject: str
@@ -155,6 +157,7 @@ class Proposal(Struct, frozen=True, array_like=True, gc=False):
     reason: str
     offer: OfferPolicy | None = None
     told_as: str = ""
+    part: str = ""
 
     @property
     def keeps_a_piece(self) -> bool:
