@@ -46,7 +46,7 @@ class Cart(Struct, frozen=True, array_like=True, gc=False):
     """One cart. `contents_at_ms`: when it was last told whole; `closed_at_ms`: latest order that named it.
 
     `amount_minor` is what `cart_updated` said the cart is worth, for producers that tell no lines or no prices.
-    `part` is the former customer it was begun by, "" for the customer's own.
+    `part` is the former customer it was begun by, "" for the customer's own; `shares`: see `cart_shares.py`.
     """
 
     changed_at_ms: int = 0
@@ -56,6 +56,7 @@ class Cart(Struct, frozen=True, array_like=True, gc=False):
     amount_minor: int | None = None
     currency: str | None = None
     part: str = ""
+    shares: dict[str, Cart] = {}
 
     @property
     def is_open(self) -> bool:

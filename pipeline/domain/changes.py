@@ -7,12 +7,13 @@ could not be believed (`told_at_ms`, else None); it returns what rules may look 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from zlib import crc32
 
 from msgspec import Raw, msgpack
 from msgspec.structs import replace
 
-from pipeline.domain import carts
+from pipeline.domain import cart_shares, carts
 from pipeline.domain.baskets import tell_order, tell_return
 from pipeline.domain.carts import Cart
 from pipeline.domain.customer_state import Draft
@@ -91,11 +92,11 @@ def _cart_changed(
 ) -> Change | None:
     """Change one cart, unless an order at or after that time closed it (B14). No cart id: the customer's only cart."""
     cart_id = event.cart_id or ""
-    before = draft.carts.get(cart_id, Cart())
+    before = draft.carts.get(cart_id) or Cart(part=draft.part)
     if at_ms <= max(before.closed_at_ms, draft.closed_at_ms):
         draft.effects.append(Count("cart_changes_ignored", "closed"))
         return None
-    after = change(before)
+    after = cart_shares.changed_by(draft.part, before, change)
     if after is before:
         draft.effects.append(Count("cart_changes_ignored", "superseded"))
         return None
@@ -142,8 +143,11 @@ def _close(draft: Draft, cart_id: str | None, at_ms: int) -> tuple[str, ...]:
         closing = [cart_id]
     bought: list[str] = []
     for closing_id in closing:
-        before = draft.carts.get(closing_id, Cart())
-        after = carts.bought(before, at_ms) if cart_id is None else carts.closed(before, at_ms)
+        before = draft.carts.get(closing_id) or Cart(part=draft.part)
+        if cart_id is None:
+            after = cart_shares.changed_by(draft.part, before, partial(carts.bought, at_ms=at_ms))
+        else:
+            after = cart_shares.closed(before, at_ms)
         draft.put_cart(closing_id, after)
         if before.is_open and not after.is_open:
             bought.append(closing_id)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from pipeline.domain import aside
 from pipeline.domain.changes import APPLY
 from pipeline.domain.claims import founded
 from pipeline.domain.customer_json import customer_json
@@ -195,6 +196,7 @@ class CustomerActor:
             return pointer, draft.effects
         if isinstance(message, Handover):
             self._run.after_merge(draft, message.merge, at_ms, state.held)
+            aside.bound(draft, at_ms)
             answer_offers_held(draft, [held for held in state.held if held not in draft.held], at_ms)
             say(draft, state, self._book.at(at_ms).hearing, about.event_id, at_ms)
         self._run.after_answer(draft, at_ms)

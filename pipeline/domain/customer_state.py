@@ -15,7 +15,7 @@ from pipeline.domain.money import added
 from pipeline.domain.orders import ORDERS_KEPT, Order
 from pipeline.domain.recent import Generation
 from pipeline.domain.time import DAY_MS
-from pipeline.domain.triggers.steps import Fired, Held, Proposal, Sent, Timer
+from pipeline.domain.triggers.steps import Aside, Fired, Held, Proposal, Sent, Timer
 from pipeline.domain.waiting import Waiting
 from pipeline.domain.wave_messages import NOTHING, Hearing
 
@@ -113,6 +113,7 @@ class CustomerState(Struct, frozen=True, array_like=True, gc=False):
     feed: FeedTimes = NEVER_TOLD
     hears: Hearing = NOTHING
     heard: Heard = NOTHING_HEARD
+    aside: tuple[Aside, ...] = ()
 
     @property
     def is_pointer(self) -> bool:
@@ -159,6 +160,7 @@ class Draft:
     feed: FeedTimes
     hears: Hearing
     heard: Heard
+    aside: tuple[Aside, ...]
     part: str
     effects: list[Effect]
 
@@ -193,6 +195,7 @@ class Draft:
         self.feed = state.feed
         self.hears = state.hears
         self.heard = state.heard
+        self.aside = state.aside
         self.part = ""
         self.effects = []
 
@@ -228,6 +231,7 @@ class Draft:
             self.feed,
             self.hears,
             self.heard,
+            self.aside,
         )
 
     def differs_from(self, state: CustomerState) -> bool:
@@ -258,8 +262,6 @@ class Draft:
 
     def put_cart(self, cart_id: str, cart: Cart) -> None:
         """Keep a cart. Beyond the bound the one changed or bought longest ago goes, one with nothing in it first."""
-        if self.part and cart_id not in self.carts:
-            cart = replace(cart, part=self.part)
         kept = {**self.carts, cart_id: cart}
         if len(kept) > CARTS_KEPT:
             others = (entry for entry in kept.items() if entry[0] != cart_id)

@@ -129,8 +129,9 @@ def part(draft: Draft, arrived: Arrived) -> None:
     if not leaving <= graph.parts.keys():
         draft.effects.extend(refusal(draft.customer_id, merge.loser, IdentityReason.TOO_OLD, cause))
         return
-    state, moved = split(draft, leaving, merge)
-    _let_go(draft, state, leaving, (event.event_id, event.occurred_at_ms))
+    asked = (event.event_id, event.occurred_at_ms)
+    state, moved = split(draft, leaving, merge, asked)
+    _let_go(draft, state, leaving, asked)
     told = {"other": merge.loser, "merge_id": merge.merge_id}
     draft.effects.append(
         identity_change("unmerged", draft.customer_id, IdentityReason.OPERATOR, cause, **told, parts=moved)

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.domain import carts, waiting
+from pipeline.domain import cart_shares, waiting
 from pipeline.domain.audiences import is_membership
 from pipeline.domain.carts import Cart
 from pipeline.domain.customer_state import arrival_order
@@ -21,7 +21,7 @@ from pipeline.domain.identity_graph import ALIASES_KEPT, EMPTY, Graph, Link, See
 from pipeline.domain.messages import Arrived, ProductNews
 from pipeline.domain.orders import Order
 from pipeline.domain.recent import Generation, united, united_generation
-from pipeline.domain.triggers.steps import Fired, Held, Sent, Timer
+from pipeline.domain.triggers.steps import Aside, Fired, Held, Sent, Timer
 from pipeline.domain.waiting import Waiting
 
 _Early: TypeAlias = Waiting[Arrived | ProductNews]
@@ -42,6 +42,10 @@ class Sides(Struct, frozen=True):
     def tag(self, part: str) -> str:
         """Return the tag of what the loser had."""
         return part or self.loser
+
+    def timer(self, timer: Timer) -> Timer:
+        """Return a timer of the loser as the winner has it."""
+        return replace(timer, part=self.tag(timer.part))
 
 
 def _winner(a: Any, b: Any, sides: Sides) -> Any:
@@ -103,42 +107,15 @@ def _identifiers(
 
 
 def _carts(a: dict[str, Cart], b: dict[str, Cart], sides: Sides) -> dict[str, Cart]:
-    both = {cart_id: carts.bought(cart, sides.closed_at_ms) for cart_id, cart in a.items()}
+    both = {cart_id: cart_shares.bought_by_either(cart, sides.closed_at_ms) for cart_id, cart in a.items()}
     for cart_id, cart in sorted(b.items()):
-        theirs, ours = carts.bought(cart, sides.closed_at_ms), both.get(cart_id)
-        both[cart_id] = replace(theirs, part=sides.tag(theirs.part)) if ours is None else _cart(ours, theirs)
+        theirs, ours = cart_shares.tagged(cart, sides.tag), a.get(cart_id)
+        both[cart_id] = (
+            cart_shares.bought_by_either(theirs, sides.closed_at_ms)
+            if ours is None
+            else cart_shares.united(ours, theirs, sides.closed_at_ms)
+        )
     return both
-
-
-def _cart(a: Cart, b: Cart) -> Cart:
-    """Unite two carts of one id: what was told whole or bought voids what is older on either side.
-
-    Of a line that both changed, the pieces add up where one side knows nothing but pieces added and removed (somebody
-    logs in with the click that adds one more); else the latest change holds.
-    """
-    contents_at_ms, closed_at_ms = max(a.contents_at_ms, b.contents_at_ms), max(a.closed_at_ms, b.closed_at_ms)
-    told, other = sorted((a, b), key=lambda cart: (cart.contents_at_ms, cart.amount_minor or 0), reverse=True)
-    lines = {sku: line for sku, line in told.lines.items() if line.changed_at_ms > closed_at_ms}
-    for sku, line in other.lines.items():
-        if line.changed_at_ms <= closed_at_ms or (line.changed_at_ms <= contents_at_ms and contents_at_ms):
-            continue
-        known = lines.get(sku)
-        if known is None:
-            lines[sku] = line
-            continue
-        latest = max(line, known, key=lambda each: (each.changed_at_ms, each.quantity))
-        if not other.contents_at_ms:
-            latest = replace(latest, quantity=line.quantity + known.quantity)
-        lines[sku] = latest
-    return replace(
-        a,
-        changed_at_ms=max(a.changed_at_ms, b.changed_at_ms),
-        contents_at_ms=contents_at_ms,
-        closed_at_ms=closed_at_ms,
-        lines=dict(sorted(lines.items())),
-        amount_minor=told.amount_minor if told.contents_at_ms > closed_at_ms else None,
-        currency=told.currency,
-    )
 
 
 def _orders(a: dict[str, Order], b: dict[str, Order], sides: Sides) -> dict[str, Order]:
@@ -164,11 +141,15 @@ def one_order(a: Order, b: Order) -> Order:
 
 def _timers(a: tuple[Timer, ...], b: tuple[Timer, ...], sides: Sides) -> tuple[Timer, ...]:
     both: dict[tuple[str, str], Timer] = {}
-    for timer in (*a, *(replace(theirs, part=sides.tag(theirs.part)) for theirs in b)):
+    for timer in (*a, *map(sides.timer, b)):
         known = both.get((timer.rule, timer.subject))
         if known is None or (timer.due_at_ms, timer.generation) > (known.due_at_ms, known.generation):
             both[timer.rule, timer.subject] = timer
     return tuple(sorted(both.values(), key=lambda timer: (timer.due_at_ms, timer.rule, timer.subject)))
+
+
+def _aside(a: tuple[Aside, ...], b: tuple[Aside, ...], sides: Sides) -> tuple[Aside, ...]:
+    return (*a, *(Aside(sides.timer(each.timer), sides.tag(each.by)) for each in b))
 
 
 def _fired(a: tuple[Fired, ...], b: tuple[Fired, ...], sides: Sides) -> tuple[Fired, ...]:
@@ -245,8 +226,8 @@ FIELDS: dict[str, tuple[str, Fold]] = {
     "last_seen_at_ms": ("the later", latest),
     "last_received_at_ms": ("the later", latest),
     "carts": (
-        "all of both; of one id, line by line the latest change, pieces only added and removed added up; "
-        "what an order of either bought is closed",
+        "all of both; of one id, line by line the latest change, pieces only added and removed added up, what each "
+        "part put in is kept beside it; what an order of either bought is closed",
         _carts,
     ),
     "closed_at_ms": ("the later", latest),
@@ -268,5 +249,6 @@ FIELDS: dict[str, tuple[str, Fold]] = {
     "feed": ("the senior's; the junior is told of once more, as part of the senior", _winner),
     "hears": ("the senior's: products are told anew what it wants, and that the junior wants nothing", _winner),
     "heard": ("of each product the later word, undone it stays with both", _heard),
+    "aside": ("all of both, and what waits no longer for one because of the other", _aside),
 }
 """What becomes of each field of `CustomerState`, for people, and how."""

@@ -1,6 +1,6 @@
 """Making one customer of two, and two of one again.
 
-Each field unites as `merge_fields.FIELDS` says. A cart, an order and an identifier remember the part they came from,
+Each field unites as `merge_fields.FIELDS` says. A cart, an order, an identifier and what waits remember their part,
 and each part keeps its share of the totals (`Part`), so that a merge can be undone exactly for what is counted, and
 item by item or facet by facet for the rest. What limits what is sent (cooldowns, messages and triggers that went out,
 marks of rules, event ids) goes to both sides:
@@ -9,29 +9,18 @@ nothing fires again because of a merge or its undoing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from msgspec.structs import replace
 
+from pipeline.domain import aside, cart_shares, merge_bounds
 from pipeline.domain.baskets import tell_return, tell_twice
-from pipeline.domain.customer_state import (
-    CARTS_KEPT,
-    CHANNELS_KEPT,
-    COOLDOWNS_KEPT,
-    CURRENCIES_KEPT,
-    FIRED_KEPT,
-    OWNED_KEPT,
-    CustomerState,
-    Draft,
-    cart_age,
-)
+from pipeline.domain.customer_state import CustomerState, Draft
 from pipeline.domain.events import ChannelEvent
 from pipeline.domain.facets import learn, united
 from pipeline.domain.identity_graph import EMPTY, Graph, Part, Seen
 from pipeline.domain.merge_fields import FIELDS, Sides, channels_of_both, earliest, latest, one_order, sums
 from pipeline.domain.messages import Merge
-from pipeline.domain.orders import ORDERS_KEPT
 from pipeline.domain.triggers.steps import Proposal
 from pipeline.domain.wants import wants_of
 from pipeline.domain.wave_messages import Want
@@ -64,6 +53,7 @@ def fold(draft: Draft, loser: CustomerState, merge: Merge) -> dict[str, int]:
     _count_once(draft, loser, parts, merge.occurred_at_ms)
     told_twice = draft.orders.keys() & loser.orders.keys()
     sides = Sides(draft.customer_id, loser.customer_id, max(draft.closed_at_ms, loser.closed_at_ms))
+    draft.aside = aside.of_both(draft, loser.timers, sides)
     for name, (_, how) in FIELDS.items():
         setattr(draft, name, how(getattr(draft, name), getattr(loser, name), sides))
     both_say = (draft.orders[order_id] for order_id in told_twice)
@@ -78,14 +68,18 @@ def fold(draft: Draft, loser: CustomerState, merge: Merge) -> dict[str, int]:
         settled={**graph.settled, **settled},
         moved={name: to for name, to in graph.moved.items() if name not in held},
     )
-    _bound(draft)
+    merge_bounds.bound(draft)
+    _settle(draft)
     return {part_id: part.moves for part_id, part in moved.items()} | settled
 
 
-def split(draft: Draft, leaving: set[str], merge: Merge) -> tuple[CustomerState, dict[str, int]]:
+def split(
+    draft: Draft, leaving: set[str], merge: Merge, cause: tuple[str, int]
+) -> tuple[CustomerState, dict[str, int]]:
     """Take the parts `leaving` out of `draft`, the loser of `merge` and all that had become part of it.
 
-    Return its state, and the parts that changed hands, with how often each has.
+    `cause` is the event that asks for it, and its time. Return the state of what leaves, and the parts that changed
+    hands, with how often each has.
     """
     graph, home = draft.graph or EMPTY, merge.loser
     gone = {part_id: replace(graph.parts[part_id], moves=graph.parts[part_id].moves + 1) for part_id in sorted(leaving)}
@@ -101,17 +95,18 @@ def split(draft: Draft, leaving: set[str], merge: Merge) -> tuple[CustomerState,
         return {key: replace(entry, part=at_home(entry.part)) for key, entry in entries.items() if theirs(entry)}
 
     links = {kind: taken(values) for kind, values in draft.identifiers.items()}
-    their_carts, their_orders = taken(draft.carts), taken(draft.orders)
+    their_orders = taken(draft.orders)
     left = Draft(CustomerState(draft.tenant, home, founder=merge.founder))
     left.identifiers = {kind: values for kind, values in links.items() if values}
-    left.carts, left.orders = their_carts, their_orders
-    left.timers = tuple(replace(timer, part=at_home(timer.part)) for timer in draft.timers if theirs(timer))
+    left.orders = their_orders
+    left.timers, left.aside = aside.parted(draft, leaving.__contains__, at_home, cause)
     left.sent, left.marks = draft.sent, draft.marks
     their_held = tuple(held for held in draft.held if theirs(held.proposal) and not held.proposal.told_as)
     left.cooldowns, left.fired = draft.cooldowns, draft.fired
     left.recent, left.generation, left.heard = draft.recent, draft.generation, draft.heard
     their_skus = {sku for order in their_orders.values() for sku in order.kept_skus}
     left.owned = {sku: at_ms for sku, at_ms in draft.owned.items() if sku in their_skus}
+    left.disown(their_skus)
     left.graph = Graph(
         merges=tuple(each for each in graph.merges if each.loser in leaving - {home}),
         parts=gone,
@@ -120,6 +115,15 @@ def split(draft: Draft, leaving: set[str], merge: Merge) -> tuple[CustomerState,
         claiming=tuple(each for each in graph.claiming if theirs(each)),
     )
     _total(left, gone)
+    closed_at_ms = max(part.closed_at_ms for part in stay.values())
+    carts = {
+        cart_id: cart_shares.parted(cart, leaving, closed_at_ms, left.closed_at_ms)
+        for cart_id, cart in draft.carts.items()
+    }
+    draft.carts = {cart_id: here for cart_id, (here, _) in carts.items() if here is not None}
+    left.carts = {
+        cart_id: cart_shares.tagged(there, at_home) for cart_id, (_, there) in carts.items() if there is not None
+    }
     words = (held for held in draft.held if _is_word_for(left, held.proposal))
     left.held = tuple(
         replace(held, proposal=replace(held.proposal, part=at_home(held.proposal.part)))
@@ -130,12 +134,10 @@ def split(draft: Draft, leaving: set[str], merge: Merge) -> tuple[CustomerState,
         kind: {value: link for value, link in values.items() if not theirs(link)}
         for kind, values in draft.identifiers.items()
     }
-    draft.carts = {cart_id: cart for cart_id, cart in draft.carts.items() if not theirs(cart)}
     draft.orders = {order_id: order for order_id, order in draft.orders.items() if not theirs(order)}
-    draft.timers = tuple(timer for timer in draft.timers if not theirs(timer))
+    draft.timers, draft.aside = aside.parted(draft, lambda part_id: part_id not in leaving, str, cause)
     draft.held = tuple(held for held in draft.held if held not in their_held)
-    ours = {sku for order in draft.orders.values() for sku in order.kept_skus}
-    draft.owned = {sku: at_ms for sku, at_ms in draft.owned.items() if sku in ours or sku not in their_skus}
+    draft.disown(their_skus)
     draft.graph = replace(
         graph,
         parts=stay,
@@ -248,35 +250,6 @@ def _count_once(draft: Draft, loser: CustomerState, parts: dict[str, Part], at_m
             draft.spend_minor = sums(draft.spend_minor, spent, _NOBODY)
 
 
-def _bound(draft: Draft) -> None:
-    """Keep every collection within its bound, as single events do; what goes is counted.
-
-    What waits, what is held and what was sent is bounded where the rules are known: see `RuleRunner.after_merge`.
-    """
-    while len(draft.carts) > CARTS_KEPT:
-        gone = min(draft.carts.items(), key=cart_age)[0]
-        draft.carts = {cart_id: cart for cart_id, cart in draft.carts.items() if cart_id != gone}
-        draft.evicted("carts")
-    draft.orders = _newest(draft, "orders", draft.orders, ORDERS_KEPT, lambda order: order.at_ms)
-    draft.owned = _newest(draft, "owned", draft.owned, OWNED_KEPT, lambda at_ms: at_ms)
-    draft.cooldowns = _newest(draft, "cooldowns", draft.cooldowns, COOLDOWNS_KEPT, lambda at_ms: at_ms)
-    draft.channels = _newest(draft, "channels", draft.channels, CHANNELS_KEPT, lambda seen: seen.last_at_ms)
-    draft.spend_minor = _newest(draft, "spend_minor", draft.spend_minor, CURRENCIES_KEPT, lambda spent: spent)
-    if len(draft.fired) > FIRED_KEPT:
-        draft.fired = draft.fired[-FIRED_KEPT:]
-        draft.evicted("fired")
-    draft.bound_marks()
-    _settle(draft)
-
-
-def _newest(draft: Draft, name: str, entries: dict[str, Any], most: int, time_of: Callable[[Any], int]) -> Any:
-    if len(entries) <= most:
-        return entries
-    draft.evicted(name)
-    kept = sorted(entries.items(), key=lambda entry: (time_of(entry[1]), entry[0]))[-most:]
-    return dict(sorted(kept))
-
-
 def _settle(draft: Draft) -> None:
     """Beyond `PARTS_KEPT`, take the parts that joined first for good: their share becomes this customer's own."""
     graph = draft.graph or EMPTY
@@ -295,6 +268,7 @@ def _settle(draft: Draft) -> None:
         return {key: replace(entry, part="") if entry.part in gone else entry for key, entry in entries.items()}
 
     draft.identifiers = {kind: ours(links) for kind, links in draft.identifiers.items()}
-    draft.carts, draft.orders = ours(draft.carts), ours(draft.orders)
+    draft.carts = {cart_id: cart_shares.settled(cart, gone) for cart_id, cart in draft.carts.items()}
+    draft.orders = ours(draft.orders)
     settled = {part_id: graph.parts[part_id].moves for part_id in joined}
     draft.graph = replace(graph, parts=parts, settled={**graph.settled, **settled})

@@ -7,7 +7,7 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from pipeline.domain import caps, held
+from pipeline.domain import aside, caps, held
 from pipeline.domain.arbiter import Proposed, settle
 from pipeline.domain.claims import is_claiming
 from pipeline.domain.customer_state import TIMERS_KEPT, Draft
@@ -189,14 +189,16 @@ class RuleRunner:
                 step.by_event,
                 step.note,
                 rules.number,
-                _part_of(draft, rules, rule, step.subject),
+                draft.part,
             )
             draft.effects += held.cancel(rules, draft, rule, step.subject, DropReason.SUPERSEDED, at_ms, cause)
-            self._arm(draft, rules, timer)
+            self._arm(draft, rules, timer, at_ms)
         elif isinstance(step, Cancel):
+            aside.forget(draft, rule, step.subject)
             for timer in draft.timers:
                 if timer.rule == rule and step.subject in (None, timer.subject):
                     draft.timers = tuple(other for other in draft.timers if other is not timer)
+                    aside.put(draft, (timer,), at_ms)
                     drop = Drop(timer.subject, timer.generation, at_ms, cause, step.reason)
                     draft.effects.append(dropped(rules, rule, drop, draft))
             draft.effects += held.cancel(rules, draft, rule, step.subject, step.reason, at_ms, cause)
@@ -225,21 +227,19 @@ class RuleRunner:
         """Let the arbiter decide."""
         draft.effects += settle(proposals, draft, None if self._event_clock else clock_ms, released)
 
-    def _arm(self, draft: Draft, rules: Rules, timer: Timer) -> None:
-        others = tuple(other for other in draft.timers if (other.rule, other.subject) != (timer.rule, timer.subject))
+    def _arm(self, draft: Draft, rules: Rules, timer: Timer, at_ms: int) -> None:
+        about = (timer.rule, timer.subject)
+        others = tuple(other for other in draft.timers if (other.rule, other.subject) != about)
+        aside.forget(draft, *about)
         if len(others) >= TIMERS_KEPT:
             reason = DropReason.TOO_MANY_TIMERS
             drop = Drop(timer.subject, timer.generation, timer.since_ms, timer.caused_by, reason)
             draft.effects.append(dropped(rules, timer.rule, drop, draft))
             draft.evicted("timers")
             return
+        replaced = [other for other in draft.timers if (other.rule, other.subject) == about]
         draft.timers = (*others, timer)
-
-
-def _part_of(draft: Draft, rules: Rules, rule: str, subject: str) -> str:
-    """Return for which part of the customer a rule waits about `subject`."""
-    cart = draft.carts.get(subject) if rules.logic[rule].about_carts else None
-    return draft.part if cart is None else cart.part
+        aside.put(draft, replaced, at_ms)
 
 
 def _answered(draft: Draft, rule: str, event_id: str) -> bool:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from tests.harness.rounds import ROUNDS
 from tests.simulation.days import MIA, NIA, Days
 
 
@@ -72,3 +75,111 @@ def test_b8_what_waits_for_one_side_stays_with_it_when_the_other_is_parted() -> 
     days.at("08:40", "merge_undone", email=MIA).until("12:00")
 
     assert days.messages() == [("09:20", "it", NIA)]
+
+
+@pytest.mark.parametrize("cart", [{}, {"cart_id": "c1"}])
+def test_b8_carts_of_one_name_are_two_again_and_nobody_is_reminded_of_what_the_other_put_in(
+    cart: dict[str, str],
+) -> None:
+    days = Days(rule("abandoned_cart", ", delay: 1h")).at("08:00", "product_added", email=MIA, items=["A"], **cart)
+    days.at("08:05", "product_added", account="u1", email=NIA, items=["B"], **cart).at("08:10", account="u1", email=MIA)
+
+    days.at("08:40", "merge_undone", email=MIA).until("12:00")
+
+    assert sorted(zip(days.messages(), days.contents(), strict=True)) == [
+        (("09:00", "it", MIA), ["A"]),
+        (("09:05", "it", NIA), ["B"]),
+    ]
+
+
+def test_b8_who_waits_for_the_same_as_the_other_side_is_told_in_their_own_time_once_parted() -> None:
+    days = Days(rule("abandoned_browse", ", products: 1, delay: 1h")).at(
+        "08:00", "product_viewed", email=MIA, items=["A"]
+    )
+    days.at("08:05", "product_viewed", account="u1", email=NIA, items=["B"]).at("08:10", account="u1", email=MIA)
+
+    days.at("08:40", "merge_undone", email=MIA).until("12:00")
+
+    assert sorted(zip(days.messages(), days.contents(), strict=True)) == [
+        (("09:00", "it", MIA), ["A"]),
+        (("09:05", "it", NIA), ["B"]),
+    ]
+
+
+@pytest.mark.parametrize("cart", [{}, {"cart_id": "c1"}])
+def test_b8_what_either_put_into_the_cart_of_both_while_they_were_wrongly_one_is_theirs(cart: dict[str, str]) -> None:
+    days = Days(rule("abandoned_cart", ", delay: 1h")).at("08:00", "product_added", email=MIA, items=["A"], **cart)
+    days.at("08:01", account="u1", email=NIA).at("08:10", account="u1", email=MIA)
+    days.at("08:20", "product_added", account="u1", items=["B"], **cart)
+
+    days.at("08:40", "merge_undone", email=MIA).until("12:00")
+
+    assert sorted(zip(days.messages(), days.contents(), strict=True)) == [
+        (("09:00", "it", MIA), ["A"]),
+        (("09:20", "it", NIA), ["B"]),
+    ]
+
+
+@pytest.mark.parametrize("merged_at", ["08:10", "08:30"])
+def test_b8_an_order_of_the_other_side_that_named_no_cart_bought_nothing_of_hers_once_parted(merged_at: str) -> None:
+    days = Days(rule("abandoned_cart", ", delay: 1h"))
+    days.at("08:00", "product_added", email=MIA, cart_id="c1", items=["A"]).at("08:01", account="u1", email=NIA)
+    merged: dict[str, Any] = {"at": merged_at, "event_type": "page_viewed", "email": MIA}
+    order: dict[str, Any] = {"at": "08:20", "event_type": "order_completed", "items": ["B"]}
+    for event in sorted((merged, order), key=lambda each: each["at"]):
+        days.at(account="u1", **event)
+
+    days.at("08:40", "merge_undone", email=MIA).until("12:00")
+
+    assert list(zip(days.messages(), days.contents(), strict=True)) == [(("09:00", "it", MIA), ["A"])]
+
+
+def test_b8_what_one_bought_herself_stays_bought_once_parted() -> None:
+    days = Days(rule("abandoned_cart", ", delay: 1h"))
+    days.at("08:00", "product_added", email=MIA, cart_id="c1", items=["A"]).at("08:01", account="u1", email=NIA)
+    days.at("08:10", account="u1", email=MIA).at("08:15", "product_added", account="u1", cart_id="c1", items=["B"])
+    days.at("08:20", "order_completed", email=MIA, items=["A"])
+
+    days.at("08:40", "merge_undone", email=MIA).until("12:00")
+
+    assert list(zip(days.messages(), days.contents(), strict=True)) == [(("09:15", "it", NIA), ["B"])]
+
+
+TWO_RULES = """rules:
+  - {name: cart, kind: abandoned_cart, delay: 3h, channels: [email]}
+  - {name: browse, kind: abandoned_browse, products: 1, delay: 2h, channels: [email]}
+"""
+DEED = st.tuples(
+    st.sampled_from(["email", "account"]),
+    st.sampled_from(["product_added", "cart_updated", "cart_emptied", "product_viewed", "order_completed"]),
+    st.sampled_from([{}, {"cart_id": "c1"}]),
+    st.sets(st.sampled_from("ABC"), min_size=1, max_size=2),
+)
+
+
+@settings(max_examples=60 * ROUNDS, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(deeds=st.lists(DEED, max_size=8), merged_after=st.integers(0, 8))
+def test_b8_after_an_undone_merge_both_have_the_carts_and_get_the_messages_they_would_have_alone(
+    deeds: list[tuple[str, str, dict[str, str], set[str]]], merged_after: int
+) -> None:
+    def told(merged: bool) -> tuple[list[Any], list[Any]]:
+        days = Days(TWO_RULES).at("08:00", email=MIA).at("08:01", account="u1", email=NIA)
+        for minute, (who, event_type, cart, items) in enumerate(deeds, 10):
+            if minute == merged_after + 10 and merged:
+                days.at(f"08:{minute}", account="u1", email=MIA)
+            of = {"email": MIA} if who == "email" else {"account": "u1"}
+            in_cart = {} if event_type == "order_completed" else cart  # one that names the cart buys it for both
+            days.at(f"08:{minute}", event_type, items=sorted(items), **of, **in_cart)
+        if merged and merged_after >= len(deeds):
+            days.at("08:30", account="u1", email=MIA)
+        if merged:
+            days.at("08:40", "merge_undone", email=MIA)
+        days.until("08:41")
+        carts = [
+            [(cart["cart_id"], cart["items"]) for cart in days.of(**of)["carts"] if cart["open"]]
+            for of in ({"email": MIA}, {"account": "u1"})
+        ]
+        days.until("20:00")
+        return carts, sorted(zip(days.messages(), days.contents(), strict=True))
+
+    assert told(merged=True) == told(merged=False)

@@ -35,7 +35,6 @@ class AbandonedCart(kind.Kind):
     """
 
     config_type = Config
-    about_carts = True
     events = frozenset(
         ("product_added", "product_removed", "cart_updated", "cart_emptied", "checkout_started", "order_completed")
     )

@@ -34,7 +34,6 @@ class AbandonedCheckout(kind.Kind):
     """
 
     config_type = Config
-    about_carts = True
     events = _STEPS | _ORDER | {"cart_emptied", "cart_updated", "product_removed"}
 
     def __init__(self, rule: str, config: Config) -> None:

@@ -38,9 +38,6 @@ class Kind:
     cares: ClassVar[bool] = False
     """Whether its messages are about the customer's trouble: an open case or bad feedback does not silence them."""
 
-    about_carts: ClassVar[bool] = False
-    """Whether the subjects it waits about are carts: where a merge is undone, such waiting goes with the cart."""
-
     sells: ClassVar[bool] = True
     """Whether its messages offer their items: what is sold out is left out. False: they are of what was bought."""
 

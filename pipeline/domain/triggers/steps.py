@@ -39,6 +39,13 @@ class Timer(Struct, frozen=True, array_like=True, gc=False):
         return f"{self.since_ms}/{self.caused_by}" if self.by_event else str(self.since_ms)
 
 
+class Aside(Struct, frozen=True, array_like=True, gc=False):
+    """A timer of one part of a merged customer that the part `by` has ended or replaced (see `aside.py`)."""
+
+    timer: Timer
+    by: str
+
+
 class Fired(Struct, frozen=True, array_like=True, gc=False):
     """A trigger that went out, remembered as long as a late purchase may overtake it.
 

@@ -108,7 +108,7 @@ def test_a_merge_undone_leaves_what_products_told_with_both() -> None:
     merge = Merge("m", "j", "s", "cookie", ("cookie", "c"), "e-1", at_ms("10:00"))
     fold(senior, junior, merge)
 
-    left, _ = split(senior, {"j"}, merge)
+    left, _ = split(senior, {"j"}, merge, ("e-2", at_ms("11:00")))
 
     assert senior.heard.is_gone("A")
     assert left.heard.is_gone("A")
