@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import fcntl
+import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,3 +47,32 @@ def test_a_data_directory_whose_places_are_all_taken_is_wrong_configuration(tmp_
     assert caught.value.exit_code == USAGE
     for lock in locks:
         lock.close()
+
+
+CHURN = """
+import sys
+from pipeline.worker import give_back_memory
+
+def resident_mib():
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * 4096 // 2**20
+
+if sys.argv[1] == "given back":
+    give_back_memory()
+before, kept = resident_mib(), []
+bytearray(30 * 2**20)  # from now on, glibc takes blocks of up to this size from its heap
+for _ in range(100):
+    batches = [bytearray(2**20) for _ in range(20)]
+    kept += [bytes(100_000) for _ in range(3)]  # between them, and there to stay: 29 MiB in all
+    del batches
+print(resident_mib() - before)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux") or platform.libc_ver()[0] != "glibc", reason="is about glibc")
+def test_what_large_batches_took_is_given_back_whatever_is_kept_between_them() -> None:
+    def grown(how: str) -> int:
+        done = subprocess.run([sys.executable, "-c", CHURN, how], capture_output=True, text=True, check=True)
+        return int(done.stdout)
+
+    assert grown("given back") + 10 < grown("as glibc does")
