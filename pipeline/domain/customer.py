@@ -195,6 +195,7 @@ class CustomerActor:
             return pointer, draft.effects
         if isinstance(message, Handover):
             self._run.after_merge(draft, message.merge, at_ms, state.held)
+            self._run.take_back_bought(draft, state, message.merge, at_ms)
             answer_offers_held(draft, [held for held in state.held if held not in draft.held], at_ms)
             say(draft, state, self._book.at(at_ms).hearing, about.event_id, at_ms)
         self._run.after_answer(draft, at_ms)
