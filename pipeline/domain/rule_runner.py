@@ -161,8 +161,8 @@ class RuleRunner:
 
     def after_answer(self, draft: Draft, now_ms: int) -> None:
         """Decide what has waited to hear who the customer is, once that is known."""
-        known = [each for each in draft.held if each.for_claims and not is_claiming(draft, each.proposal.due_at_ms)]
-        if not known:
+        known = [each for each in draft.held if each.for_claims]
+        if not known or is_claiming(draft):
             return
         draft.held = tuple(each for each in draft.held if each not in known)
         released = [(self._book.judge(each.rule, each.rules_number, now_ms), each) for each in known]
@@ -186,7 +186,7 @@ class RuleRunner:
                 continue
             for step in logic.on_time(timer, draft):
                 self._take(draft, rules, timer.rule, step, instant_ms, timer.caused_by, proposals)
-        self._settle(draft, proposals, clock_ms, released)
+        self._settle_known(draft, proposals, clock_ms, released)
         if not due and not released:
             return None
         return due[-1].caused_by if due else released[-1][1].proposal.caused_by
@@ -241,17 +241,16 @@ class RuleRunner:
         elif isinstance(step, Drop):
             draft.effects.append(dropped(rules, rule, step, draft))
 
-    def _settle_known(self, draft: Draft, proposals: Sequence[Proposed], clock_ms: int) -> None:
-        """Let the arbiter decide; what comes of events whose identifiers are still claimed waits for the answer."""
-        known: list[Proposed] = []
-        for proposed in proposals:
-            rules, rule, proposal = proposed
-            if is_claiming(draft, proposal.due_at_ms):
+    def _settle_known(
+        self, draft: Draft, proposals: Sequence[Proposed], clock_ms: int, released: Sequence[tuple[Rules, Held]] = ()
+    ) -> None:
+        """Let the arbiter decide; what is proposed while identifiers are still claimed waits for the answer."""
+        if proposals and is_claiming(draft):
+            for rules, rule, proposal in proposals:
                 at_ms = proposal.due_at_ms if self._event_clock else clock_ms
                 draft.effects += held.put_for_claims(rules, rule, proposal, at_ms, draft)
-            else:
-                known.append(proposed)
-        self._settle(draft, known, clock_ms)
+            proposals = ()
+        self._settle(draft, proposals, clock_ms, released)
 
     def _settle(
         self, draft: Draft, proposals: Sequence[Proposed], clock_ms: int, released: Sequence[tuple[Rules, Held]] = ()

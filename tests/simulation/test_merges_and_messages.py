@@ -112,3 +112,11 @@ def test_an_invitation_after_an_order_that_both_sides_were_told_of_stands() -> N
     days.at("09:10", account="u1", email=MIA).until("09:20")
 
     assert [each.status for each in days.triggers()] == ["fired", "fired"]
+
+
+def test_an_order_told_late_with_the_address_of_the_customer_is_confirmed_there() -> None:
+    days = Days(rule("post_purchase", ", class: transactional, after: order_completed, delay: 10m"))
+    days.at("12:00", account="u2")
+    days.at("08:00", "order_completed", account="u1", email=MIA, order_id="o-1", items=["A"]).until("13:00")
+
+    assert days.messages() == [("08:10", "it", MIA)]

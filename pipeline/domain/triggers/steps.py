@@ -172,7 +172,7 @@ class Held(Struct, frozen=True, array_like=True, gc=False):
     """A proposal that waits for a better time: it meets the arbiter again at `release_at_ms`.
 
     `rules_number` is the version of the rules that held it, and judges it; 0: not known. With `for_claims` it waits to
-    hear whose the event's identifiers are, `release_at_ms` at the longest, and is then decided as of its own time.
+    hear whose the identifiers of events are, `release_at_ms` at the longest, and is then decided as of its own time.
     """
 
     rule: str
