@@ -120,3 +120,30 @@ def test_an_order_told_late_with_the_address_of_the_customer_is_confirmed_there(
     days.at("08:00", "order_completed", account="u1", email=MIA, order_id="o-1", items=["A"]).until("13:00")
 
     assert days.messages() == [("08:10", "it", MIA)]
+
+
+NIGHT = ", delay: 1h, quiet_hours: '22:00-08:00'"
+
+
+def test_b26_what_is_due_at_night_to_one_without_an_address_goes_out_in_the_morning_if_one_is_known_then() -> None:
+    days = Days(rule("abandoned_cart", NIGHT)).at("22:30", "product_added", cookie="c-1", **CARTED)
+
+    days.at("+1d 07:30", cookie="c-1", email=MIA).until("+1d 12:00")
+
+    assert days.messages() == [("+1d 08:00", "it", MIA)]
+
+
+def test_b26_what_is_due_at_night_to_one_who_stays_without_an_address_is_dropped_in_the_morning() -> None:
+    days = Days(rule("abandoned_cart", NIGHT)).at("22:30", "product_added", cookie="c-1", **CARTED)
+
+    days.until("+1d 12:00")
+
+    assert days.decided() == [("23:30", "it", "held", "quiet_hours"), ("+1d 08:00", "it", "dropped", "no_address")]
+
+
+def test_b27_what_is_due_at_night_to_one_who_denied_is_dropped_at_once() -> None:
+    days = Days(rule("abandoned_cart", NIGHT)).at("22:30", "product_added", email=MIA, **CARTED)
+
+    days.at("22:40", "consent_denied", email=MIA, consent={"marketing": False}).until("+1d 12:00")
+
+    assert days.decided() == [("23:30", "it", "dropped", "no_consent")]
