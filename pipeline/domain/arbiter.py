@@ -5,14 +5,15 @@ One pass through gates in this order; the first that is shut decides:
 1. it has expired; the rule's `when` does not hold; the rule has fired within its cooldown; it was held and has become
    pointless; all that it offers is known to be sold out; a support case is open, or the customer is upset (marketing
    only): **dropped**
-2. no channel with an address that may be written to, and consent: **dropped**, for what came nearest to sending
+2. no channel with an address that may be written to, and consent: **dropped**, for what came nearest to sending;
+   but where no address is known at all, and hours are quiet, 3 comes first: it may be known by the morning
 3. quiet hours on the customer's clock: **held** until they end
 4. no such channel has room under the caps: **dropped**, or **deferred** until there is room, as the rule says
 5. a holdout: **held_out**
 6. **fired**, without those items that are sold out
 
-What an event proposes comes here once it is known whose the event's identifiers are (`RuleRunner`): before, address,
-consent and caps of the customer may still be another's.
+What an event or a timer proposes comes here once it is known whose the identifiers of the customer's events are
+(`RuleRunner`): before, address, consent and caps may still be another's.
 
 What waited goes through all gates again, together with what is due at the same moment; the higher priority goes first.
 Quiet hours come before the caps because room at midnight says nothing of the morning.
@@ -90,11 +91,12 @@ def _decide(
     if refusal is not None:
         return [refused(rules, rule.name, proposal, refusal, instant_ms, customer)]
     possible, nearest = ways(rule, customer, policy)
-    if not possible:
+    zone, quiet = partial(zone_of, customer, policy.time_zone), rule.quiet_hours
+    is_quiet = quiet is not None and within(quiet, minute_of_day(at_ms, zone()))
+    if not possible and not (is_quiet and nearest is DropReason.NO_ADDRESS):
         return [refused(rules, rule.name, proposal, nearest, instant_ms, customer)]
-    zone = partial(zone_of, customer, policy.time_zone)
-    if rule.quiet_hours is not None and within(rule.quiet_hours, minute_of_day(at_ms, zone())):
-        held = Held(rule.name, end_of(rule.quiet_hours, at_ms, zone()), proposal, rules.number)
+    if quiet is not None and is_quiet:
+        held = Held(rule.name, end_of(quiet, at_ms, zone()), proposal, rules.number)
         decision = waiting(rules, held, "held", WaitReason.QUIET_HOURS, instant_ms, customer)
         return [decision, *put(rules, held, instant_ms, customer)]
     rooms = [room_at(rule, channel, customer.sent, policy.caps, at_ms, zone) for channel, _ in possible]

@@ -119,7 +119,15 @@ def _order_completed(draft: Draft, event: ChannelEvent, at_ms: int, told_at_ms: 
     if len(skus) > SKUS_PER_ORDER:
         draft.evicted("order_skus")
         skus = skus[:SKUS_PER_ORDER]
-    order = Order(at_ms, amount_minor, currency, skus, received_at_ms=told_at_ms, pieces=pieces_of(event.items, skus))
+    order = Order(
+        at_ms,
+        amount_minor,
+        currency,
+        skus,
+        received_at_ms=told_at_ms,
+        pieces=pieces_of(event.items, skus),
+        cart_id=event.cart_id or "",
+    )
     if known is not None:
         order = replace(order, cancelled=known.cancelled, refunded_whole=known.refunded_whole, back=known.back)
         order = _with_refund(draft, order, known.refunded_minor, known.currency)
@@ -128,7 +136,7 @@ def _order_completed(draft: Draft, event: ChannelEvent, at_ms: int, told_at_ms: 
     draft.orders_counted += 1
     draft.put_order(order_id, order)
     tell_order(draft, order_id, order, event)
-    return Change(event, at_ms, closed=_close(draft, event.cart_id or None, at_ms), ordered=skus)
+    return Change(event, at_ms, closed=_close(draft, event.cart_id or None, at_ms), order=order)
 
 
 def _close(draft: Draft, cart_id: str | None, at_ms: int) -> tuple[str, ...]:

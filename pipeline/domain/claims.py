@@ -28,7 +28,7 @@ from pipeline.domain.messages import (
 from pipeline.domain.time import MINUTE_MS
 
 CLAIMS_WAIT_MS = MINUTE_MS
-"""How long a message waits to hear whose the event's identifiers are. The answer takes a fraction of a second, or as
+"""How long a message waits to hear whose the identifiers of events are. The answer takes a fraction of a second, or as
 long as Kafka takes to give a dead worker's partitions to another (45 s). A lost one holds nothing up for ever."""
 
 
@@ -162,13 +162,11 @@ class Claims:
             draft.graph = replace(draft.graph, moved=moved)
 
 
-def is_claiming(customer: CustomerState | Draft, at_ms: int) -> bool:
-    """Whether it is not known yet whose identifiers are that came with events of that time, or shortly before."""
-    since_ms = at_ms - CLAIMS_WAIT_MS
-    if customer.graph is not None and any(each.occurred_at_ms > since_ms for each in customer.graph.claiming):
+def is_claiming(customer: CustomerState | Draft) -> bool:
+    """Whether it is not known yet whose the identifiers of all its events are."""
+    if customer.graph is not None and customer.graph.claiming:
         return True
-    links = (link for links in customer.identifiers.values() for link in links.values())
-    return any(link.last_at_ms > since_ms for link in links if not link.linked)
+    return any(not link.linked for links in customer.identifiers.values() for link in links.values())
 
 
 def founded(arrived: Arrived) -> CustomerState:

@@ -8,14 +8,13 @@ from msgspec.structs import replace
 
 from pipeline.domain import aside
 from pipeline.domain.changes import APPLY
-from pipeline.domain.claims import founded
+from pipeline.domain.claims import founded, is_claiming
 from pipeline.domain.customer_json import customer_json
 from pipeline.domain.customer_state import CustomerState, Draft, arrival_order, waits_until_ms
 from pipeline.domain.event_types import MERGE_CONFIRMED, MERGE_UNDONE
 from pipeline.domain.facets import learn
 from pipeline.domain.facets.permissions import ABOUT_AN_ADDRESS
 from pipeline.domain.feeds import Feeds
-from pipeline.domain.held import waits_for_claims
 from pipeline.domain.identity_config import IdentityConfig
 from pipeline.domain.linking import Linking
 from pipeline.domain.merging import credit, part_of
@@ -197,6 +196,7 @@ class CustomerActor:
         if isinstance(message, Handover):
             self._run.after_merge(draft, message.merge, at_ms, state.held)
             aside.bound(draft, at_ms)
+            self._run.take_back_bought(draft, state, message.merge, at_ms)
             answer_offers_held(draft, [held for held in state.held if held not in draft.held], at_ms)
             say(draft, state, self._book.at(at_ms).hearing, about.event_id, at_ms)
         self._run.after_answer(draft, at_ms)
@@ -320,7 +320,7 @@ class CustomerActor:
 
         The clock may leap over hours while the answer is under way: what they bring must not come before it.
         """
-        return self._event_clock and waits_for_claims(customer)
+        return self._event_clock and is_claiming(customer)
 
     def _next_ms(self, customer: CustomerState | Draft) -> int | None:
         """Return when the earliest timer is due, something held is released, or there is something to tell."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from pipeline.domain.claims import CLAIMS_WAIT_MS
-from pipeline.domain.customer_state import HELD_KEPT, CustomerState, Draft
+from pipeline.domain.customer_state import HELD_KEPT, Draft
 from pipeline.domain.messages import Effect
 from pipeline.domain.outcomes import dropped
 from pipeline.domain.reasons import DropReason
@@ -14,14 +14,9 @@ from pipeline.domain.triggers.steps import Drop, Held, Proposal
 
 
 def put_for_claims(rules: Rules, rule: Rule, proposal: Proposal, at_ms: int, customer: Draft) -> list[Effect]:
-    """Let a proposal wait until it is known who the customer is."""
+    """Let a proposal wait until it is known who the customer is, and no longer than a minute from `at_ms` on."""
     held = Held(rule.name, at_ms + CLAIMS_WAIT_MS, proposal, rules.number, for_claims=True)
     return put(rules, held, proposal.due_at_ms, customer)
-
-
-def waits_for_claims(customer: CustomerState | Draft) -> bool:
-    """Whether a proposal waits until it is known who the customer is."""
-    return any(held.for_claims for held in customer.held)
 
 
 def put(rules: Rules, held: Held, at_ms: int, customer: Draft) -> list[Effect]:

@@ -140,12 +140,9 @@ def one_order(a: Order, b: Order) -> Order:
 
 
 def _timers(a: tuple[Timer, ...], b: tuple[Timer, ...], sides: Sides) -> tuple[Timer, ...]:
-    both: dict[tuple[str, str], Timer] = {}
-    for timer in (*a, *map(sides.timer, b)):
-        known = both.get((timer.rule, timer.subject))
-        if known is None or (timer.due_at_ms, timer.generation) > (known.due_at_ms, known.generation):
-            both[timer.rule, timer.subject] = timer
-    return tuple(sorted(both.values(), key=lambda timer: (timer.due_at_ms, timer.rule, timer.subject)))
+    # Two about one subject are both kept here: which of them goes on the rule knows (see `RuleRunner.after_merge`).
+    both = {(timer.rule, timer.subject, timer.generation): timer for timer in (*map(sides.timer, b), *a)}
+    return tuple(sorted(both.values(), key=lambda each: (each.due_at_ms, each.rule, each.subject, each.generation)))
 
 
 def _aside(a: tuple[Aside, ...], b: tuple[Aside, ...], sides: Sides) -> tuple[Aside, ...]:
@@ -235,9 +232,13 @@ FIELDS: dict[str, tuple[str, Fold]] = {
     "orders_counted": ("added up, an order told on both sides once", _sum),
     "spend_minor": ("added up by currency, an order told on both sides once", sums),
     "owned": ("all of both", _latest_each),
-    "timers": ("armed under the senior, unless their cart was bought or emptied on the other side", _timers),
+    "timers": (
+        "armed under the senior, unless their cart was bought or emptied on the other side; of one rule about one "
+        "subject the later, of two runs of a sequence the one further on",
+        _timers,
+    ),
     "cooldowns": ("the later of each rule", _latest_each),
-    "fired": ("all of both, so that a late purchase on either side revokes", _fired),
+    "fired": ("all of both; what a purchase of the other side overtook, told by now or later, is revoked", _fired),
     "recent": ("all of both, so that an event told again on either side counts once", _recent),
     "early": ("all of both", _early),
     "graph": ("merges, refusals, what was kept apart and what is still to be claimed: all of both", _graph),

@@ -28,7 +28,7 @@ class Order(Struct, frozen=True, array_like=True, gc=False):
     `received_at_ms` is kept where the producer's time could not be believed (B23). `part` is the former customer that
     ordered, "" for the customer's own. `pieces` are those of each of `skus`; `back` those given back, by SKU, perhaps
     told before the order was. `channel` and `store` are where all of `skus` were sold, "" where not all of
-    them were (some had come back before), or that is not known.
+    them were (some had come back before), or that is not known. `cart_id` is the cart it named, "" for none.
     """
 
     at_ms: int
@@ -44,6 +44,7 @@ class Order(Struct, frozen=True, array_like=True, gc=False):
     back: dict[str, int] = {}
     channel: str = ""
     store: str = ""
+    cart_id: str = ""
 
     @property
     def kept_skus(self) -> tuple[str, ...]:

@@ -58,7 +58,10 @@ def kept_out(
 
 
 def revoked(rules: Rules, revoke: Revoke, customer: Draft, at_ms: int, caused_by: str) -> list[Effect]:
-    """Take a fired trigger back under its own id, because of the purchase `caused_by` at `at_ms` (B13)."""
+    """Take a fired trigger back under its own id, because of the purchase `caused_by` at `at_ms` (B13).
+
+    Or the merge that brought the purchase to light.
+    """
     fired = revoke.fired
     customer.fired = tuple(other for other in customer.fired if other.trigger_id != fired.trigger_id)
     name = _name(customer, fired.rule, fired.subject, fired.generation)

@@ -10,15 +10,29 @@ from msgspec.structs import replace
 from pipeline.domain import aside, caps, held
 from pipeline.domain.arbiter import Proposed, settle
 from pipeline.domain.claims import is_claiming
-from pipeline.domain.customer_state import TIMERS_KEPT, Draft
+from pipeline.domain.customer_state import TIMERS_KEPT, CustomerState, Draft
 from pipeline.domain.messages import AskComplements, Complements, Merge, ProductNews, Restore, Send, product_key
+from pipeline.domain.orders import Order
 from pipeline.domain.outcomes import dropped, revoked
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.rule_book import RuleBook
 from pipeline.domain.rules import Rules
 from pipeline.domain.triggers.cross_sell import ASKS_PER_EVENT
 from pipeline.domain.triggers.kind import Kind
-from pipeline.domain.triggers.steps import Ask, Cancel, Change, Drop, Held, Mark, Proposal, Revoke, Step, Timer, WakeAt
+from pipeline.domain.triggers.steps import (
+    Ask,
+    Cancel,
+    Change,
+    Drop,
+    Fired,
+    Held,
+    Mark,
+    Proposal,
+    Revoke,
+    Step,
+    Timer,
+    WakeAt,
+)
 from pipeline.domain.word_to_products import hears_all
 
 
@@ -49,6 +63,8 @@ class RuleRunner:
         proposals: list[Proposed] = []
         cause = change.event.event_id
         for logic in logics:
+            if change.order is not None:
+                self._take_back(draft, rules, logic, change.order, draft.fired, change.at_ms, cause)
             for step in logic.on_event(change, draft):
                 if isinstance(step, Ask):
                     if just_happened:
@@ -100,24 +116,45 @@ class RuleRunner:
 
         `own` is what had been held before.
         """
-        kept: list[Timer] = []
+        kept: dict[tuple[str, str], Timer] = {}
         for timer in draft.timers:
             rules = self._book.judge(timer.rule, timer.rules_number, at_ms)
             logic = rules.logic.get(timer.rule)
             reason = None if logic is None else logic.on_merge(timer, draft)
-            if reason is None and len(kept) == TIMERS_KEPT:
+            about = (timer.rule, timer.subject)
+            other = kept.get(about)
+            if reason is None and other is None and len(kept) == TIMERS_KEPT:
                 reason = DropReason.TOO_MANY_TIMERS
                 draft.evicted("timers")
             if reason is None:
-                kept.append(timer)
+                kept[about] = timer if other is None or logic is None else logic.goes_on(other, timer)
                 continue
             drop = Drop(timer.subject, timer.generation, merge.occurred_at_ms, merge.event_id, reason)
             draft.effects.append(dropped(rules, timer.rule, drop, draft))
-        draft.timers = tuple(kept)
+        draft.timers = tuple(kept.values())
         rules = self._book.at(at_ms)
         caps.bound(draft, rules)
         judge = partial(self._judge, at_ms)
         draft.effects += held.after_merge(rules, judge, draft, merge.occurred_at_ms, merge.event_id, own)
+
+    def take_back_bought(self, draft: Draft, before: CustomerState, merge: Merge, at_ms: int) -> None:
+        """Take back what one side of a merge was sent, where the other had bought by then (B13).
+
+        `before` is the side that goes on, as it was. An order from which on a message was waited for is no reason.
+        """
+        rules = self._book.at(at_ms)
+        ours = {fired.trigger_id for fired in before.fired}
+        for order_id, order in sorted(draft.orders.items()):
+            if order.amount_minor is None:
+                continue
+            of_other_side = [
+                fired
+                for fired in draft.fired
+                if (fired.trigger_id in ours) != (order_id in before.orders) and fired.since_ms < order.at_ms
+            ]
+            for logic in map(rules.logic.get, sorted({fired.rule for fired in of_other_side})):
+                if logic is not None:
+                    self._take_back(draft, rules, logic, order, of_other_side, merge.occurred_at_ms, merge.event_id)
 
     def drop_unheard(self, draft: Draft, event_at_ms: int, cause: str, at_ms: int) -> Sequence[Held]:
         """Drop and return what is held of products whose word the customer waits for no longer."""
@@ -128,8 +165,8 @@ class RuleRunner:
 
     def after_answer(self, draft: Draft, now_ms: int) -> None:
         """Decide what has waited to hear who the customer is, once that is known."""
-        known = [each for each in draft.held if each.for_claims and not is_claiming(draft, each.proposal.due_at_ms)]
-        if not known:
+        known = [each for each in draft.held if each.for_claims]
+        if not known or is_claiming(draft):
             return
         draft.held = tuple(each for each in draft.held if each not in known)
         released = [(self._book.judge(each.rule, each.rules_number, now_ms), each) for each in known]
@@ -154,10 +191,20 @@ class RuleRunner:
             draft.part = timer.part
             for step in logic.on_time(timer, draft):
                 self._take(draft, rules, timer.rule, step, instant_ms, timer.caused_by, proposals)
-        self._settle(draft, proposals, clock_ms, released)
+        self._settle_known(draft, proposals, clock_ms, released)
         if not due and not released:
             return None
         return due[-1].caused_by if due else released[-1][1].proposal.caused_by
+
+    def _take_back(
+        self, draft: Draft, rules: Rules, logic: Kind, order: Order, sent: Sequence[Fired], at_ms: int, cause: str
+    ) -> None:
+        """Take back what a rule `sent` before it was known that this order had come first."""
+        for fired in sent:
+            if fired.rule == logic.rule and fired.since_ms <= order.at_ms <= fired.due_at_ms:
+                reason = logic.taken_back(fired, order)
+                if reason is not None:
+                    draft.effects += revoked(rules, Revoke(fired, reason), draft, at_ms, cause)
 
     def _judge(self, at_ms: int, each: Held) -> Rules:
         """Return the rules that decide at `at_ms` about what is held."""
@@ -209,17 +256,16 @@ class RuleRunner:
         elif isinstance(step, Drop):
             draft.effects.append(dropped(rules, rule, step, draft))
 
-    def _settle_known(self, draft: Draft, proposals: Sequence[Proposed], clock_ms: int) -> None:
-        """Let the arbiter decide; what comes of events whose identifiers are still claimed waits for the answer."""
-        known: list[Proposed] = []
-        for proposed in proposals:
-            rules, rule, proposal = proposed
-            if is_claiming(draft, proposal.due_at_ms):
+    def _settle_known(
+        self, draft: Draft, proposals: Sequence[Proposed], clock_ms: int, released: Sequence[tuple[Rules, Held]] = ()
+    ) -> None:
+        """Let the arbiter decide; what is proposed while identifiers are still claimed waits for the answer."""
+        if proposals and is_claiming(draft):
+            for rules, rule, proposal in proposals:
                 at_ms = proposal.due_at_ms if self._event_clock else clock_ms
                 draft.effects += held.put_for_claims(rules, rule, proposal, at_ms, draft)
-            else:
-                known.append(proposed)
-        self._settle(draft, known, clock_ms)
+            proposals = ()
+        self._settle(draft, proposals, clock_ms, released)
 
     def _settle(
         self, draft: Draft, proposals: Sequence[Proposed], clock_ms: int, released: Sequence[tuple[Rules, Held]] = ()

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from pipeline.domain.events import Item
 from pipeline.domain.facets.interests import Interests
+from pipeline.domain.orders import Order
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.time import HOUR_MS, duration_text
 from pipeline.domain.triggers import kind
@@ -19,10 +20,9 @@ from pipeline.domain.triggers.answers import (
     is_news,
     not_any_more,
     ordered_since,
-    overtaken,
     wait,
 )
-from pipeline.domain.triggers.steps import Cancel, Change, Step, Timer
+from pipeline.domain.triggers.steps import Cancel, Change, Fired, Step, Timer
 from pipeline.domain.triggers.view import CustomerView
 
 _VIEWS = frozenset({"product_viewed", "product_clicked"})
@@ -65,11 +65,13 @@ class AbandonedBrowse(kind.Kind):
         steps: list[Step] = []
         if event_type in _ORDER and not is_order:
             return steps
-        if is_order:
-            steps += overtaken(self.rule, change, customer, "An order was placed before the message was due")
         if is_news(change, customer, _VIEWS):
             steps.append(Cancel("", DropReason.BOUGHT if is_order else DropReason.CARTED))
         return steps
+
+    def taken_back(self, fired: Fired, order: Order) -> str | None:
+        """Take back the message to one who had bought."""
+        return "An order was placed before the message was due"
 
     def end(self, subject: str, since_ms: int, customer: CustomerView) -> DropReason | None:
         """Say what ended a visit whose last product was looked at at `since_ms`."""

@@ -12,11 +12,12 @@ from pipeline.domain.availability import to_be_had
 from pipeline.domain.carts import Cart, totals, worth
 from pipeline.domain.events import Item, Scalar
 from pipeline.domain.money import money_text
+from pipeline.domain.orders import Order
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.time import HOUR_MS, duration_text
 from pipeline.domain.triggers import kind
 from pipeline.domain.triggers.answers import in_time, not_any_more
-from pipeline.domain.triggers.steps import Cancel, Change, Proposal, Revoke, Step, Timer, WakeAt
+from pipeline.domain.triggers.steps import Cancel, Change, Fired, Proposal, Step, Timer, WakeAt
 from pipeline.domain.triggers.view import CustomerView
 
 
@@ -45,21 +46,19 @@ class AbandonedCart(kind.Kind):
         self._delay_ms = config.delay_ms
 
     def on_event(self, change: Change, customer: CustomerView) -> Sequence[Step]:
-        """Wait from each change on; stop waiting once bought or emptied; take back what an order overtook."""
+        """Wait from each change on; stop waiting once bought or emptied."""
         if change.touched is not None:
             due_at_ms = change.touched_at_ms + self._delay_ms
             return (WakeAt(change.touched, due_at_ms, change.at_ms, change.reopened),)
         if change.emptied is not None:
             return (Cancel(change.emptied, DropReason.CART_EMPTIED),)
-        if change.ordered is None:
-            return ()
-        steps: list[Step] = [Cancel(cart_id, DropReason.BOUGHT) for cart_id in change.closed]
-        bought = change.event.cart_id
-        for fired in customer.fired:
-            in_time = fired.since_ms <= change.at_ms <= fired.due_at_ms
-            if in_time and fired.rule == self.rule and bought in (None, fired.about):
-                steps.append(Revoke(fired, f"{_name(fired.about)} was bought before the reminder was due"))
-        return steps
+        return [Cancel(cart_id, DropReason.BOUGHT) for cart_id in change.closed]
+
+    def taken_back(self, fired: Fired, order: Order) -> str | None:
+        """Take back the reminder of a cart that was bought."""
+        if order.cart_id not in ("", fired.about):
+            return None
+        return f"{_name(fired.about)} was bought before the reminder was due"
 
     def on_merge(self, timer: Timer, customer: CustomerView) -> DropReason | None:
         """Stop waiting for a cart that turns out to be bought or emptied on the other side."""

@@ -9,11 +9,12 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from pipeline.domain.carts import Cart
+from pipeline.domain.orders import Order
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.time import MINUTE_MS, duration_text
 from pipeline.domain.triggers import kind
-from pipeline.domain.triggers.answers import in_time, is_news, not_any_more, ordered_since, overtaken, wait
-from pipeline.domain.triggers.steps import Cancel, Change, Proposal, Step, Timer
+from pipeline.domain.triggers.answers import in_time, is_news, not_any_more, ordered_since, wait
+from pipeline.domain.triggers.steps import Cancel, Change, Fired, Proposal, Step, Timer
 from pipeline.domain.triggers.view import CustomerView
 
 _STEPS = frozenset({"checkout_started", "checkout_step_viewed", "checkout_step_completed", "payment_info_entered"})
@@ -54,12 +55,16 @@ class AbandonedCheckout(kind.Kind):
             return (Cancel(change.emptied, DropReason.CART_EMPTIED),)
         if change.ordered is None:
             return ()
-        steps = overtaken(self.rule, change, customer, "The order was placed before the reminder was due")
-        if is_news(change, customer, _STEPS):  # else time will tell which checkouts it ended
-            # A checkout that named no cart may be that of any order.
-            subjects = (None,) if event.cart_id is None else (event.cart_id, "")
-            steps += [Cancel(subject, DropReason.BOUGHT) for subject in subjects]
-        return steps
+        if not is_news(change, customer, _STEPS):  # time will tell which checkouts it ended
+            return ()
+        # A checkout that named no cart may be that of any order.
+        subjects = (None,) if event.cart_id is None else (event.cart_id, "")
+        return [Cancel(subject, DropReason.BOUGHT) for subject in subjects]
+
+    def taken_back(self, fired: Fired, order: Order) -> str | None:
+        """Take back the help with a checkout that was finished; one that named no cart may be that of any order."""
+        is_of_another = order.cart_id and fired.about not in ("", order.cart_id)
+        return None if is_of_another else "The order was placed before the reminder was due"
 
     def on_merge(self, timer: Timer, customer: CustomerView) -> DropReason | None:
         """Stop waiting if the other side has ordered since, or emptied the cart."""

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from pipeline.domain.orders import Order
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.time import HOUR_MS, duration_text
 from pipeline.domain.triggers import kind
@@ -16,10 +17,9 @@ from pipeline.domain.triggers.answers import (
     is_news,
     not_any_more,
     ordered_since,
-    overtaken,
     wait,
 )
-from pipeline.domain.triggers.steps import Cancel, Change, Step, Timer
+from pipeline.domain.triggers.steps import Cancel, Change, Fired, Step, Timer
 from pipeline.domain.triggers.view import CustomerView
 
 _SEARCH = frozenset({"products_searched"})
@@ -58,8 +58,6 @@ class AbandonedSearch(kind.Kind):
         steps: list[Step] = []
         if event_type in _ORDER and not is_order:
             return steps
-        if is_order:
-            steps += overtaken(self.rule, change, customer, "An order was placed before the message was due")
         if is_news(change, customer, _SEARCH):
             steps.append(Cancel("", DropReason.BOUGHT if is_order else DropReason.FOUND))
         return steps
@@ -74,6 +72,10 @@ class AbandonedSearch(kind.Kind):
         if self._config.only_without_results and search.results != 0:
             return (Cancel("", DropReason.FOUND),)
         return (wait("", change.at_ms + self._config.delay_ms, change, note=search.query),)
+
+    def taken_back(self, fired: Fired, order: Order) -> str | None:
+        """Take back the message to one who had bought."""
+        return "An order was placed before the message was due"
 
     def end(self, subject: str, since_ms: int, customer: CustomerView) -> DropReason | None:
         """Say what came of a search made at `since_ms`; None for nothing."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from pipeline.domain.events import Item, Scalar
 from pipeline.domain.reasons import DropReason
-from pipeline.domain.triggers.steps import Cancel, Change, Drop, Proposal, Revoke, Step, Timer, WakeAt
+from pipeline.domain.triggers.steps import Cancel, Change, Drop, Proposal, Step, Timer, WakeAt
 from pipeline.domain.triggers.view import CustomerView
 
 
@@ -93,23 +93,6 @@ def ordered_since(customer: CustomerView, at_ms: int) -> bool:
 def was_sent(rule: str, subject: str, customer: CustomerView) -> bool:
     """Whether the rule has sent its message about this subject lately, perhaps by the other side of a merge."""
     return any(fired.rule == rule and fired.subject == subject for fired in customer.fired)
-
-
-def overtaken(
-    rule: str, change: Change, customer: CustomerView, reason: str, of: Collection[str] | None = None
-) -> list[Step]:
-    """Take back what the rule sent about one `of` these, before it was known that this order had come first (B13).
-
-    None: about the cart of the order, or about nothing that was named.
-    """
-    cart_id = change.event.cart_id
-    return [
-        Revoke(fired, reason)
-        for fired in customer.fired
-        if fired.rule == rule
-        and fired.since_ms <= change.at_ms <= fired.due_at_ms
-        and (fired.about in of if of is not None else cart_id is None or fired.about in ("", cart_id))
-    ]
 
 
 def is_in_a_cart(sku: str, customer: CustomerView) -> bool:

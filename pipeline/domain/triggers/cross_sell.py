@@ -9,10 +9,11 @@ from msgspec import Meta
 
 from pipeline.domain.events import Item, Scalar
 from pipeline.domain.messages import Complements
+from pipeline.domain.orders import Order
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.triggers import kind
 from pipeline.domain.triggers.answers import is_in_a_cart
-from pipeline.domain.triggers.steps import Ask, Change, Drop, Proposal, Revoke, Step
+from pipeline.domain.triggers.steps import Ask, Change, Drop, Fired, Proposal, Step
 from pipeline.domain.triggers.view import CustomerView
 
 ASKS_PER_EVENT = 10
@@ -47,16 +48,13 @@ class CrossSell(kind.Kind):
         self._min_confidence = config.min_confidence
 
     def on_event(self, change: Change, customer: CustomerView) -> Sequence[Step]:
-        """Ask about what was bought or carted; take back an offer of what had been bought before."""
-        if change.ordered is None:
-            return [Ask(sku) for sku in change.carted[:ASKS_PER_EVENT]]
-        steps: list[Step] = [Ask(sku) for sku in change.ordered[:ASKS_PER_EVENT]]
-        steps.extend(
-            Revoke(fired, f"{fired.about} was bought before it was offered")
-            for fired in customer.fired
-            if fired.rule == self.rule and fired.about in change.ordered and change.at_ms <= fired.due_at_ms
-        )
-        return steps
+        """Ask about what was bought or carted."""
+        skus = change.carted if change.ordered is None else change.ordered
+        return [Ask(sku) for sku in skus[:ASKS_PER_EVENT]]
+
+    def taken_back(self, fired: Fired, order: Order) -> str | None:
+        """Take back the offer of what was bought."""
+        return f"{fired.about} was bought before it was offered" if fired.about in order.skus else None
 
     def on_complements(self, answer: Complements, customer: CustomerView) -> Sequence[Step]:
         """Propose the best complement the customer neither owns nor has in a cart."""

@@ -12,8 +12,9 @@ from typing import ClassVar
 from msgspec import Struct
 
 from pipeline.domain.messages import Complements, ProductNews
+from pipeline.domain.orders import Order
 from pipeline.domain.reasons import DropReason
-from pipeline.domain.triggers.steps import Change, Drop, Proposal, Step, Timer
+from pipeline.domain.triggers.steps import Change, Drop, Fired, Proposal, Step, Timer
 from pipeline.domain.triggers.view import CustomerView
 from pipeline.domain.wave_messages import NOTHING, Hearing
 
@@ -57,9 +58,20 @@ class Kind:
         """Answer a timer that has come due. A kind without timers meets one when a rule's kind was changed."""
         return (Drop(timer.subject, timer.generation, timer.due_at_ms, timer.caused_by, DropReason.RULE_REMOVED),)
 
+    def taken_back(self, fired: Fired, order: Order) -> str | None:
+        """Say in a sentence why what was sent is taken back: it turns out that this order had come first (B13).
+
+        Asked of what the rule itself sent, and of orders within the times that `Fired` tells. None: it stands.
+        """
+        return None
+
     def on_merge(self, timer: Timer, customer: CustomerView) -> DropReason | None:
         """Say why a timer has nothing to wait for, now that another customer's state has joined; None if it has."""
         return self.end(timer.subject, timer.since_ms, customer)
+
+    def goes_on(self, one: Timer, other: Timer) -> Timer:
+        """Return which of two goes on that wait about one subject, now that their customers have become one."""
+        return max(one, other, key=lambda timer: (timer.due_at_ms, timer.generation))
 
     def on_complements(self, answer: Complements, customer: CustomerView) -> Sequence[Step]:
         """Answer what a product said goes well with it."""

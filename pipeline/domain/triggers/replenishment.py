@@ -9,11 +9,12 @@ from msgspec import Meta
 
 from pipeline.domain.events import ChannelEvent, Item
 from pipeline.domain.messages import Complements
+from pipeline.domain.orders import Order
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.time import DAY_MS
 from pipeline.domain.triggers import kind
-from pipeline.domain.triggers.answers import in_time, not_any_more, overtaken
-from pipeline.domain.triggers.steps import Ask, Cancel, Change, Mark, Step, Timer, WakeAt
+from pipeline.domain.triggers.answers import in_time, not_any_more
+from pipeline.domain.triggers.steps import Ask, Cancel, Change, Fired, Mark, Step, Timer, WakeAt
 from pipeline.domain.triggers.view import CustomerView
 
 _WAITED_FOR = 20
@@ -59,7 +60,7 @@ class Replenishment(kind.Kind):
             return _given_back(change.event, customer)
         if change.ordered is None or purchases is None:
             return ()
-        steps = overtaken(self.rule, change, customer, "It was bought before it ran out", of=change.ordered)
+        steps: list[Step] = []
         if self._config.categories:
             steps += self._unanswered(change.at_ms, customer)
         bought = {item.sku: item for item in change.event.items if item.sku in change.ordered}
@@ -80,6 +81,10 @@ class Replenishment(kind.Kind):
             if self._config.categories:  # which the answer will not know
                 steps.append(Mark(sku, change.at_ms))
         return steps
+
+    def taken_back(self, fired: Fired, order: Order) -> str | None:
+        """Take back the reminder of what was bought again."""
+        return "It was bought before it ran out" if fired.about in order.skus else None
 
     def on_complements(self, answer: Complements, customer: CustomerView) -> Sequence[Step]:
         """Wait by the product's rhythm, where this rule would have asked: others ask products too."""

@@ -11,7 +11,7 @@ from pipeline.domain.reasons import DropReason
 from pipeline.domain.time import DAY_MS
 from pipeline.domain.triggers import kind
 from pipeline.domain.triggers.answers import not_any_more
-from pipeline.domain.triggers.steps import Cancel, Change, Mark, OfferPolicy, Proposal, Step, Timer, WakeAt
+from pipeline.domain.triggers.steps import Cancel, Change, Drop, Mark, OfferPolicy, Proposal, Step, Timer, WakeAt
 from pipeline.domain.triggers.view import Condition, CustomerView
 
 MOST_STEPS = 100
@@ -72,7 +72,8 @@ class Sequence(kind.Kind):
     """Fires when it is the turn of each of its messages, from a `start` event on, by its `steps`.
 
     Unless a `goal` event comes: then it ends at once. Of messages held over a night or a cap, the latest is sent. At
-    most once per message and run; a run begins anew no sooner than `again_after`.
+    most once per message and run; a run begins anew no sooner than `again_after`. Of two runs that turn out to be of
+    one customer, the one further on goes on.
     """
 
     config_type = Config
@@ -103,9 +104,18 @@ class Sequence(kind.Kind):
 
     def on_time(self, timer: Timer, customer: CustomerView) -> Steps[Step]:
         """Go on after a wait."""
-        if not timer.note.isdecimal():  # it was armed by a rule of this name but of another kind
+        place = _place(timer)
+        if place is None:
             return (not_any_more(timer, DropReason.RULE_REMOVED),)
-        return self._from(int(timer.note), timer, customer)
+        if self._reached_since(timer.since_ms, customer):  # told late, after a merge brought a later start
+            return (not_any_more(timer, DropReason.GOAL_REACHED),)
+        return self._from(place, timer, customer)
+
+    def goes_on(self, one: Timer, other: Timer) -> Timer:
+        """Return the run that is further on: what it has yet to send, neither has sent. To `restart`, the later."""
+        if self._config.restart:
+            return max(one, other, key=lambda run: (run.since_ms, run.generation))
+        return max(one, other, key=lambda run: (_place(run) or 0, run.due_at_ms, run.generation))
 
     def end(self, subject: str, since_ms: int, customer: CustomerView) -> DropReason | None:
         """End what had its goal reached, be it on the other side of a merge."""
@@ -130,8 +140,23 @@ class Sequence(kind.Kind):
                 if at.when is None or not at.when.holds(customer, timer.due_at_ms):
                     place = at.jump
             elif at.send is not None:
-                steps.append(self._message(at.send, at.offer, place, timer))
+                message = self._message(at.send, at.offer, place, timer)
+                steps.append(_not_again(message) if self._was_sent(place, timer, customer) else message)
         return steps
+
+    def _was_sent(self, place: int, run: Timer, customer: CustomerView) -> bool:
+        """Whether another run has sent this message, which would not have been begun had it been known of this one.
+
+        That is one of the other side of a merge.
+        """
+        apart_ms = max(self._config.again_after_ms, 1)
+        return not self._config.restart and any(
+            fired.rule == self.rule
+            and fired.generation.endswith(f"/{place}")
+            and not fired.generation.startswith(f"{run.generation}/")
+            and abs(fired.since_ms - run.since_ms) < apart_ms
+            for fired in customer.fired
+        )
 
     def _message(self, send: str, offer: OfferPolicy | None, place: int, timer: Timer) -> Proposal:
         return Proposal(
@@ -146,6 +171,15 @@ class Sequence(kind.Kind):
             reason=f"It is the turn of {send}",
             offer=offer,
         )
+
+
+def _place(run: Timer) -> int | None:
+    """Return where a run goes on; None if the timer was armed by a rule of this name but of another kind."""
+    return int(run.note) if run.note.isdecimal() else None
+
+
+def _not_again(message: Proposal) -> Drop:
+    return Drop(message.subject, message.generation, message.due_at_ms, message.caused_by, DropReason.COOLDOWN)
 
 
 def _compiled(parts: tuple[Part, ...], start: int = 0) -> tuple[Instruction, ...]:

@@ -7,6 +7,7 @@ from typing import Annotated, TypeAlias
 from msgspec import Meta, Struct
 
 from pipeline.domain.events import ChannelEvent, Item, Scalar
+from pipeline.domain.orders import Order
 from pipeline.domain.reasons import DropReason
 
 KEPT_UNTIL = "kept_until"
@@ -75,7 +76,7 @@ class Change(Struct, frozen=True, gc=False):
 
     `touched` is the open cart changed strictly later than ever before, or else `reopened`: nothing was in it. It lies
     untouched since `touched_at_ms`. `emptied` is the cart this event emptied; `closed` the carts it bought; `carted`
-    the SKUs it put into a cart; `ordered` those of an order not told before. `at_ms` is the event's own time.
+    the SKUs it put into a cart; `order` an order not told before. `at_ms` is the event's own time.
     """
 
     event: ChannelEvent
@@ -86,7 +87,12 @@ class Change(Struct, frozen=True, gc=False):
     emptied: str | None = None
     closed: tuple[str, ...] = ()
     carted: tuple[str, ...] = ()
-    ordered: tuple[str, ...] | None = None
+    order: Order | None = None
+
+    @property
+    def ordered(self) -> tuple[str, ...] | None:
+        """The SKUs of an order not told before."""
+        return None if self.order is None else self.order.skus
 
 
 class WakeAt(Struct, frozen=True, gc=False):
@@ -124,7 +130,7 @@ class Mark(Struct, frozen=True, gc=False):
 
 
 class Revoke(Struct, frozen=True, gc=False):
-    """A purchase overtook this trigger: take it back. `reason` is a sentence for people."""
+    """A purchase overtook this trigger: take it back. `reason` is a sentence for people (see `Kind.taken_back`)."""
 
     fired: Fired
     reason: str
@@ -176,7 +182,7 @@ class Held(Struct, frozen=True, array_like=True, gc=False):
     """A proposal that waits for a better time: it meets the arbiter again at `release_at_ms`.
 
     `rules_number` is the version of the rules that held it, and judges it; 0: not known. With `for_claims` it waits to
-    hear whose the event's identifiers are, `release_at_ms` at the longest, and is then decided as of its own time.
+    hear whose the identifiers of events are, `release_at_ms` at the longest, and is then decided as of its own time.
     """
 
     rule: str

@@ -7,11 +7,12 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from pipeline.domain.orders import Order
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.time import DAY_MS, duration_text
 from pipeline.domain.triggers import kind
-from pipeline.domain.triggers.answers import in_time, not_any_more, ordered_since, overtaken, wait
-from pipeline.domain.triggers.steps import Cancel, Change, Step, Timer
+from pipeline.domain.triggers.answers import in_time, not_any_more, ordered_since, wait
+from pipeline.domain.triggers.steps import Cancel, Change, Fired, Step, Timer
 from pipeline.domain.triggers.view import CustomerView
 
 
@@ -46,16 +47,18 @@ class WinBack(kind.Kind):
         purchases = customer.facets.purchases
         if change.ordered is None or purchases is None:
             return ()
-        reason = "An order was placed before the invitation to come back was due"
-        steps = overtaken(self.rule, change, customer, reason, of=("",))
         if self.end("", change.at_ms, customer) is not None:
-            return steps
+            return ()
         rhythm_days = purchases.rhythm_days()
         wait_ms = self._config.without_rhythm_ms
         if rhythm_days is not None:
             wait_ms = max(int(rhythm_days * self._config.times * DAY_MS), self._config.at_least_ms)
         # Under the order's own name: of the two that a merge brings together, the later must not be lost.
-        return [*steps, Cancel(None, DropReason.CAME_BACK), wait(str(change.at_ms), change.at_ms + wait_ms, change)]
+        return [Cancel(None, DropReason.CAME_BACK), wait(str(change.at_ms), change.at_ms + wait_ms, change)]
+
+    def taken_back(self, fired: Fired, order: Order) -> str | None:
+        """Take back the invitation to one who had come."""
+        return "An order was placed before the invitation to come back was due"
 
     def end(self, subject: str, since_ms: int, customer: CustomerView) -> DropReason | None:
         """Say whether the customer has bought after `since_ms`."""

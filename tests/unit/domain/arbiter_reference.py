@@ -146,8 +146,9 @@ class Reference:
 
         why = {channel: self.unusable(rule, channel) for channel in rule.channels or (None,)}
         usable = [channel for channel, reason in why.items() if reason is None]
-        if not usable:
-            nearest = [reason for reason in ("no_consent", "suppressed", "no_address") if reason in why.values()]
+        nearest = [reason for reason in ("no_consent", "suppressed", "no_address") if reason in why.values()]
+        may_be_told = nearest[:1] == ["no_address"] and self.is_quiet(rule, now_ms)
+        if not usable and not may_be_told:
             return "dropped", nearest[0], None, 0
         if self.is_quiet(rule, now_ms):
             morning_ms = next(t for t in count(now_ms + MINUTE_MS, MINUTE_MS) if not self.is_quiet(rule, t))

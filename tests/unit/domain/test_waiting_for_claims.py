@@ -12,19 +12,31 @@ from pipeline.domain.messages import Arrived, CustomerMessage, Effect, Granted, 
 from pipeline.domain.records import Decision, Trigger
 from pipeline.domain.rules import Rule, Rules
 from pipeline.domain.time import Clock
-from pipeline.domain.triggers import welcome
+from pipeline.domain.triggers import post_purchase, welcome
 
 NOON = 1_795_521_600_000
 ACCOUNT: Identifier = ("account", "u-1")
 EMAIL: Identifier = ("email", "m@example.com")
 BY_MAIL = Rules("1", [Rule("hello", "welcome", welcome.Config(), channels=("email",))])
+IN_TEN_MINUTES = Rules(
+    "1",
+    [
+        Rule(
+            "thanks",
+            "post_purchase",
+            post_purchase.Config("order_completed", delay_ms=600_000),
+            rule_class="transactional",
+            channels=("email",),
+        )
+    ],
+)
 
 
 class Customer:
     """One customer, and all that was decided about it."""
 
-    def __init__(self, clock: Clock = "wall") -> None:
-        self.actor = CustomerActor(BY_MAIL, clock)
+    def __init__(self, clock: Clock = "wall", rules: Rules = BY_MAIL) -> None:
+        self.actor = CustomerActor(rules, clock)
         self.state: CustomerState | None = None
         self.decided: list[tuple[str, str]] = []
         self.fired: list[tuple[int, str | None]] = []
@@ -52,6 +64,11 @@ class Customer:
 def signed_up(at_ms: int = NOON, received_at_ms: int = NOON) -> Arrived:
     event = ChannelEvent("e-1", "identified", "web", at_ms, dict([ACCOUNT, EMAIL]))
     return Arrived("default", "us", (ACCOUNT, EMAIL), received_at_ms, 1, event, "us")
+
+
+def bought(at_ms: int) -> Arrived:
+    event = ChannelEvent("e-1", "order_completed", "web", at_ms, dict([ACCOUNT, EMAIL]), order_id="o-1")
+    return Arrived("default", "us", (ACCOUNT, EMAIL), NOON, 1, event, "us")
 
 
 def granted() -> Granted:
@@ -113,3 +130,38 @@ def test_on_the_event_clock_nothing_happens_before_the_answer_however_far_the_cl
 
     assert us.fired == [(NOON, "m@example.com")]
     assert us.wakes_at == NOON + 3_600_000
+
+
+def test_a_timer_long_due_when_its_event_is_told_waits_for_the_answer_like_what_is_due_at_once() -> None:
+    us = Customer(rules=IN_TEN_MINUTES)
+
+    us.tell(bought(NOON - 3_600_000))
+    us.wake(NOON)
+    assert (us.decided, us.wakes_at) == ([], NOON + CLAIMS_WAIT_MS)
+    us.tell(granted(), NOON + 300)
+
+    assert us.fired == [(NOON - 3_000_000, "m@example.com")]
+    assert us.wakes_at is None
+
+
+def test_a_timer_waits_for_an_answer_that_never_comes_no_longer_than_a_minute() -> None:
+    us = Customer(rules=IN_TEN_MINUTES)
+
+    us.tell(bought(NOON))
+    us.wake(NOON + 600_000)
+    assert us.decided == []
+    us.wake(NOON + 600_000 + CLAIMS_WAIT_MS)
+
+    assert (us.decided, us.wakes_at) == ([("dropped", "no_address")], None)
+
+
+def test_on_the_event_clock_a_timer_does_not_go_off_before_the_answer_however_far_the_clock_leaps() -> None:
+    us = Customer("event", IN_TEN_MINUTES)
+    us.tell(bought(NOON))
+
+    us.wake(NOON + 10 * 3_600_000)
+    assert (us.decided, us.wakes_at) == ([], None)
+    us.tell(granted(), NOON + 10 * 3_600_000)
+    us.wake(NOON + 10 * 3_600_000)
+
+    assert us.fired == [(NOON + 600_000, "m@example.com")]
