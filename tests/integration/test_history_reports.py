@@ -486,6 +486,21 @@ def test_the_channel_study_tells_what_customers_of_one_channel_and_of_two_spend(
     assert (two["spend_minor"], two["currency"]) == (5_000 + 7_000 - 2_000, "EUR")
 
 
+def test_who_is_in_the_middle_of_a_visit_when_the_span_begins_is_a_customer_of_the_span(engine: Engine) -> None:
+    HistoryWriter(engine).write(
+        [
+            event("midst", "anna", 0, "page_viewed", session_id="over-the-edge"),
+            event("midst", "anna", HOUR_MS, "page_viewed", session_id="over-the-edge"),
+            event("midst", "bob", HOUR_MS, "page_viewed", session_id="after-it"),
+            event("midst", "carl", 0, "page_viewed", session_id="before-it"),
+        ]
+    )
+
+    row = only(asked(engine, "channel_study", "midst", **{"from": str(TEN_O_CLOCK + 1)}))
+
+    assert (row["customers"], row["visits"], row["share"]) == (1, 1, 0.5)
+
+
 def test_half_an_hour_of_silence_ends_a_visit(engine: Engine) -> None:
     web, store = asked(engine, "sessions", "shop")
 
@@ -499,6 +514,17 @@ def test_an_order_told_twice_in_a_visit_is_one_order(engine: Engine) -> None:
     web = next(row for row in asked(engine, "sessions", "one") if row["name"] == "web")
 
     assert (web["visits"], web["orders"], web["with_order"]) == (3, 1, 1)
+
+
+def test_silence_is_told_to_the_millisecond_wherever_the_half_hours_of_the_clock_end(engine: Engine) -> None:
+    half_an_hour = HOUR_MS // 2
+    at = (10, 20, half_an_hour - 1, 2 * half_an_hour - 2, 3 * half_an_hour - 2, 4 * half_an_hour - 3)
+    HistoryWriter(engine).write([event("clock", "anna", each, "page_viewed", "pos") for each in reversed(at)])
+
+    row = only(asked(engine, "sessions", "clock"))
+
+    assert (row["visits"], row["events_per_visit"], row["one_event"]) == (2, 3, 0)
+    assert row["median_seconds"] == 3_600  # of an hour and half an hour: of two the longer
 
 
 def test_visits_of_channels_whose_names_end_in_numbers_are_told_apart(engine: Engine) -> None:
@@ -567,6 +593,16 @@ def test_what_is_bought_together_is_counted_over_all_orders_that_were_kept(engin
     assert len(asked(engine, "basket_affinities", "baskets", min_baskets="2")) == 2
     by_category = asked(engine, "basket_affinities", "baskets", by="category", min_baskets="2")
     assert {(row["a"], row["b"]) for row in by_category} == {("b-shelf", "m-shelf"), ("m-shelf", "b-shelf")}
+
+
+def test_an_order_told_again_is_of_the_moment_it_was_told_first(engine: Engine) -> None:
+    both = (Item("bread", 1, 100, "EUR"), Item("milk", 1, 100, "EUR"))
+    HistoryWriter(engine).write([order("again", "anna", at, items=both, order_id="o-1") for at in (0, HOUR_MS)])
+    later = {"from": str(TEN_O_CLOCK + 1)}
+
+    assert len(asked(engine, "basket_affinities", "again", min_baskets="1")) == 2
+    assert asked(engine, "basket_affinities", "again", min_baskets="1", **later) == []
+    assert asked(engine, "channel_gaps", "again", min_viewers="1", **later) == []
 
 
 def test_s22_a_product_that_sells_in_one_channel_and_not_in_another_is_flagged(engine: Engine) -> None:

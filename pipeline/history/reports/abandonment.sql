@@ -99,6 +99,9 @@ FROM
                 WHERE tenant = $tenant AND event_type IN (
                     'product_added', 'product_removed', 'cart_updated', 'checkout_started'
                 )
+                AND event_id IN (
+                    SELECT caused_by FROM decisions_log WHERE tenant = $tenant AND outcome IN ('fired', 'held_out')
+                )
             ) AS causes USING caused_by
         ) AS caused
         ANY LEFT JOIN $bought_by_customer AS later USING customer_id

@@ -33,8 +33,8 @@ FROM
                 sku,
                 channel,
                 countIf(NOT bought) AS views,
-                uniqExact(customer_id) AS viewers,
-                uniqExactIf(customer_id, bought) AS buyers,
+                uniqExact(customer_hash) AS viewers,
+                uniqExactIf(customer_hash, bought) AS buyers,
                 sumIf(quantity, bought) AS sales,
                 round(buyers / viewers, 4) AS rate,
                 buyers + pow($z_confidence, 2) / 2 AS middle,
@@ -43,7 +43,12 @@ FROM
                 round((middle + half) / (viewers + pow($z_confidence, 2)), 4) AS high
             FROM
             (
-                SELECT customer_id, channel, 0 AS bought, `items.sku` AS skus, `items.quantity` AS quantities
+                SELECT
+                    cityHash64(customer_id) AS customer_hash,
+                    channel,
+                    0 AS bought,
+                    `items.sku` AS skus,
+                    `items.quantity` AS quantities
                 FROM events
                 WHERE
                     tenant = $tenant AND occurred_at_ms >= $from AND occurred_at_ms < $to
@@ -51,7 +56,14 @@ FROM
                         'product_viewed', 'product_clicked', 'shelf_item_picked', 'item_tried_on', 'barcode_scanned'
                     )
                 UNION ALL
-                SELECT customer_id, channel, 1 AS bought, skus, quantities FROM $ordered
+                SELECT
+                    cityHash64(customer_id) AS customer_hash,
+                    order_channel AS channel,
+                    1 AS bought,
+                    skus,
+                    quantities
+                FROM $orders
+                WHERE kept AND ordered_at_ms >= $from AND ordered_at_ms < $to
             )
             ARRAY JOIN skus AS sku, quantities AS quantity
             GROUP BY sku, channel

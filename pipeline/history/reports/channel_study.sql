@@ -13,44 +13,58 @@
 -- chart: bar spend_minor_per_customer by channels
 SELECT
     toString(used) AS channels,
-    count() AS customers,
-    round(customers / (
-        SELECT uniqExact(customer_id)
-        FROM events
-        WHERE
-            tenant = $tenant AND event_type NOT IN ($passive_types)
-            AND occurred_at_ms >= $from AND occurred_at_ms < $to
-    ), 4) AS share,
-    sum(visited) AS visits,
+    customers,
+    round(customers / here, 4) AS share,
+    visits,
     round(visits / customers, 2) AS visits_per_customer,
-    countIf(ordered > 0) AS buyers,
-    sum(ordered) AS orders,
-    sum(spent) AS spend_minor,
+    buyers,
+    orders,
+    spend_minor,
     round(spend_minor / customers) AS spend_minor_per_customer,
     $main_currency AS currency
 FROM
 (
-    SELECT customer_id, used, visited, ordered, spent
+    SELECT groupArray((used, customers, visits, buyers, orders, spend_minor)) AS rows, sum(active) AS here
     FROM
     (
         SELECT
-            customer_id,
-            uniqExact(if($by = 'channel', visit_channel, visit_group)) AS used,
-            count() AS visited
-        FROM $visits
-        WHERE started_at_ms >= $from AND started_at_ms < $to
-        GROUP BY customer_id
-    ) AS came
-    ANY LEFT JOIN
-    (
-        SELECT
-            customer_id,
-            count() AS ordered,
-            sumIf(net_minor, order_money = $main_currency) AS spent
-        FROM $orders
-        WHERE kept AND ordered_at_ms >= $from AND ordered_at_ms < $to
-        GROUP BY customer_id
-    ) AS bought USING customer_id
+            used,
+            count() AS customers,
+            sum(in_span) AS active,
+            sum(visited) AS visits,
+            countIf(ordered > 0) AS buyers,
+            sum(ordered) AS orders,
+            sum(spent) AS spend_minor
+        FROM
+        (
+            SELECT customer_hash, used, visited, in_span, ordered, spent
+            FROM
+            (
+                SELECT
+                    customer_hash,
+                    uniqExactIf(visit_${by_word}, started_at_ms >= $from AND started_at_ms < $to) AS used,
+                    countIf(started_at_ms >= $from AND started_at_ms < $to) AS visited,
+                    max(visit_in_span) AS in_span
+                FROM $visits
+                GROUP BY customer_hash
+            ) AS came
+            ANY LEFT JOIN
+            (
+                SELECT
+                    cityHash64(customer_id) AS customer_hash,
+                    count() AS ordered,
+                    sumIf(net_minor, order_money = $main_currency) AS spent
+                FROM $orders
+                WHERE kept AND ordered_at_ms >= $from AND ordered_at_ms < $to
+                GROUP BY customer_hash
+            ) AS bought USING customer_hash
+        )
+        GROUP BY used
+    )
 )
-GROUP BY channels
-ORDER BY length(channels), channels
+ARRAY JOIN
+    arrayMap(row -> row.1, rows) AS used, arrayMap(row -> row.2, rows) AS customers,
+    arrayMap(row -> row.3, rows) AS visits, arrayMap(row -> row.4, rows) AS buyers,
+    arrayMap(row -> row.5, rows) AS orders, arrayMap(row -> row.6, rows) AS spend_minor
+WHERE used > 0
+ORDER BY used

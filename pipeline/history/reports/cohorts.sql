@@ -13,54 +13,58 @@
 SELECT
     cohort,
     age,
-    any(size) AS cohort_customers,
-    uniqExact(customer_id) AS customers,
+    sizes[indexOf(sizes_of, 0)] AS cohort_customers, -- the first order is of age 0
+    customers,
     round(customers / cohort_customers, 4) AS share,
-    count() AS orders,
-    sumIf(net_minor, order_money = $main_currency) AS spend_minor,
+    orders,
+    spend_minor,
     $main_currency AS currency
 FROM
 (
     SELECT
-        customer_id,
-        net_minor,
-        order_money,
         cohort,
-        size,
-        toDate(toUInt16(intDiv(ordered_at_ms, 86400000))) AS day,
-        if(
-            $per = 'week',
-            intDiv(toUInt32(toMonday(day)) - toUInt32(cohort), 7),
-            (toYear(day) * 12 + toMonth(day)) - (toYear(cohort) * 12 + toMonth(cohort))
-        ) AS age
+        groupArray((age, customers, orders, spend_minor)) AS ages,
+        arrayMap(each -> each.1, ages) AS sizes_of,
+        arrayMap(each -> each.2, ages) AS sizes
     FROM
     (
-        SELECT customer_id, ordered_at_ms, net_minor, order_money
-        FROM $orders
-        WHERE kept AND ordered_at_ms < $to
-    ) AS bought
-    ALL INNER JOIN
-    (
-        SELECT customer_id, cohort, size
+        SELECT
+            cohort,
+            if(
+                $per = 'week',
+                intDiv(toUInt32(toMonday(day)) - toUInt32(cohort), 7),
+                (toYear(day) * 12 + toMonth(day)) - (toYear(cohort) * 12 + toMonth(cohort))
+            ) AS age,
+            uniqExact(customer_id) AS customers,
+            count() AS orders,
+            sumIf(bought.2, bought.3 = $main_currency) AS spend_minor
         FROM
         (
-            SELECT cohort, groupArray(customer) AS members, length(members) AS size
+            SELECT
+                customer_id,
+                cohort,
+                bought,
+                toDate(toUInt16(intDiv(bought.1, 86400000))) AS day
             FROM
             (
                 SELECT
-                    customer_id AS customer,
+                    customer_id,
+                    groupArray((ordered_at_ms, net_minor, order_money)) AS purchases,
                     min(ordered_at_ms) AS first_ms,
                     toDate(toUInt16(intDiv(first_ms, 86400000))) AS first_day,
                     if($per = 'week', toMonday(first_day), toStartOfMonth(first_day)) AS cohort
                 FROM $orders
                 WHERE kept AND ordered_at_ms < $to
-                GROUP BY customer
+                GROUP BY customer_id
                 HAVING first_ms >= $from
             )
-            GROUP BY cohort
+            ARRAY JOIN purchases AS bought
         )
-        ARRAY JOIN members AS customer_id
-    ) AS cohorts USING customer_id
+        GROUP BY cohort, age
+    )
+    GROUP BY cohort
 )
-GROUP BY cohort, age
+ARRAY JOIN
+    arrayMap(each -> each.1, ages) AS age, arrayMap(each -> each.2, ages) AS customers,
+    arrayMap(each -> each.3, ages) AS orders, arrayMap(each -> each.4, ages) AS spend_minor
 ORDER BY cohort, age

@@ -56,8 +56,8 @@ FROM
             FROM
             (
                 SELECT
-                    if($scope = 'session' AND session_id != '', session_id, '') AS session,
-                    customer_id,
+                    if($scope = 'session' AND session_id != '', cityHash64(session_id), toUInt64(0)) AS session_hash,
+                    cityHash64(customer_id) AS customer_hash,
                     argMin(
                         multiIf(
                             $by = 'device', device, $by = 'channel', channel, $by = 'country', country,
@@ -73,7 +73,7 @@ FROM
                 WHERE
                     tenant = $tenant AND occurred_at_ms >= $from AND occurred_at_ms < $to
                     AND event_type IN ($steps_types)
-                GROUP BY customer_id, session
+                GROUP BY customer_hash, session_hash
             )
         )
         WHERE level > 0

@@ -26,6 +26,8 @@ PASSIVE: Final = frozenset(
 )  # fmt: skip
 """What happens to a customer, or ends what was begun: it is no visit."""
 
+_MARKS: Final = ("closed", "opened", *STAGES)
+"""What events say of a journey; of what is told for one moment the first in this order comes first."""
 _COMMENT: Final = re.compile(r"^\s*--.*\n", re.MULTILINE)
 
 
@@ -52,7 +54,7 @@ def _templates() -> dict[str, Template]:
         "known_types": texts(EVENT_TYPES),
         "journey_stages": f"['', {texts(STAGES)}]",
         "journey_mark": _journey_mark(),
-        "journey_place": f"indexOf([{texts(STAGES)}], mark)",
+        "journey_marks": f"[{texts(_MARKS)}]",
         "feedback_score": _feedback_score(),
         "sites": texts(SITE_KINDS),
         "site_kinds": texts(SITE_KINDS.values()),
@@ -61,10 +63,11 @@ def _templates() -> dict[str, Template]:
 
 
 def _journey_mark() -> str:
-    """Return the stage that an event enters, `opened` or `closed` where it is about a case, else nothing."""
-    entering = ", ".join(f"event_type IN ({texts(sorted(types))}), '{stage}'" for stage, types in ENTERING.items())
+    """Return the place in `_MARKS` of the stage that an event enters, or of what it says of a case; 0 for others."""
     assert SUPPORT not in ENTERING, "support is entered and left with cases"
-    return f"multiIf({entering}, event_type = 'case_opened', 'opened', event_type = 'case_closed', 'closed', '')"
+    told = {"closed": ["case_closed"], "opened": ["case_opened"], **{name: sorted(ENTERING[name]) for name in ENTERING}}
+    entering = ", ".join(f"event_type IN ({texts(types)}), {_MARKS.index(mark) + 1}" for mark, types in told.items())
+    return f"multiIf({entering}, 0)"
 
 
 def _feedback_score() -> str:

@@ -12,12 +12,9 @@
 --
 -- chart: interval conversion low high by name
 SELECT
-    multiIf(
-        $by = 'device', visit_device, $by = 'country', visit_country, $by = 'campaign', visit_campaign,
-        $by = 'channel_group', visit_group, visit_channel
-    ) AS name,
+    visit_${by_word} AS name,
     count() AS visits,
-    uniqExact(customer_id) AS customers,
+    uniqExact(customer_hash) AS customers,
     round(visits / customers, 2) AS visits_per_customer,
     round(avg(visit_events), 2) AS events_per_visit,
     round(quantileExact(0.5)(ended_at_ms - started_at_ms) / 1000) AS median_seconds,

@@ -22,7 +22,7 @@
 SELECT
     name AS touchpoint,
     sum(NOT bought) AS touches,
-    uniqExactIf(customer_id, NOT bought) AS customers,
+    uniqExactIf(customer_hash, NOT bought) AS customers,
     sum(bought AND place = indexOf(names, name)) AS assisted,
     round(sumIf(share, bought), 4) AS purchases,
     round(sumIf(share * revenue, bought)) AS revenue_minor,
@@ -30,7 +30,7 @@ SELECT
 FROM
 (
     SELECT
-        customer_id,
+        customer_hash,
         bought,
         if(
             bought,

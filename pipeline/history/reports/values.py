@@ -46,7 +46,7 @@ def written(parameter: Parameter, typed: str) -> dict[str, str]:
     >>> written(Parameter("window", "duration", "7d", ""), "1h")
     {'window': '3600000', 'window_seconds': '3600'}
     >>> written(Parameter("by", "sku|category", "sku", ""), "category")
-    {'by': "'category'"}
+    {'by': "'category'", 'by_word': 'category'}
     >>> written(Parameter("confidence", "two_sided", "0.95", ""), "0.95")
     {'z_confidence': '1.959964'}
 
@@ -74,7 +74,7 @@ def written(parameter: Parameter, typed: str) -> dict[str, str]:
         raise OmniError(f"--{name.replace('_', '-')} {typed}: {getattr(error, 'detail', error)}", USAGE) from None
     if parameter.choices and typed not in parameter.choices:
         raise OmniError(f"--{name} {typed}: it is one of {', '.join(parameter.choices)}", USAGE)
-    return {name: texts([typed])}
+    return {name: texts([typed]), **({f"{name}_word": typed} if parameter.choices else {})}
 
 
 def _time_ms(name: str, typed: str) -> int:

@@ -5,5 +5,6 @@
         if($by = 'category', arrayMap(each -> visitParamExtractString(each, 'category'), attributes), skus),
         quantities
     )) AS names
-    FROM $ordered
+    FROM $orders
+    WHERE kept AND ordered_at_ms >= $from AND ordered_at_ms < $to
 )

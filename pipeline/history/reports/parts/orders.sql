@@ -1,5 +1,5 @@
 -- One row per order that was completed, told once or often, with what went back since: `net_minor` is what it was
--- worth, `kept` is 0 for a cancelled order and for one whose refunds come to all of it.
+-- worth, `skus`, `quantities` and `attributes` its lines as they were told first, `kept` is 0 for a cancelled order and for one whose refunds come to all of it.
 (
     SELECT
         customer_id,
@@ -10,6 +10,9 @@
         argMinIf(cart_id, occurred_at_ms, event_type = 'order_completed') AS order_cart_id,
         argMinIf(ifNull(order_amount_minor, 0), occurred_at_ms, event_type = 'order_completed') AS amount_minor,
         argMinIf(order_currency, occurred_at_ms, event_type = 'order_completed') AS order_money,
+        argMinIf(`items.sku`, occurred_at_ms, event_type = 'order_completed') AS skus,
+        argMinIf(`items.quantity`, occurred_at_ms, event_type = 'order_completed') AS quantities,
+        argMinIf(`items.attributes`, occurred_at_ms, event_type = 'order_completed') AS attributes,
         max(event_type = 'order_cancelled' OR event_type = 'order_refunded' AND isNull(order_amount_minor)) AS undone,
         sumIf(abs(ifNull(order_amount_minor, 0)), event_type = 'order_refunded') AS refunded_minor,
         if(undone, 0, amount_minor - least(refunded_minor, amount_minor)) AS net_minor,

@@ -3,7 +3,7 @@
 -- in a visit, so that every customer with one has touchpoints. Both at one go: telling visits apart takes the time.
 (
     SELECT
-        customer_id,
+        customer_hash,
         way.1 AS touches,
         way.2 AS ordered_at_ms,
         way.3 AS net_minor,
@@ -12,7 +12,7 @@
     FROM
     (
         SELECT
-            customer_id,
+            customer_hash,
             arrayConcat(
                 [(visits, last_ms, toInt64(0), '', toUInt8(0))],
                 arrayMap(
@@ -27,15 +27,15 @@
         ANY LEFT JOIN
         (
             SELECT
-                customer_id,
+                cityHash64(customer_id) AS customer_hash,
                 max(ordered_at_ms) AS last_ms,
                 groupArrayIf(
                     (ordered_at_ms, toInt64(net_minor), toString(order_money)),
                     kept AND ordered_at_ms >= $from AND ordered_at_ms < $to
                 ) AS orders
             FROM $orders
-            GROUP BY customer_id
-        ) AS ordered USING customer_id
+            GROUP BY customer_hash
+        ) AS ordered USING customer_hash
     )
     ARRAY JOIN ways AS way
 )

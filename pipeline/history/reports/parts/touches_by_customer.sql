@@ -1,15 +1,11 @@
 -- One row per customer: its visits as (when, touchpoint), the earliest first.
 (
     SELECT
-        customer_id,
+        customer_hash,
         arraySort(groupArray((
             started_at_ms,
-            multiIf(
-                $by = 'channel', visit_channel,
-                $by = 'campaign', if(visit_campaign = '', '(no campaign)', visit_campaign),
-                visit_group
-            )
+            if($by = 'campaign' AND visit_${by_word} = '', '(no campaign)', visit_${by_word})
         ))) AS visits
     FROM $visits
-    GROUP BY customer_id
+    GROUP BY customer_hash
 )
