@@ -7,8 +7,8 @@ Columns and headers are those of the platforms' own pages:
 - TikTok customer file, ads.tiktok.com/help/article/list-of-supported-ids-and-formats-for-a-customer-file:
   `Email_SHA256`, `Phone_SHA256`, each header at most three times.
 
-Which hash goes where: `domain/ad_addresses.py`. `plain` is for everybody else: one line a member, with the products to
-show as JSON and several hashes with a blank between.
+Which hash goes where: `domain/customer/ad_addresses.py`. `plain` is for everybody else: one line a member, with the
+products to show as JSON and several hashes with a blank between.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, Final, TypeAlias
 
 from msgspec import Struct, json
 
-from pipeline.domain.ad_addresses import EMAIL_GOOGLE, PHONE_META
+from pipeline.domain.customer.ad_addresses import EMAIL_GOOGLE, PHONE_META
 
 Member: TypeAlias = dict[str, Any]
 """A record of the topic `audiences` as JSON."""

@@ -17,11 +17,11 @@ from pipeline.catalog_copy import CatalogCopy
 from pipeline.catalog_reader import CatalogReader
 from pipeline.channel_reader import ChannelReader
 from pipeline.domain.actor import Actor
-from pipeline.domain.customer import CustomerActor
-from pipeline.domain.identity import IdentityActor
+from pipeline.domain.customer.actor import CustomerActor
+from pipeline.domain.identity.actor import IdentityActor
 from pipeline.domain.product.actor import ProductActor
-from pipeline.domain.rule_book import RuleBook
-from pipeline.domain.rules import Rules
+from pipeline.domain.rules.book import RuleBook
+from pipeline.domain.rules.in_force import Rules
 from pipeline.identity_file import load_identity
 from pipeline.rules_log.following import RulesFollower
 from pipeline.settings import Settings

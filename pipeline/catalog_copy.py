@@ -15,7 +15,7 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from pipeline import metrics
-from pipeline.domain.messages import product_key
+from pipeline.domain.messages.keys import product_key
 from pipeline.domain.records import CatalogView
 from pipeline.settings import Settings
 from pipeline.streaming.insist import REQUEST_MS, insist

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pipeline.domain.catalog import CatalogRecord
-from pipeline.domain.messages import product_key
+from pipeline.domain.messages.keys import product_key
 from pipeline.streaming.ingest import Ingested
 from pipeline.streaming.units import Record
 from pipeline.wire.catalog import told

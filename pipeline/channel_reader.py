@@ -14,9 +14,10 @@ from pipeline.domain.event_types import (
     OPERATOR_EVENTS,
 )
 from pipeline.domain.events import ChannelEvent
-from pipeline.domain.identity import ALONE
-from pipeline.domain.identity_config import IdentityConfig
-from pipeline.domain.messages import Block, Identifier, Observed, identity_key
+from pipeline.domain.identity.actor import ALONE
+from pipeline.domain.identity.config import IdentityConfig
+from pipeline.domain.messages.keys import Identifier, identity_key
+from pipeline.domain.messages.to_identity import Block, Observed
 from pipeline.domain.time import MINUTE_MS
 from pipeline.streaming.ingest import Ingested
 from pipeline.streaming.units import Record

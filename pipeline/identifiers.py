@@ -14,9 +14,9 @@ import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat, ValidationResult
 
 from pipeline.domain.event_types import REFERRAL
-from pipeline.domain.hashed import HASHED_KINDS, PREFIX, hash_of, is_hashed
-from pipeline.domain.identity_config import IdentityConfig, unquoted
-from pipeline.domain.messages import Identifier
+from pipeline.domain.identity.config import IdentityConfig, unquoted
+from pipeline.domain.identity.hashed import HASHED_KINDS, PREFIX, hash_of, is_hashed
+from pipeline.domain.messages.keys import Identifier
 from pipeline.domain.referral_codes import code_form
 
 COUNTRIES = frozenset(phonenumbers.SUPPORTED_REGIONS)

@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec.structs import replace
 from yaml.nodes import Node
 
-from pipeline.domain.identity_config import DEFAULT_ORDER, MAX_MAPPING_CAP, IdentityConfig
+from pipeline.domain.identity.config import DEFAULT_ORDER, MAX_MAPPING_CAP, IdentityConfig
 from pipeline.errors import USAGE, OmniError
 from pipeline.identifiers import COUNTRIES, HASHES, KIND, ascii_domain, blocked_forms
 from pipeline.yaml_nodes import YamlFile, nearest

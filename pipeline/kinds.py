@@ -1,7 +1,7 @@
 """Rule kinds from outside the project: classes found by an entry point in the group `omni.kinds`.
 
-`pipeline/domain/README.md` shows a whole one. They join `RULES` when a rules file is read, and are then like the
-project's own: in rules files, in what the commands list, in the JSON Schema for editors.
+`pipeline/domain/triggers/README.md` shows a whole one. They join `RULES` when a rules file is read, and are then like
+the project's own: in rules files, in what the commands list, in the JSON Schema for editors.
 """
 
 from __future__ import annotations

@@ -18,19 +18,19 @@ from pipeline.catalog_reader import CatalogReader
 from pipeline.channel_reader import ChannelReader
 from pipeline.domain.actor import Actor
 from pipeline.domain.catalog import CatalogRecord
-from pipeline.domain.customer import CustomerActor, CustomerState
-from pipeline.domain.customer_json import Json, customer_json
+from pipeline.domain.customer.actor import CustomerActor, CustomerState
+from pipeline.domain.customer.as_json import Json, customer_json
 from pipeline.domain.event_types import OPERATOR_EVENTS
 from pipeline.domain.events import ChannelEvent
-from pipeline.domain.identity import IdentityActor
-from pipeline.domain.identity_config import IdentityConfig
-from pipeline.domain.messages import Arrived, CustomerMessage
+from pipeline.domain.identity.actor import IdentityActor
+from pipeline.domain.identity.config import IdentityConfig
+from pipeline.domain.messages.to_customer import Arrived, CustomerMessage
+from pipeline.domain.messages.waves import is_list
 from pipeline.domain.product.actor import ProductActor
 from pipeline.domain.product.state import ProductState, product_json
 from pipeline.domain.records import AudienceMember, Decision, IdentityChange, Trigger
-from pipeline.domain.rule_book import RuleBook
-from pipeline.domain.rules import Rules
-from pipeline.domain.wave_messages import is_list
+from pipeline.domain.rules.book import RuleBook
+from pipeline.domain.rules.in_force import Rules
 from pipeline.settings import Settings
 from pipeline.streaming.envelope import EnvelopeDecoder
 from pipeline.streaming.ingest import Ingested

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from pipeline.domain.decision_words import in_words
+from pipeline.domain.arbiter.decision_words import in_words
+from pipeline.domain.customer.orders import amount_of
 from pipeline.domain.event_types import EVENT_TYPES
 from pipeline.domain.events import ChannelEvent
 from pipeline.domain.money import money_text
-from pipeline.domain.orders import amount_of
 from pipeline.domain.records import Decision, Trigger
 from pipeline.domain.time import rfc3339
 from pipeline.wire.json_event import to_object

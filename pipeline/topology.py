@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.domain.messages import Publish
+from pipeline.domain.messages.effects import Publish
 from pipeline.domain.records import AudienceMember, CatalogView, Customer, DeadLetter, Decision, IdentityChange, Trigger
 from pipeline.settings import Settings
 from pipeline.streaming.partition import shard

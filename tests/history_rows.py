@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.domain.events import Campaign, ChannelEvent, Context, Item
-from pipeline.domain.messages import Arrived
+from pipeline.domain.messages.to_customer import Arrived
 from pipeline.domain.records import DeadLetter, Decision, IdentityChange, Offer, Trigger
 from pipeline.history.rows import Kind, Origin, Row
 

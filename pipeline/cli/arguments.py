@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from pipeline.domain.errors import InvalidEvent
-from pipeline.domain.identity_config import IdentityConfig
-from pipeline.domain.messages import Identifier
+from pipeline.domain.identity.config import IdentityConfig
+from pipeline.domain.messages.keys import Identifier
 from pipeline.domain.time import parse_duration
 from pipeline.errors import USAGE, OmniError
 from pipeline.identifiers import KIND, identifier_of

@@ -18,8 +18,8 @@ from pipeline.cli.backtest_input import Events, FromFiles, FromHistory
 from pipeline.cli.backtest_output import report
 from pipeline.cli.progress import Progress
 from pipeline.cli.simulate import ALLOCATIONS_PER_COLLECTION
-from pipeline.domain.identity_config import IdentityConfig
-from pipeline.domain.rules import Rules
+from pipeline.domain.identity.config import IdentityConfig
+from pipeline.domain.rules.in_force import Rules
 from pipeline.domain.time import rfc3339
 from pipeline.errors import DONE, NO, USAGE, OmniError
 from pipeline.history.reader import open_reader

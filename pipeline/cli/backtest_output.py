@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
 from pipeline.backtest import OUTCOMES, Json
-from pipeline.domain.decision_words import in_words
+from pipeline.domain.arbiter.decision_words import in_words
 from pipeline.history.engine import Answer
 from pipeline.history.formats import grid
 

@@ -11,9 +11,10 @@ import msgspec
 
 from pipeline.broker import BrokerError
 from pipeline.cli.arguments import add_history_place, history_place, identifier_named, moment, within
-from pipeline.domain.customer_json import customer_json
-from pipeline.domain.customer_state import CustomerState, former
-from pipeline.domain.messages import Identifier
+from pipeline.domain.customer.as_json import customer_json
+from pipeline.domain.customer.draft import former
+from pipeline.domain.customer.state import CustomerState
+from pipeline.domain.messages.keys import Identifier
 from pipeline.errors import DONE, NO, OmniError
 from pipeline.history.engine import HistoryUnavailable
 from pipeline.history.one_customer import OneCustomer

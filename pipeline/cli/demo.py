@@ -17,8 +17,8 @@ from pipeline.demo.folder import CONFIG, run_settings
 from pipeline.demo.stream import Stream, file_stream, shop_stream
 from pipeline.demo.tally import Summary, Tally
 from pipeline.demo.words import Words
-from pipeline.domain.identity_config import IdentityConfig
-from pipeline.domain.rules import Rules
+from pipeline.domain.identity.config import IdentityConfig
+from pipeline.domain.rules.in_force import Rules
 from pipeline.errors import DONE, UNREACHABLE, USAGE, OmniError
 from pipeline.identity_file import load_identity
 from pipeline.rules_file import load_rules

@@ -20,7 +20,7 @@ from pipeline.broker import BrokerError, docker
 from pipeline.broker.bus import choose_bus
 from pipeline.broker.jars import KAFKA_VERSION, find_java, find_maven, jar_dir
 from pipeline.broker.topic_admin import broker_facts, differences
-from pipeline.domain.rule_book import UnreadableRules
+from pipeline.domain.rules.book import UnreadableRules
 from pipeline.domain.time import rfc3339
 from pipeline.errors import OmniError
 from pipeline.identity_file import load_identity

@@ -13,14 +13,15 @@ import msgspec
 from pipeline.cli import identity_suggest
 from pipeline.cli.arguments import identifier_named, within
 from pipeline.cli.identity_words import Said, explained, explanation, merge_json, merge_line, merges, why
-from pipeline.domain.claims import name_of
-from pipeline.domain.customer_state import CustomerState, former
+from pipeline.domain.customer.draft import former
+from pipeline.domain.customer.state import CustomerState
 from pipeline.domain.errors import InvalidEvent
 from pipeline.domain.event_types import IDENTIFIER_BLOCKED, MERGE_CONFIRMED, MERGE_UNDONE
 from pipeline.domain.events import ChannelEvent, Scalar
-from pipeline.domain.identity import IdentityState
-from pipeline.domain.identity_graph import EMPTY, merge_to_undo
-from pipeline.domain.messages import Identifier
+from pipeline.domain.identity.actor import IdentityState
+from pipeline.domain.identity.claims import name_of
+from pipeline.domain.identity.graph import EMPTY, merge_to_undo
+from pipeline.domain.messages.keys import Identifier
 from pipeline.errors import DONE, NO, USAGE, OmniError
 from pipeline.identifiers import identifier_of
 from pipeline.identity_file import load_identity

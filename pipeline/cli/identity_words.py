@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias
 
-from pipeline.domain.customer_state import CustomerState
-from pipeline.domain.hashed import in_one_form
-from pipeline.domain.identity import IdentityState
-from pipeline.domain.messages import Identifier, Merge
+from pipeline.domain.customer.state import CustomerState
+from pipeline.domain.identity.actor import IdentityState
+from pipeline.domain.identity.hashed import in_one_form
+from pipeline.domain.messages.keys import Identifier
+from pipeline.domain.messages.to_customer import Merge
 from pipeline.domain.reasons import IdentityReason
 from pipeline.domain.records import IdentityChange
 from pipeline.domain.time import rfc3339

@@ -18,7 +18,7 @@ from pipeline.cli.progress import Progress, lines_in
 from pipeline.cli.simulate_input import Input
 from pipeline.cli.simulate_output import Summary, summarise, write_folder
 from pipeline.domain.records import DeadLetter
-from pipeline.domain.rule_book import RuleBook
+from pipeline.domain.rules.book import RuleBook
 from pipeline.domain.time import DAY_MS
 from pipeline.errors import DONE, USAGE, OmniError
 from pipeline.history.recorder import Recorder

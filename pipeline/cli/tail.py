@@ -9,8 +9,8 @@ import msgspec
 
 from pipeline.cli.arguments import identifier_named
 from pipeline.clients.feeds import FEEDS, Json
-from pipeline.domain.hashed import node_of
-from pipeline.domain.identity_config import IdentityConfig
+from pipeline.domain.identity.config import IdentityConfig
+from pipeline.domain.identity.hashed import node_of
 from pipeline.errors import DONE, USAGE, OmniError
 from pipeline.identifiers import identifier_of
 from pipeline.identity_file import load_identity

@@ -11,7 +11,7 @@ import time
 from pipeline.broker import bootstrap_of
 from pipeline.broker.topic_admin import create_topics, differences
 from pipeline.cli.arguments import port_to_serve
-from pipeline.domain.rules import Rules
+from pipeline.domain.rules.in_force import Rules
 from pipeline.errors import DONE, UNREACHABLE, USAGE, OmniError
 from pipeline.rules_file import RulesFileError, load_rules
 from pipeline.rules_log.applying import apply_rules, file_stamp

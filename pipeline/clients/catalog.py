@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 
 from pipeline.clients.follower import follow
-from pipeline.domain.messages import product_key
+from pipeline.domain.messages.keys import product_key
 from pipeline.domain.records import CatalogView
 from pipeline.settings import Settings
 from pipeline.topics import CATALOG_VIEW

@@ -13,11 +13,12 @@ import msgspec
 from aiokafka.partitioner import DefaultPartitioner
 
 from pipeline.clients.follower import Received, follow, read_partition
-from pipeline.domain.customer_state import CustomerState
+from pipeline.domain.customer.state import CustomerState
 from pipeline.domain.events import ChannelEvent
-from pipeline.domain.hashed import node_of
-from pipeline.domain.identity import IdentityState
-from pipeline.domain.messages import Arrived, CustomerMessage, Identifier, customer_key, identity_key, product_key
+from pipeline.domain.identity.actor import IdentityState
+from pipeline.domain.identity.hashed import node_of
+from pipeline.domain.messages.keys import Identifier, customer_key, identity_key, product_key
+from pipeline.domain.messages.to_customer import Arrived, CustomerMessage
 from pipeline.domain.product.state import ProductState
 from pipeline.domain.records import Decision, IdentityChange
 from pipeline.settings import Settings

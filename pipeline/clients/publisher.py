@@ -23,7 +23,8 @@ from pipeline.clients.connection import CHANNEL, cluster_and_topics, producers_t
 from pipeline.domain.catalog import CatalogRecord, Product, StockLevel
 from pipeline.domain.errors import InvalidEvent, InvalidReason
 from pipeline.domain.events import ChannelEvent
-from pipeline.domain.messages import CatalogMessage, Identifier
+from pipeline.domain.messages.keys import Identifier
+from pipeline.domain.messages.to_product import CatalogMessage
 from pipeline.domain.records import DeadLetter
 from pipeline.errors import OmniError
 from pipeline.settings import Settings

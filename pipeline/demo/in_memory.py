@@ -9,7 +9,7 @@ from contextlib import closing
 from pipeline.demo.stream import Stream, paced
 from pipeline.demo.tally import Summary, Tally
 from pipeline.domain.records import Decision, IdentityChange, Trigger
-from pipeline.domain.rules import Rules
+from pipeline.domain.rules.in_force import Rules
 from pipeline.history.recorder import Recorder
 from pipeline.history.writer import open_history
 from pipeline.identity_file import load_identity

@@ -14,7 +14,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.admin import OffsetSpec
 
 from pipeline.clients.lookup import decode_customer
-from pipeline.domain.customer_state import CustomerState
+from pipeline.domain.customer.state import CustomerState
 from pipeline.domain.records import DeadLetter, Decision, IdentityChange, Trigger
 from pipeline.history.intake import Intake
 from pipeline.settings import Settings

@@ -23,7 +23,7 @@ from pipeline.demo.observer import Observer
 from pipeline.demo.stream import Stream, paced
 from pipeline.demo.tally import Summary, Tally
 from pipeline.domain.event_types import END_OF_STREAM, STREAM_TIME
-from pipeline.domain.rules import Rules
+from pipeline.domain.rules.in_force import Rules
 from pipeline.history.columns import TABLES
 from pipeline.history.reader import open_reader
 from pipeline.settings import Settings

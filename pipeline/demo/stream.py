@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from pipeline.domain.errors import InvalidEvent, InvalidReason
 from pipeline.domain.event_types import CONTROL_TYPES
-from pipeline.domain.identity_config import IdentityConfig
+from pipeline.domain.identity.config import IdentityConfig
 from pipeline.domain.time import DAY_MS
 from pipeline.sources import CatalogRead, Rejected, find_source
 from pipeline.sources.shop import shop

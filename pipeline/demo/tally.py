@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from pipeline.demo.words import Words
 from pipeline.domain.records import DeadLetter, Decision, IdentityChange, Trigger
-from pipeline.domain.rules import Rules
+from pipeline.domain.rules.in_force import Rules
 
 Published: TypeAlias = Trigger | Decision | IdentityChange | DeadLetter
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pipeline.demo.stream import Names
 from pipeline.domain.money import money_text
 from pipeline.domain.records import IdentityChange, Trigger
-from pipeline.domain.rules import Rules
+from pipeline.domain.rules.in_force import Rules
 from pipeline.domain.time import EPOCH, duration_text
 from pipeline.domain.triggers import abandoned_cart
 from pipeline.sources.shop_catalogue import BY_SKU

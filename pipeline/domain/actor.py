@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
-from pipeline.domain.messages import Effect
+from pipeline.domain.messages.effects import Effect
 
 State = TypeVar("State")
 Received = TypeVar("Received", contravariant=True)

@@ -7,8 +7,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal
 from zoneinfo import ZoneInfo
 
+from pipeline.domain.arbiter.policy import QuietHours
 from pipeline.domain.countries import ZONE_OF_COUNTRY
-from pipeline.domain.policy import QuietHours
 from pipeline.domain.time import EPOCH, epoch_ms
 
 if TYPE_CHECKING:  # rule kinds look at the clock, too

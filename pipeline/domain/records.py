@@ -104,7 +104,7 @@ class Customer(Struct, frozen=True):
     """A customer as of `updated_at_ms` on the partition's clock; of two records the one with the later time holds.
 
     `merged_into` is the customer it has become part of: then nothing else is told. `details` is all that is known, as
-    the JSON text of `omni customer`; None if that is too large (see `domain/customer_feed.py`).
+    the JSON text of `omni customer`; None if that is too large (see `domain/customer/record.py`).
     """
 
     tenant: str
@@ -142,9 +142,9 @@ class Shown(Struct, frozen=True):
 class AudienceMember(Struct, frozen=True):
     """Since `since_ms` the customer belongs to the audience (`member`), or no longer does.
 
-    `reason` is an `AudienceReason` (`domain/audiences.py`). `addresses` has the SHA-256 (64 hexadecimal digits) of the
-    customer's e-mail addresses and phone numbers, by kind (see `domain/ad_addresses.py`). `items` are the products to
-    show a member, the newest first. `as_of_ms` is when all this came to be so.
+    `reason` is an `AudienceReason` (`domain/customer/audiences.py`). `addresses` has the SHA-256 (64 hexadecimal
+    digits) of the customer's e-mail addresses and phone numbers, by kind (see `domain/customer/ad_addresses.py`).
+    `items` are the products to show a member, the newest first. `as_of_ms` is when all this came to be so.
     """
 
     audience: str

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from pipeline import metrics
-from pipeline.domain.messages import Arrived
+from pipeline.domain.messages.to_customer import Arrived
 from pipeline.domain.records import Trigger
 from pipeline.history.rows import Row
 

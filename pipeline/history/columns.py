@@ -15,9 +15,9 @@ from msgspec import Struct
 from msgspec.structs import astuple
 
 from pipeline.domain.channel_groups import channel_group
+from pipeline.domain.customer.orders import amount_of
 from pipeline.domain.events import Campaign, ChannelEvent, Context, Item
 from pipeline.domain.money import MAX_SUM_MINOR, added
-from pipeline.domain.orders import amount_of
 from pipeline.history.native import WORD, Column, Lists, Typed
 from pipeline.history.rows import Kind, Row
 

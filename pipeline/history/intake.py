@@ -7,7 +7,7 @@ from typing import Final, Protocol
 import msgspec
 
 from pipeline.domain.errors import InvalidReason
-from pipeline.domain.messages import Arrived, CustomerMessage
+from pipeline.domain.messages.to_customer import Arrived, CustomerMessage
 from pipeline.domain.records import DeadLetter, Decision, IdentityChange, Trigger
 from pipeline.domain.referral_codes import is_word_to_sender
 from pipeline.history.rows import Kind, Origin, Row, refusal

@@ -13,8 +13,8 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from pipeline.domain.hashed import HASHED_KINDS, hash_of
-from pipeline.domain.messages import Identifier
+from pipeline.domain.identity.hashed import HASHED_KINDS, hash_of
+from pipeline.domain.messages.keys import Identifier
 from pipeline.domain.records import Decision, Offer, Trigger
 from pipeline.history.engine import Answer, Reader
 from pipeline.history.stored_events import COLUMNS, event_of, items_of

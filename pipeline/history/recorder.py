@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 
-from pipeline.domain.messages import Arrived
+from pipeline.domain.messages.to_customer import Arrived
 from pipeline.domain.records import DeadLetter, Decision, IdentityChange, Trigger
 from pipeline.domain.referral_codes import is_word_to_sender
 from pipeline.history.columns import TABLES

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from pipeline.domain.errors import InvalidReason
-from pipeline.domain.messages import Arrived
+from pipeline.domain.messages.to_customer import Arrived
 from pipeline.domain.records import DeadLetter, Decision, IdentityChange, Trigger
 
 Record = Arrived | Trigger | Decision | IdentityChange | DeadLetter

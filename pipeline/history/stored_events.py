@@ -14,7 +14,7 @@ import msgspec
 
 from pipeline.domain.event_types import IDENTIFIER_BLOCKED
 from pipeline.domain.events import Campaign, ChannelEvent, Context, Item
-from pipeline.domain.identity import ALONE
+from pipeline.domain.identity.actor import ALONE
 from pipeline.domain.time import HOUR_MS
 from pipeline.history.engine import Reader
 

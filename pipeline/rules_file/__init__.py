@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.domain.rules import Rules
+from pipeline.domain.rules.in_force import Rules
 from pipeline.rules_file.compiling import compiled
 from pipeline.rules_file.reading import RulesFileError, read_sheet, read_text
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pipeline.domain.audiences import Audience
-from pipeline.domain.policy import Cap, Policy, Variant
-from pipeline.domain.rules import Rule, Rules
+from pipeline.domain.arbiter.policy import Cap, Policy, Variant
+from pipeline.domain.customer.audiences import Audience
+from pipeline.domain.rules.in_force import Rule, Rules
 from pipeline.rules_file.model import CapEntry, Entry, Limit, OneOrMore, Sheet, VariantEntry
 
 

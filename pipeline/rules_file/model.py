@@ -11,12 +11,12 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
+from pipeline.domain.arbiter.policy import QuietHours, RuleClass
 from pipeline.domain.conditions import CONDITIONS
 from pipeline.domain.conditions.facts import Channel
 from pipeline.domain.conditions.word import Word
-from pipeline.domain.customer_state import SENT_KEPT
-from pipeline.domain.policy import QuietHours, RuleClass
-from pipeline.domain.rules import DEFAULT_PRIORITY
+from pipeline.domain.customer.state import SENT_KEPT
+from pipeline.domain.rules.in_force import DEFAULT_PRIORITY
 from pipeline.domain.time import DAY_MS, duration_written, parse_duration
 from pipeline.domain.triggers.kind import Config
 from pipeline.domain.triggers.steps import OfferPolicy

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from msgspec.structs import replace
 from yaml.nodes import Node, ScalarNode
 
-from pipeline.domain.audiences import AUDIENCES_KEPT
+from pipeline.domain.customer.audiences import AUDIENCES_KEPT
 from pipeline.domain.triggers import RULES
 from pipeline.errors import USAGE, OmniError
 from pipeline.kinds import KindError, load_kinds

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args, get_origin
 from pipeline.domain.conditions import CONDITIONS
 from pipeline.domain.conditions.products import shows_in
 from pipeline.domain.conditions.word import any_of_text
-from pipeline.domain.customer_state import SENT_KEPT
+from pipeline.domain.customer.state import SENT_KEPT
 from pipeline.domain.event_types import EVENT_TYPES
 from pipeline.domain.time import duration_text
 from pipeline.domain.triggers import RULES

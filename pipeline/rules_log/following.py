@@ -11,8 +11,8 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from pipeline.broker import BrokerError
-from pipeline.domain.rule_book import RuleBook, UnreadableRules
-from pipeline.domain.rules import Rules
+from pipeline.domain.rules.book import RuleBook, UnreadableRules
+from pipeline.domain.rules.in_force import Rules
 from pipeline.domain.time import rfc3339
 from pipeline.rules_file import RulesFileError
 from pipeline.rules_log.applying import FileStamp, apply_rules, file_stamp

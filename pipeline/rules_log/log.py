@@ -13,8 +13,8 @@ from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 
-from pipeline.domain.rule_book import RuleBook
-from pipeline.domain.rules import Rules
+from pipeline.domain.rules.book import RuleBook
+from pipeline.domain.rules.in_force import Rules
 from pipeline.rules_file import RulesFileError, rules_of
 
 log = logging.getLogger(__name__)

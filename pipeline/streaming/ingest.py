@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from msgspec import Struct
 
 from pipeline.domain.errors import InvalidEvent
-from pipeline.domain.messages import Message
+from pipeline.domain.messages.to_product import Message
 from pipeline.streaming import envelope
 from pipeline.streaming.envelope import Entry, position
 from pipeline.streaming.units import Output, Record, Topology, Unit

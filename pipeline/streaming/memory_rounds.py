@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from random import Random
 
-from pipeline.domain.messages import Identifier, Observed
+from pipeline.domain.messages.keys import Identifier
+from pipeline.domain.messages.to_identity import Observed
 from pipeline.streaming.ingest import Ingested
 
 ROUND_EVENTS = 2_000

@@ -7,7 +7,8 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from pipeline.domain.messages import Count, Effect, Message, Send
+from pipeline.domain.messages.effects import Count, Effect, Send
+from pipeline.domain.messages.to_product import Message
 from pipeline.domain.records import Trigger
 from pipeline.streaming import envelope
 from pipeline.streaming.envelope import MAX_EFFECTS, Entry

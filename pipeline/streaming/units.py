@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeAlias
 
-from pipeline.domain.messages import Publish
+from pipeline.domain.messages.effects import Publish
 
 Headers: TypeAlias = tuple[tuple[str, bytes], ...]
 

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import msgspec
 
-from pipeline.domain.identity import ALONE
-from pipeline.domain.identity_config import IdentityConfig
-from pipeline.domain.linking import DEVICES
-from pipeline.domain.messages import Identifier
+from pipeline.domain.identity.actor import ALONE
+from pipeline.domain.identity.config import IdentityConfig
+from pipeline.domain.identity.linking import DEVICES
+from pipeline.domain.messages.keys import Identifier
 from pipeline.history.engine import Reader
 from pipeline.history.texts import texts
 from pipeline.suggestions.records import FIELDS_NEEDED, Record, tidied, trait_name

@@ -11,7 +11,7 @@ from unicodedata import combining, normalize
 
 from msgspec import Struct
 
-from pipeline.domain.messages import Identifier
+from pipeline.domain.messages.keys import Identifier
 
 TRAITS: Final[dict[str, tuple[str, ...]]] = {
     "given_name": ("firstname", "givenname", "forename"),

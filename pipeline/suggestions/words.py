@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct, structs
 
-from pipeline.domain.claims import name_of
+from pipeline.domain.identity.claims import name_of
 from pipeline.suggestions.records import Record
 
 How: TypeAlias = Literal["same", "similar", "different", "unknown"]

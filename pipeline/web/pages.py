@@ -13,7 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from pipeline import metrics
 from pipeline.catalog_copy import CatalogCopy
-from pipeline.domain.rules import Rules
+from pipeline.domain.rules.in_force import Rules
 from pipeline.rules_log.following import RulesFollower
 from pipeline.streaming.clock import InstallationClock
 from pipeline.streaming.lanes import Lanes

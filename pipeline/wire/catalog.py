@@ -10,7 +10,7 @@ from hashlib import blake2b
 
 from pipeline.domain.catalog import DELTA, FULL, MODES, STORE, CatalogRecord, Product, StockLevel
 from pipeline.domain.errors import InvalidEvent, InvalidReason
-from pipeline.domain.messages import CatalogMessage, ProductTold, StockTold, VariantsTold
+from pipeline.domain.messages.to_product import CatalogMessage, ProductTold, StockTold, VariantsTold
 from pipeline.domain.product.keys import group_key
 from pipeline.wire.avro_writer import Write, compile_writer
 from pipeline.wire.input_decoder import InputDecoder

@@ -17,9 +17,9 @@ from msgspec.msgpack import Encoder
 from pipeline.domain.errors import InvalidEvent, InvalidReason
 from pipeline.domain.event_types import REFERRAL
 from pipeline.domain.events import ChannelEvent, Item
-from pipeline.domain.identity import ALONE
-from pipeline.domain.identity_config import IdentityConfig
-from pipeline.domain.messages import Identifier
+from pipeline.domain.identity.actor import ALONE
+from pipeline.domain.identity.config import IdentityConfig
+from pipeline.domain.messages.keys import Identifier
 from pipeline.domain.referral_codes import referral_code
 from pipeline.identifiers import HASHES, KIND, identifier_of, join_hashes
 from pipeline.wire.tidy import (

@@ -17,10 +17,10 @@ from statistics import quantiles
 
 from msgspec import Raw, Struct
 
-from pipeline.domain.customer import CustomerState
+from pipeline.domain.customer.actor import CustomerState
 from pipeline.domain.events import ChannelEvent
-from pipeline.domain.identity_config import IdentityConfig
-from pipeline.domain.rules import Rules
+from pipeline.domain.identity.config import IdentityConfig
+from pipeline.domain.rules.in_force import Rules
 from pipeline.settings import Settings
 from pipeline.simulation import Conditions, Simulation
 from pipeline.streaming.envelope import EnvelopeDecoder

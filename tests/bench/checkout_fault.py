@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from math import erfc, sqrt
 from typing import Final, NamedTuple
 
-from pipeline.domain.identity_config import IdentityConfig
-from pipeline.domain.rules import Rule, Rules
+from pipeline.domain.identity.config import IdentityConfig
+from pipeline.domain.rules.in_force import Rule, Rules
 from pipeline.domain.time import DAY_MS, epoch_ms
 from pipeline.domain.triggers import RULES
 from pipeline.settings import Settings

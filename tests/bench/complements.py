@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
-from pipeline.domain.messages import Complement
+from pipeline.domain.messages.to_customer import Complement
 from pipeline.domain.product.association import excess
 from pipeline.domain.product.known import BASKETS_TO_ASK
 from tests.harness.affinities import Affinities, Basket

@@ -18,9 +18,9 @@ from hashlib import sha256
 import msgspec
 from msgspec import Struct
 
-from pipeline.domain.customer import CustomerState
+from pipeline.domain.customer.actor import CustomerState
 from pipeline.domain.events import ChannelEvent
-from pipeline.domain.identity import founded_by
+from pipeline.domain.identity.actor import founded_by
 from pipeline.domain.product.state import ProductState
 from tests.bench.dataset import CART_TYPES, Sample
 

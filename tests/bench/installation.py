@@ -11,7 +11,7 @@ import msgspec
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from pipeline.broker.topic_admin import create_topics
-from pipeline.domain.customer import CustomerState
+from pipeline.domain.customer.actor import CustomerState
 from pipeline.domain.product.state import ProductState
 from pipeline.rules_file import load_rules
 from pipeline.settings import FIELDS, Settings, load_settings

@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from pipeline.app import default_actors
 from pipeline.channel_reader import ChannelReader
-from pipeline.domain.rules import Rules
+from pipeline.domain.rules.in_force import Rules
 from pipeline.history.intake import Intake
 from pipeline.history.writer import open_history
 from pipeline.identity_file import load_identity

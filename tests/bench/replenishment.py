@@ -19,7 +19,9 @@ from msgspec.structs import replace
 
 from pipeline.domain.events import ChannelEvent, Item
 from pipeline.domain.facets.purchases import GAPS_TO_KNOW, Purchases
-from pipeline.domain.messages import AskComplements, BoughtTogether, Complements, Send
+from pipeline.domain.messages.effects import Send
+from pipeline.domain.messages.to_customer import Complements
+from pipeline.domain.messages.to_product import AskComplements, BoughtTogether
 from pipeline.domain.product.actor import ProductActor
 from pipeline.domain.product.state import ProductState
 from pipeline.domain.time import DAY_MS, epoch_ms

@@ -18,10 +18,10 @@ from zlib import crc32
 
 import msgspec
 
-from pipeline.domain.customer import CustomerActor, CustomerState
+from pipeline.domain.customer.actor import CustomerActor, CustomerState
 from pipeline.domain.errors import InvalidEvent
-from pipeline.domain.messages import Arrived
-from pipeline.domain.rules import Rules
+from pipeline.domain.messages.to_customer import Arrived
+from pipeline.domain.rules.in_force import Rules
 from pipeline.rules_file import load_rules
 from pipeline.wire.channel_event import Decoder
 from tests.bench import machine

@@ -23,7 +23,7 @@ from msgspec import Struct
 
 from pipeline.broker.local import LocalKafka
 from pipeline.broker.topic_admin import create_topics
-from pipeline.domain.messages import Arrived
+from pipeline.domain.messages.to_customer import Arrived
 from pipeline.history.reader import open_reader
 from pipeline.settings import Settings, load_settings
 from pipeline.streaming.envelope import Entry, Envelope, encode, position

@@ -18,12 +18,15 @@ from typing import Any, TypeAlias
 import msgspec
 from msgspec import Raw, Struct
 
-from pipeline.domain.customer import CustomerActor, CustomerState
+from pipeline.domain.customer.actor import CustomerActor, CustomerState
 from pipeline.domain.events import ChannelEvent
-from pipeline.domain.identity import IdentityActor, IdentityState
-from pipeline.domain.identity_config import IdentityConfig
-from pipeline.domain.messages import Arrived, ArrivedRaw, Handover, Identifier, Observed, Send, identity_key
-from pipeline.domain.rules import Rules
+from pipeline.domain.identity.actor import IdentityActor, IdentityState
+from pipeline.domain.identity.config import IdentityConfig
+from pipeline.domain.messages.effects import Send
+from pipeline.domain.messages.keys import Identifier, identity_key
+from pipeline.domain.messages.to_customer import Arrived, ArrivedRaw, Handover
+from pipeline.domain.messages.to_identity import Observed
+from pipeline.domain.rules.in_force import Rules
 
 Channel: TypeAlias = tuple[str, str]
 """Where a message comes from, and where it goes."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from pipeline.domain.customer import CustomerState
+from pipeline.domain.customer.actor import CustomerState
 from pipeline.domain.product.state import ProductState
 from pipeline.rules_file import load_rules
 from pipeline.settings import load_settings

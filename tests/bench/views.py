@@ -15,12 +15,14 @@ from random import Random
 from statistics import median
 from zlib import crc32
 
-from pipeline.domain.customer import CustomerActor, CustomerState
+from pipeline.domain.customer.actor import CustomerActor, CustomerState
 from pipeline.domain.events import ChannelEvent, Item
-from pipeline.domain.messages import Arrived, Demanded, ProductMessage, product_key
+from pipeline.domain.messages.keys import product_key
+from pipeline.domain.messages.to_customer import Arrived
+from pipeline.domain.messages.to_product import Demanded, ProductMessage
 from pipeline.domain.product.actor import ProductActor
 from pipeline.domain.product.state import ProductState
-from pipeline.domain.rules import Rules
+from pipeline.domain.rules.in_force import Rules
 from pipeline.settings import Settings
 from pipeline.streaming.envelope import Entry, pack, position
 from pipeline.streaming.memory_lane import Changelog

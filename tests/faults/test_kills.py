@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.domain.customer_json import customer_json
+from pipeline.domain.customer.as_json import customer_json
 from pipeline.domain.event_types import END_OF_STREAM, STREAM_TIME
 from pipeline.domain.events import ChannelEvent, Item
 from pipeline.wire.json_event import encode as encode_json

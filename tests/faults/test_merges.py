@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from pipeline.domain.customer_json import customer_json
+from pipeline.domain.customer.as_json import customer_json
 from pipeline.domain.events import ChannelEvent
 from tests.conftest import Omni
 from tests.faults.test_kills import kill_at_random

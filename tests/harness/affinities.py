@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from pipeline.domain.messages import Complement
+from pipeline.domain.messages.to_customer import Complement
 from pipeline.domain.product.association import excess, is_sure
 from pipeline.domain.product.companions import COMPLEMENTS_ANSWERED
 

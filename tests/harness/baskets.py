@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 
+from pipeline.domain.customer.orders import SKUS_PER_ORDER
 from pipeline.domain.events import ChannelEvent, Item
-from pipeline.domain.orders import SKUS_PER_ORDER
 from tests.harness.affinities import Basket
 
 NameOf = Callable[[Item], str | None]

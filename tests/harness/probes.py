@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from confluent_kafka import Consumer, TopicPartition
 
 from pipeline.domain.events import ChannelEvent
-from pipeline.domain.identity import founded_by
-from pipeline.domain.messages import customer_key, identity_key
+from pipeline.domain.identity.actor import founded_by
+from pipeline.domain.messages.keys import customer_key, identity_key
 from pipeline.streaming.partition import shard
 from pipeline.topics import changelog_topic, channel_topic, inbox_topic
 from tests.harness.installation import Installation

@@ -5,17 +5,10 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 
-from pipeline.domain.messages import (
-    AskComplements,
-    BoughtTogether,
-    Complements,
-    Count,
-    OrderCounted,
-    ProductMessage,
-    Send,
-    TakenBack,
-    product_key,
-)
+from pipeline.domain.messages.effects import Count, Send
+from pipeline.domain.messages.keys import product_key
+from pipeline.domain.messages.to_customer import Complements
+from pipeline.domain.messages.to_product import AskComplements, BoughtTogether, OrderCounted, ProductMessage, TakenBack
 from pipeline.domain.product.actor import ProductActor
 from pipeline.domain.product.keys import category_key, counter_of
 from pipeline.domain.product.state import ProductState

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from pipeline.domain.customer_state import CustomerState
+from pipeline.domain.customer.state import CustomerState
 from pipeline.domain.records import Trigger
 from pipeline.streaming.values import META, state_bytes, wake_time
 from pipeline.wire.records import decode_record

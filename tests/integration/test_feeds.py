@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.domain.audiences import memberships
-from pipeline.domain.customer_feed import customer_record
-from pipeline.domain.customer_state import CustomerState
+from pipeline.domain.customer.audiences import memberships
+from pipeline.domain.customer.record import customer_record
+from pipeline.domain.customer.state import CustomerState
 from pipeline.domain.event_types import END_OF_STREAM, STREAM_TIME
 from pipeline.domain.events import ChannelEvent, Item
 from pipeline.domain.records import AudienceMember, Customer

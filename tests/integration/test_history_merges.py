@@ -11,10 +11,10 @@ import pytest
 from msgspec.structs import replace
 
 from pipeline.domain.events import ChannelEvent
-from pipeline.domain.identity import founded_by
-from pipeline.domain.identity_config import IdentityConfig
+from pipeline.domain.identity.actor import founded_by
+from pipeline.domain.identity.config import IdentityConfig
 from pipeline.domain.records import IdentityChange
-from pipeline.domain.rules import Rules
+from pipeline.domain.rules.in_force import Rules
 from pipeline.history.recorder import Recorder
 from pipeline.history.rows import Kind, Row
 from pipeline.history.writer import HistoryWriter

@@ -14,9 +14,9 @@ import pytest
 from msgspec.structs import replace
 
 from pipeline.domain.events import ChannelEvent
-from pipeline.domain.identity_config import IdentityConfig
-from pipeline.domain.messages import Arrived
-from pipeline.domain.rules import Rule, Rules
+from pipeline.domain.identity.config import IdentityConfig
+from pipeline.domain.messages.to_customer import Arrived
+from pipeline.domain.rules.in_force import Rule, Rules
 from pipeline.domain.time import MINUTE_MS
 from pipeline.domain.triggers import RULES
 from pipeline.history.engine import Engine

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from pipeline.domain.identity_changes import Change
-from pipeline.domain.identity_config import IdentityConfig
+from pipeline.domain.identity.changes import Change
+from pipeline.domain.identity.config import IdentityConfig
 from pipeline.domain.records import IdentityChange
 from pipeline.history.rows import Kind, Row
 from pipeline.history.writer import HistoryWriter

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline.domain.events import ChannelEvent
-from pipeline.domain.identity import founded_by
+from pipeline.domain.identity.actor import founded_by
 from tests.conftest import Finished, Omni
 from tests.harness.fixtures import Install, carts
 from tests.harness.installation import Installation

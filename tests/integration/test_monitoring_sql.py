@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from pipeline.domain.events import Item
-from pipeline.domain.messages import Arrived
+from pipeline.domain.messages.to_customer import Arrived
 from pipeline.history.engine import Engine
 from pipeline.history.recorder import Recorder
 from pipeline.history.rows import Kind, Row

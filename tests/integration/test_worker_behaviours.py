@@ -15,7 +15,7 @@ from uuid import uuid4
 import pytest
 
 from pipeline.broker.local import LocalKafka
-from pipeline.domain.customer_state import CustomerState
+from pipeline.domain.customer.state import CustomerState
 from pipeline.domain.event_types import END_OF_STREAM, STREAM_TIME
 from pipeline.domain.events import ChannelEvent, Item
 from pipeline.domain.records import DeadLetter, Decision, Trigger

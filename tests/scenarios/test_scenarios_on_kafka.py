@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.broker.local import LocalKafka
 from pipeline.domain.catalog import StockLevel
-from pipeline.domain.customer_json import customer_json
+from pipeline.domain.customer.as_json import customer_json
 from pipeline.domain.event_types import STREAM_TIME
 from pipeline.domain.events import ChannelEvent
 from pipeline.domain.records import CatalogView

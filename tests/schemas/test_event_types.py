@@ -5,7 +5,7 @@ from typing import get_args, get_type_hints
 import pytest
 from msgspec.structs import replace
 
-from pipeline.domain.changes import APPLY
+from pipeline.domain.customer.changes import APPLY
 from pipeline.domain.event_types import CONTROL_TYPES, EVENT_TYPES, Changes
 from pipeline.domain.events import ChannelEvent, Context, Item
 from pipeline.domain.facets import NO_FACETS, Facets, learn

@@ -14,9 +14,9 @@ import fastavro
 import msgspec
 import pytest
 
-from pipeline.domain.audiences import AudienceReason
+from pipeline.domain.customer.audiences import AudienceReason
 from pipeline.domain.errors import InvalidEvent, InvalidReason
-from pipeline.domain.identity_config import IdentityConfig
+from pipeline.domain.identity.config import IdentityConfig
 from pipeline.domain.reasons import DropReason, FiredReason, IdentityReason, RevokedReason
 from pipeline.domain.records import AudienceMember, CatalogView, Customer, DeadLetter, Decision, IdentityChange, Trigger
 from pipeline.wire import catalog as wire_catalog

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any, Self, TypeAlias
 
 from pipeline.domain.events import ChannelEvent
-from pipeline.domain.identity_config import IdentityConfig
+from pipeline.domain.identity.config import IdentityConfig
 from pipeline.domain.records import Trigger
-from pipeline.domain.rule_book import RuleBook
+from pipeline.domain.rules.book import RuleBook
 from pipeline.rules_file import rules_of
 from pipeline.settings import Settings
 from pipeline.simulation import Conditions, Simulation

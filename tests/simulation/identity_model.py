@@ -9,14 +9,15 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from pipeline.domain.customer import CustomerActor
-from pipeline.domain.customer_json import customer_json
+from pipeline.domain.customer.actor import CustomerActor
+from pipeline.domain.customer.as_json import customer_json
 from pipeline.domain.events import ChannelEvent, Item
-from pipeline.domain.hashed import HASHED_KINDS, hash_of
-from pipeline.domain.identity import founded_by
-from pipeline.domain.identity_config import IdentityConfig
-from pipeline.domain.messages import Arrived, Identifier
-from pipeline.domain.rules import Rules
+from pipeline.domain.identity.actor import founded_by
+from pipeline.domain.identity.config import IdentityConfig
+from pipeline.domain.identity.hashed import HASHED_KINDS, hash_of
+from pipeline.domain.messages.keys import Identifier
+from pipeline.domain.messages.to_customer import Arrived
+from pipeline.domain.rules.in_force import Rules
 
 START_MS = 1_795_514_400_000
 """2026-11-24T10:00:00Z."""

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pipeline.domain.events import ChannelEvent, Item
-from pipeline.domain.identity_config import IdentityConfig
-from pipeline.domain.rules import Rule, Rules
+from pipeline.domain.identity.config import IdentityConfig
+from pipeline.domain.rules.in_force import Rule, Rules
 from pipeline.domain.triggers import RULES
 from pipeline.settings import Settings
 from pipeline.simulation import Conditions, Simulation

@@ -8,8 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from pipeline.domain.events import ChannelEvent
-from pipeline.domain.identity_config import IdentityConfig
-from pipeline.domain.rules import Rules
+from pipeline.domain.identity.config import IdentityConfig
+from pipeline.domain.rules.in_force import Rules
 from pipeline.settings import load_settings
 from pipeline.simulation import Conditions, Simulation
 from tests.harness.rounds import ROUNDS

@@ -7,12 +7,12 @@ from functools import cache
 
 import pytest
 
-from pipeline.domain.identity_config import IdentityConfig
-from pipeline.domain.messages import Complement
+from pipeline.domain.identity.config import IdentityConfig
+from pipeline.domain.messages.to_customer import Complement
 from pipeline.domain.product.companions import Companions
 from pipeline.domain.product.known import BASKETS_TO_ASK
 from pipeline.domain.product.state import ProductState
-from pipeline.domain.rules import Rules
+from pipeline.domain.rules.in_force import Rules
 from pipeline.settings import Settings
 from pipeline.simulation import Conditions, Simulation
 from tests.harness.affinities import Affinities

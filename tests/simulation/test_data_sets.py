@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from pipeline.domain.rules import Rules
+from pipeline.domain.rules.in_force import Rules
 from pipeline.settings import PROJECT_DIR
 from pipeline.simulation import Simulation
 from tests.bench import checkout_fault, replenishment

@@ -9,18 +9,18 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from pipeline.domain.audiences import Audience, memberships
 from pipeline.domain.conditions.behaviour import Did, LastSeen
 from pipeline.domain.conditions.interest import CartWorth, Orders
 from pipeline.domain.conditions.products import Shows
 from pipeline.domain.conditions.word import Ago, Numbers
-from pipeline.domain.customer_feed import customer_record
-from pipeline.domain.customer_state import CustomerState
+from pipeline.domain.customer.audiences import Audience, memberships
+from pipeline.domain.customer.record import customer_record
+from pipeline.domain.customer.state import CustomerState
 from pipeline.domain.events import ChannelEvent
-from pipeline.domain.identity import founded_by
-from pipeline.domain.identity_config import IdentityConfig
+from pipeline.domain.identity.actor import founded_by
+from pipeline.domain.identity.config import IdentityConfig
 from pipeline.domain.records import AudienceMember, Customer
-from pipeline.domain.rules import Rules
+from pipeline.domain.rules.in_force import Rules
 from pipeline.settings import Settings
 from pipeline.simulation import Conditions, Simulation
 from pipeline.streaming.units import Output

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.domain.messages import Demanded, ProductMessage, product_key
+from pipeline.domain.messages.keys import product_key
+from pipeline.domain.messages.to_product import Demanded, ProductMessage
 from pipeline.domain.product.actor import ProductActor
 from pipeline.domain.product.state import ProductState
 from pipeline.settings import Settings

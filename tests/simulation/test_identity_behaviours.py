@@ -10,14 +10,14 @@ import pytest
 
 from pipeline.domain.errors import InvalidEvent
 from pipeline.domain.events import ChannelEvent, Context, Item
-from pipeline.domain.handover import TOLD_AT_ONCE
-from pipeline.domain.identity import IdentityActor, founded_by
-from pipeline.domain.identity_config import IdentityConfig
-from pipeline.domain.identity_graph import Link
-from pipeline.domain.merging import PARTS_KEPT
-from pipeline.domain.messages import Identifier
+from pipeline.domain.identity.actor import IdentityActor, founded_by
+from pipeline.domain.identity.config import IdentityConfig
+from pipeline.domain.identity.graph import Link
+from pipeline.domain.identity.handover import TOLD_AT_ONCE
+from pipeline.domain.identity.merging import PARTS_KEPT
+from pipeline.domain.messages.keys import Identifier
 from pipeline.domain.records import IdentityChange
-from pipeline.domain.rules import Rule, Rules
+from pipeline.domain.rules.in_force import Rule, Rules
 from pipeline.domain.triggers import abandoned_cart
 from pipeline.settings import load_settings
 from pipeline.simulation import Conditions, Simulation

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from pipeline.domain.identity_config import IdentityConfig
+from pipeline.domain.identity.config import IdentityConfig
 from pipeline.streaming.units import Output
 from tests.simulation.days import Days
 

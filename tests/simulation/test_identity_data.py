@@ -10,7 +10,7 @@ from itertools import combinations
 import pytest
 
 from pipeline.domain.events import ChannelEvent
-from pipeline.domain.rules import Rules
+from pipeline.domain.rules.in_force import Rules
 from pipeline.settings import load_settings
 from pipeline.simulation import Conditions, Simulation
 from tests.bench.storm import storm

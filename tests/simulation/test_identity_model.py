@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import pytest
 
 from pipeline.domain.events import ChannelEvent
-from pipeline.domain.hashed import HASHED_KINDS, hash_of
-from pipeline.domain.identity_config import IdentityConfig
-from pipeline.domain.messages import identity_key
-from pipeline.domain.rules import Rules
+from pipeline.domain.identity.config import IdentityConfig
+from pipeline.domain.identity.hashed import HASHED_KINDS, hash_of
+from pipeline.domain.messages.keys import identity_key
+from pipeline.domain.rules.in_force import Rules
 from pipeline.settings import load_settings
 from pipeline.simulation import Conditions, Simulation
 from tests.harness.rounds import ROUNDS

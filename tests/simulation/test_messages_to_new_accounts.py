@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.domain.policy import Cap, Policy
-from pipeline.domain.rules import Rule, Rules
+from pipeline.domain.arbiter.policy import Cap, Policy
+from pipeline.domain.rules.in_force import Rule, Rules
 from pipeline.domain.time import DAY_MS
 from pipeline.domain.triggers import post_purchase, vip, welcome
 from tests.simulation.test_identity_behaviours import TEN, Town, customer

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from msgspec.structs import replace
 
+from pipeline.domain.customer.orders import distinct_skus
 from pipeline.domain.events import ChannelEvent
-from pipeline.domain.identity_config import IdentityConfig
-from pipeline.domain.messages import product_key
-from pipeline.domain.orders import distinct_skus
+from pipeline.domain.identity.config import IdentityConfig
+from pipeline.domain.messages.keys import product_key
 from pipeline.domain.product.demand import COUNTED, HALF_LIFE_MS
 from pipeline.domain.product.state import ProductState
 from pipeline.domain.product.view import catalog_view

@@ -18,7 +18,7 @@ import pytest
 from msgspec.structs import replace
 
 from pipeline.domain.events import ChannelEvent, Context, Item
-from pipeline.domain.identity import founded_by
+from pipeline.domain.identity.actor import founded_by
 from pipeline.domain.records import Decision, Trigger
 from pipeline.domain.time import DAY_MS, HOUR_MS, MINUTE_MS
 from tests.harness.rounds import ROUNDS

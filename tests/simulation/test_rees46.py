@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from pipeline.domain.events import ChannelEvent
-from pipeline.domain.rules import Rule, Rules
+from pipeline.domain.rules.in_force import Rule, Rules
 from pipeline.domain.triggers import RULES
 from pipeline.sources import Read
 from pipeline.sources.rees46 import Rees46

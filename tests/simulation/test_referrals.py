@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from pipeline.domain.events import ChannelEvent
-from pipeline.domain.identity_config import IdentityConfig
+from pipeline.domain.identity.config import IdentityConfig
 from pipeline.domain.records import IdentityChange, Trigger
-from pipeline.domain.rules import Rule, Rules
+from pipeline.domain.rules.in_force import Rule, Rules
 from pipeline.domain.triggers.referral import Config
 from pipeline.history.recorder import Recorder
 from pipeline.history.writer import open_history
 from pipeline.settings import Settings
 from pipeline.simulation import Conditions, Simulation
-from tests.unit.domain.story import at_ms
+from tests.unit.domain.triggers.story import at_ms
 
 
 def simulated(events: list[ChannelEvent], conditions: Conditions | None = None, until: str = "1d 00:00") -> Simulation:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pipeline.domain.events import ChannelEvent
-from pipeline.domain.identity_config import IdentityConfig
-from pipeline.domain.rules import Rules
+from pipeline.domain.identity.config import IdentityConfig
+from pipeline.domain.rules.in_force import Rules
 from pipeline.settings import Settings
 from pipeline.simulation import Simulation
 from pipeline.streaming.ingest import Ingested

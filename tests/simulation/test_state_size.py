@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from pipeline.domain.identity_config import IdentityConfig
-from pipeline.domain.rules import Rules
+from pipeline.domain.identity.config import IdentityConfig
+from pipeline.domain.rules.in_force import Rules
 from pipeline.settings import load_settings
 from pipeline.simulation import Simulation
 from pipeline.sources.shop import shop

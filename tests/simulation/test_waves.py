@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from pipeline.domain.arbiter.policy import QuietHours
 from pipeline.domain.catalog import Product, StockLevel
 from pipeline.domain.events import ChannelEvent, Item
-from pipeline.domain.identity_config import IdentityConfig
-from pipeline.domain.policy import QuietHours
-from pipeline.domain.rules import Rule, Rules
+from pipeline.domain.identity.config import IdentityConfig
+from pipeline.domain.rules.in_force import Rule, Rules
 from pipeline.domain.triggers import RULES
 from pipeline.settings import Settings
 from pipeline.simulation import Conditions, Simulation

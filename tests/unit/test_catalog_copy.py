@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipeline import metrics
 from pipeline.catalog_copy import CatalogCopy
-from pipeline.domain.messages import product_key
+from pipeline.domain.messages.keys import product_key
 from pipeline.domain.records import CatalogView
 from pipeline.settings import Settings
 from pipeline.wire.records import encode_record

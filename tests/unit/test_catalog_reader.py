@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipeline.catalog_reader import CatalogReader
 from pipeline.domain.catalog import MODES, CatalogRecord, Product, StockLevel
 from pipeline.domain.errors import InvalidEvent
-from pipeline.domain.messages import ProductTold, StockTold
+from pipeline.domain.messages.to_product import ProductTold, StockTold
 from pipeline.domain.product.actor import ProductActor
 from pipeline.domain.records import DeadLetter
 from pipeline.settings import Settings

@@ -12,12 +12,13 @@ from msgspec import structs
 
 from pipeline.channel_reader import ChannelReader
 from pipeline.domain.actor import Actor
-from pipeline.domain.customer import CustomerActor
+from pipeline.domain.customer.actor import CustomerActor
 from pipeline.domain.errors import InvalidEvent, InvalidReason
 from pipeline.domain.events import ChannelEvent
-from pipeline.domain.identity import IdentityActor
-from pipeline.domain.identity_config import IdentityConfig
-from pipeline.domain.messages import Block, Observed, identity_key
+from pipeline.domain.identity.actor import IdentityActor
+from pipeline.domain.identity.config import IdentityConfig
+from pipeline.domain.messages.keys import identity_key
+from pipeline.domain.messages.to_identity import Block, Observed
 from pipeline.domain.product.actor import ProductActor
 from pipeline.metrics import BY_CHANNEL
 from pipeline.settings import Settings

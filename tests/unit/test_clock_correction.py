@@ -6,8 +6,8 @@ import pytest
 
 from pipeline.channel_reader import ChannelReader
 from pipeline.domain.events import ChannelEvent
-from pipeline.domain.identity_config import IdentityConfig
-from pipeline.domain.messages import Observed
+from pipeline.domain.identity.config import IdentityConfig
+from pipeline.domain.messages.to_identity import Observed
 from pipeline.streaming.ingest import Ingested
 from pipeline.streaming.units import Record
 

@@ -6,7 +6,7 @@ from hashlib import sha256
 
 import pytest
 
-from pipeline.domain.identity_config import IdentityConfig
+from pipeline.domain.identity.config import IdentityConfig
 from pipeline.identifiers import identifier_of
 
 NOWHERE = IdentityConfig()

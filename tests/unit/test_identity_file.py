@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.domain.hashed import hash_of
-from pipeline.domain.identity_config import IdentityConfig
+from pipeline.domain.identity.config import IdentityConfig
+from pipeline.domain.identity.hashed import hash_of
 from pipeline.identifiers import identifier_of
 from pipeline.identity_file import IdentityFileError, load_identity
 

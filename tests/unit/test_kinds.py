@@ -14,9 +14,9 @@ from pipeline.kinds import KindError, load_kinds
 from pipeline.rules_file import RulesFileError, load_rules
 from pipeline.rules_file.schema import rules_schema
 from pipeline.settings import PROJECT_DIR
-from tests.unit.domain.story import Story, event, item
+from tests.unit.domain.triggers.story import Story, event, item
 
-README = PROJECT_DIR / "pipeline" / "domain" / "README.md"
+README = PROJECT_DIR / "pipeline" / "domain" / "triggers" / "README.md"
 
 
 @pytest.fixture(autouse=True)

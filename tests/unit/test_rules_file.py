@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipeline.domain.arbiter.policy import Cap, Policy, QuietHours, Variant
 from pipeline.domain.conditions.behaviour import Did
 from pipeline.domain.conditions.combined import AllOf, Not
 from pipeline.domain.conditions.facts import Has
 from pipeline.domain.conditions.interest import Spent
-from pipeline.domain.policy import Cap, Policy, QuietHours, Variant
-from pipeline.domain.rules import Rule, Rules
+from pipeline.domain.rules.in_force import Rule, Rules
 from pipeline.domain.time import DAY_MS, HOUR_MS, MINUTE_MS
 from pipeline.domain.triggers import RULES, abandoned_cart, cross_sell
 from pipeline.domain.triggers.steps import OfferPolicy

@@ -7,7 +7,6 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
-from pipeline.domain.carts import worth
 from pipeline.domain.conditions.word import (
     Ago,
     Lately,
@@ -20,6 +19,7 @@ from pipeline.domain.conditions.word import (
     money_bounds_text,
     within_text,
 )
+from pipeline.domain.customer.carts import worth
 from pipeline.domain.money import Currency
 from pipeline.domain.triggers.view import CustomerView
 

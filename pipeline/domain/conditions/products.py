@@ -9,12 +9,12 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
-from pipeline.domain.availability import size_of
 from pipeline.domain.conditions.combined import AllOf, AnyOf
 from pipeline.domain.conditions.word import Word, any_of_text, within_text
+from pipeline.domain.customer.availability import size_of
+from pipeline.domain.messages.waves import Hearing, Want
 from pipeline.domain.records import Shown
 from pipeline.domain.triggers.view import Condition, CustomerView
-from pipeline.domain.wave_messages import Hearing, Want
 
 SHOWN_KEPT = 20
 """Products shown to one customer, the newest: an ad has room for ten, and some are not in the platform's catalogue."""

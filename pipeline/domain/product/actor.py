@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from pipeline.domain.messages import (
+from pipeline.domain.customer.waiting import EFFECTS_PER_WAKE, put, without_first
+from pipeline.domain.messages.effects import Count, Effect
+from pipeline.domain.messages.to_product import (
     AskComplements,
     AskOrders,
     BoughtTogether,
-    Count,
     Demanded,
-    Effect,
     OrderCounted,
     OrdersHeld,
     OrdersOf,
@@ -25,6 +25,7 @@ from pipeline.domain.messages import (
     VariantGone,
     VariantsTold,
 )
+from pipeline.domain.messages.waves import FromWaiters, ToWaiters, list_of
 from pipeline.domain.product.answers import answered
 from pipeline.domain.product.companions import Companions
 from pipeline.domain.product.decay import HALF_LIFE_DAYS, Decay
@@ -40,8 +41,6 @@ from pipeline.domain.product.view import ViewFeed
 from pipeline.domain.product.waiters import Waiters
 from pipeline.domain.product.waves import Wave
 from pipeline.domain.time import Clock
-from pipeline.domain.waiting import EFFECTS_PER_WAKE, put, without_first
-from pipeline.domain.wave_messages import FromWaiters, ToWaiters, list_of
 
 
 class ProductActor:

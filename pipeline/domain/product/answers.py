@@ -6,7 +6,10 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from pipeline.domain.messages import AskComplements, Complement, Complements, Effect, Send, customer_key, product_key
+from pipeline.domain.messages.effects import Effect, Send
+from pipeline.domain.messages.keys import customer_key, product_key
+from pipeline.domain.messages.to_customer import Complement, Complements
+from pipeline.domain.messages.to_product import AskComplements
 from pipeline.domain.product.keys import category_key, category_of
 from pipeline.domain.product.state import ProductState
 

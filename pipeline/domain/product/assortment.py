@@ -7,7 +7,7 @@ from heapq import nsmallest
 
 from msgspec import Struct
 
-from pipeline.domain.customer_json import Json
+from pipeline.domain.customer.as_json import Json
 from pipeline.domain.product.demand import HALF_LIFE_MS, RECENT_HALF_LIFE_MS, decayed
 from pipeline.domain.records import CatalogView, DemandCounts
 

@@ -15,19 +15,11 @@ from heapq import nsmallest
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.domain.customer_json import Json
-from pipeline.domain.messages import (
-    AskOrders,
-    BoughtTogether,
-    Complement,
-    Count,
-    Effect,
-    OrdersHeld,
-    OrdersOf,
-    Send,
-    TakenBack,
-    product_key,
-)
+from pipeline.domain.customer.as_json import Json
+from pipeline.domain.messages.effects import Count, Effect, Send
+from pipeline.domain.messages.keys import product_key
+from pipeline.domain.messages.to_customer import Complement
+from pipeline.domain.messages.to_product import AskOrders, BoughtTogether, OrdersHeld, OrdersOf, TakenBack
 from pipeline.domain.product import rhythm
 from pipeline.domain.product.association import excess, is_chance, is_sure
 from pipeline.domain.product.decay import MOST_HALF_LIVES, Decay

@@ -12,11 +12,13 @@ from math import exp2
 
 from msgspec import Struct
 
-from pipeline.domain.customer_json import Json
+from pipeline.domain.customer.as_json import Json
+from pipeline.domain.customer.orders import SKUS_PER_ORDER, distinct_skus
 from pipeline.domain.events import ChannelEvent
 from pipeline.domain.facets.facet import number_of
-from pipeline.domain.messages import Count, Demanded, Effect, Send, product_key
-from pipeline.domain.orders import SKUS_PER_ORDER, distinct_skus
+from pipeline.domain.messages.effects import Count, Effect, Send
+from pipeline.domain.messages.keys import product_key
+from pipeline.domain.messages.to_product import Demanded
 from pipeline.domain.records import DemandCounts
 from pipeline.domain.time import DAY_MS
 

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.domain.customer_json import Json
-from pipeline.domain.messages import Count, Effect, ProductTold, VariantGone
+from pipeline.domain.customer.as_json import Json
+from pipeline.domain.messages.effects import Count, Effect
+from pipeline.domain.messages.to_product import ProductTold, VariantGone
 from pipeline.domain.time import rfc3339
 
 GROUPS_KEPT = 8

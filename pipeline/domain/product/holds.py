@@ -8,7 +8,7 @@ from typing import TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.domain.wave_messages import Released
+from pipeline.domain.messages.waves import Released
 
 
 class Hold(Struct, frozen=True, array_like=True, gc=False):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from pipeline.domain.messages import BoughtTogether
+from pipeline.domain.messages.to_product import BoughtTogether
 from pipeline.domain.product.pairs import Pair
 from pipeline.domain.time import DAY_MS
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.domain.catalog import DELTA
-from pipeline.domain.messages import (
+from pipeline.domain.messages.to_product import (
     AskComplements,
     AskOrders,
     BoughtTogether,
@@ -20,7 +20,7 @@ from pipeline.domain.messages import (
     VariantGone,
     VariantsTold,
 )
-from pipeline.domain.wave_messages import wave_order
+from pipeline.domain.messages.waves import wave_order
 
 
 def at_ms(message: ProductMessage) -> int:

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from pipeline.domain.messages import Effect, OrderCounted, OrdersHeld, OrdersOf, OrdersTold, Send, product_key
+from pipeline.domain.messages.effects import Effect, Send
+from pipeline.domain.messages.keys import product_key
+from pipeline.domain.messages.to_product import OrderCounted, OrdersHeld, OrdersOf, OrdersTold
 from pipeline.domain.product.decay import Decay, Weight
 from pipeline.domain.product.keys import COUNTERS, counter_key
 

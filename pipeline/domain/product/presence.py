@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pipeline.domain.messages import ProductNews
-from pipeline.domain.wave_messages import Presence, is_endless
+from pipeline.domain.messages.to_customer import ProductNews
+from pipeline.domain.messages.waves import Presence, is_endless
 
 SIZES_KEPT = 200
 """Sizes of a product, those of which there are none included: more than any has. What is there stays."""

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from pipeline.domain.customer_json import Json
-from pipeline.domain.messages import Count, Effect, ProductTold
+from pipeline.domain.customer.as_json import Json
+from pipeline.domain.messages.effects import Count, Effect
+from pipeline.domain.messages.to_product import ProductTold
 from pipeline.domain.time import rfc3339
 
 CHANGES_KEPT = 20

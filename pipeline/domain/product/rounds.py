@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from pipeline.domain.wave_messages import SHARDS, Candidate, Offer, full_minute, is_endless
+from pipeline.domain.messages.waves import SHARDS, Candidate, Offer, full_minute, is_endless
 
 TOLD_PER_ROUND = 200
 """Customers one round tells."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from pipeline.domain.customer_json import Json
-from pipeline.domain.messages import ProductMessage
+from pipeline.domain.customer.as_json import Json
+from pipeline.domain.customer.waiting import Waiting
+from pipeline.domain.messages.to_product import ProductMessage
+from pipeline.domain.messages.waves import ENDLESS
 from pipeline.domain.product.companions import Companions
 from pipeline.domain.product.demand import Demand
 from pipeline.domain.product.facts import Facts
@@ -17,8 +19,6 @@ from pipeline.domain.product.substitutes import Substitutes
 from pipeline.domain.product.variants import Variants
 from pipeline.domain.product.waiters import Waiters
 from pipeline.domain.product.waves import Waves
-from pipeline.domain.waiting import Waiting
-from pipeline.domain.wave_messages import ENDLESS
 
 
 class ViewTimes(Struct, frozen=True, array_like=True, gc=False):

@@ -16,9 +16,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.domain.catalog import DELTA, FULL, LEVEL
-from pipeline.domain.customer_json import Json
-from pipeline.domain.messages import Count, Effect, StockTold
-from pipeline.domain.recent import event_key
+from pipeline.domain.customer.as_json import Json
+from pipeline.domain.customer.recent import event_key
+from pipeline.domain.messages.effects import Count, Effect
+from pipeline.domain.messages.to_product import StockTold
 
 CELLS_KEPT = 5_000
 """Cells per SKU, some 80 KB of state: 1,000 stores of five sizes. Beyond it, empty ones go first, then what was told of

@@ -6,7 +6,8 @@ from collections.abc import Collection, Sequence
 
 from msgspec import Struct
 
-from pipeline.domain.messages import Count, Effect, SeenBeside
+from pipeline.domain.messages.effects import Count, Effect
+from pipeline.domain.messages.to_product import SeenBeside
 from pipeline.domain.product.decay import Decay, Weight
 
 BESIDE_KEPT = 50

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.domain.messages import Effect, ProductTold, StockTold, VariantGone
+from pipeline.domain.messages.effects import Effect
+from pipeline.domain.messages.to_product import ProductTold, StockTold, VariantGone
 from pipeline.domain.product.facts import Facts
 from pipeline.domain.product.prices import PriceChange, Prices
 from pipeline.domain.product.state import ProductState

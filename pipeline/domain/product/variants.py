@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.domain.messages import Effect, Send, VariantGone, VariantsTold, product_key
+from pipeline.domain.messages.effects import Effect, Send
+from pipeline.domain.messages.keys import product_key
+from pipeline.domain.messages.to_product import VariantGone, VariantsTold
 
 TOLD_AT_ONCE = 500
 """SKUs told by one message; the rest by a word to itself."""

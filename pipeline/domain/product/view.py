@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from pipeline.domain.messages import Publish, product_key
+from pipeline.domain.messages.effects import Publish
+from pipeline.domain.messages.keys import product_key
 from pipeline.domain.product.state import ProductState, ViewTimes
 from pipeline.domain.records import CatalogView, DemandCounts, GoesWith
 

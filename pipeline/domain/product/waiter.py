@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from pipeline.domain.wave_messages import AskWaiters, Want
+from pipeline.domain.messages.waves import AskWaiters, Want
 
 
 class Waiter(Struct, frozen=True, array_like=True, gc=False):

@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.domain.messages import Count, Effect, ProductNews, Send, customer_key, product_key
-from pipeline.domain.product.presence import news_for
-from pipeline.domain.product.waiter import Waiter, eagerness, is_of_few, pieces_for, worth
-from pipeline.domain.wave_messages import (
+from pipeline.domain.messages.effects import Count, Effect, Send
+from pipeline.domain.messages.keys import customer_key, product_key
+from pipeline.domain.messages.to_customer import ProductNews
+from pipeline.domain.messages.waves import (
     BOUGHT,
     JOINED,
     AskWaiters,
@@ -33,6 +33,8 @@ from pipeline.domain.wave_messages import (
     full_minute,
     waiters_key,
 )
+from pipeline.domain.product.presence import news_for
+from pipeline.domain.product.waiter import Waiter, eagerness, is_of_few, pieces_for, worth
 
 WAITERS_KEPT = 4_096
 """Customers per list, 260,000 per product, some 350 kB a list. The least eager goes first, never one a piece is kept

@@ -12,14 +12,9 @@ from collections.abc import Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.domain.customer_json import Json
-from pipeline.domain.messages import Effect, Send
-from pipeline.domain.product import holds
-from pipeline.domain.product.holds import Hold
-from pipeline.domain.product.presence import presence
-from pipeline.domain.product.rounds import Round, choose
-from pipeline.domain.product.waiter import is_of_few
-from pipeline.domain.wave_messages import (
+from pipeline.domain.customer.as_json import Json
+from pipeline.domain.messages.effects import Effect, Send
+from pipeline.domain.messages.waves import (
     ENDLESS,
     SHARDS,
     AskWaiters,
@@ -34,6 +29,11 @@ from pipeline.domain.wave_messages import (
     is_endless,
     waiters_key,
 )
+from pipeline.domain.product import holds
+from pipeline.domain.product.holds import Hold
+from pipeline.domain.product.presence import presence
+from pipeline.domain.product.rounds import Round, choose
+from pipeline.domain.product.waiter import is_of_few
 
 ASKED_OF_A_LIST = 16
 """Candidates a list names at most: of 64 lists 1,024, 60 kB while a round lasts. Of 100,000 waiting some 400 are

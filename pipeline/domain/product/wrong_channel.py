@@ -11,7 +11,7 @@ from math import sqrt
 
 from msgspec import Struct
 
-from pipeline.domain.customer_json import Json
+from pipeline.domain.customer.as_json import Json
 from pipeline.domain.product.demand import decayed
 from pipeline.domain.records import CatalogView
 

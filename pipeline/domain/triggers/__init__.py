@@ -2,8 +2,8 @@
 
 To add one: a file here with a `Config` and a `Kind` (see `kind.py`), a line in `RULES`, an example in
 `deploy/rules.yaml`, a test that tells its story. The contract suite takes it up by itself; where it has nothing to
-say with its defaults, or in the lives of that suite, `tests/unit/domain/lives.py` gets an example and a visit. A kind
-from outside the project joins the table by an entry point (`pipeline/kinds.py`).
+say with its defaults, or in the lives of that suite, `tests/unit/domain/triggers/lives.py` gets an example and a
+visit. A kind from outside the project joins the table by an entry point (`pipeline/kinds.py`).
 """
 
 from __future__ import annotations

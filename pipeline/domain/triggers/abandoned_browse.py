@@ -7,9 +7,9 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from pipeline.domain.customer.orders import Order
 from pipeline.domain.events import Item
 from pipeline.domain.facets.interests import Interests
-from pipeline.domain.orders import Order
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.time import HOUR_MS, duration_text
 from pipeline.domain.triggers import kind

@@ -8,11 +8,11 @@ from typing import Annotated
 from msgspec import Meta
 from msgspec.structs import replace
 
-from pipeline.domain.availability import to_be_had
-from pipeline.domain.carts import Cart, totals, worth
+from pipeline.domain.customer.availability import to_be_had
+from pipeline.domain.customer.carts import Cart, totals, worth
+from pipeline.domain.customer.orders import Order
 from pipeline.domain.events import Item, Scalar
 from pipeline.domain.money import money_text
-from pipeline.domain.orders import Order
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.time import HOUR_MS, duration_text
 from pipeline.domain.triggers import kind

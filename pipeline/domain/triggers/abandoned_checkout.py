@@ -8,8 +8,8 @@ from typing import Annotated
 from msgspec import Meta
 from msgspec.structs import replace
 
-from pipeline.domain.carts import Cart
-from pipeline.domain.orders import Order
+from pipeline.domain.customer.carts import Cart
+from pipeline.domain.customer.orders import Order
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.time import MINUTE_MS, duration_text
 from pipeline.domain.triggers import kind

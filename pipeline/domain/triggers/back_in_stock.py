@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pipeline.domain.customer.wants import wants_of
 from pipeline.domain.events import Item, Scalar
-from pipeline.domain.messages import ProductNews
+from pipeline.domain.messages.to_customer import ProductNews
+from pipeline.domain.messages.waves import ENDLESS, Hearing, Want
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.time import MINUTE_MS, rfc3339
 from pipeline.domain.triggers import kind
 from pipeline.domain.triggers.steps import KEPT_UNTIL, Cancel, Proposal, Step
 from pipeline.domain.triggers.view import CustomerView
-from pipeline.domain.wants import wants_of
-from pipeline.domain.wave_messages import ENDLESS, Hearing, Want
 
 
 class Config(kind.Config, frozen=True):

@@ -7,9 +7,9 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from pipeline.domain.customer.orders import Order
 from pipeline.domain.events import Item, Scalar
-from pipeline.domain.messages import Complements
-from pipeline.domain.orders import Order
+from pipeline.domain.messages.to_customer import Complements
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.triggers import kind
 from pipeline.domain.triggers.answers import is_in_a_cart

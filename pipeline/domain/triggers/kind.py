@@ -11,12 +11,12 @@ from typing import ClassVar
 
 from msgspec import Struct
 
-from pipeline.domain.messages import Complements, ProductNews
-from pipeline.domain.orders import Order
+from pipeline.domain.customer.orders import Order
+from pipeline.domain.messages.to_customer import Complements, ProductNews
+from pipeline.domain.messages.waves import NOTHING, Hearing
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.triggers.steps import Change, Drop, Fired, Proposal, Step, Timer
 from pipeline.domain.triggers.view import CustomerView
-from pipeline.domain.wave_messages import NOTHING, Hearing
 
 
 class Config(Struct, frozen=True):

@@ -7,15 +7,15 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from pipeline.domain.customer.wants import own_size, wants_of
 from pipeline.domain.events import Item
-from pipeline.domain.messages import ProductNews
+from pipeline.domain.messages.to_customer import ProductNews
+from pipeline.domain.messages.waves import Hearing, Want
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.triggers import kind
 from pipeline.domain.triggers.answers import instead_of
 from pipeline.domain.triggers.steps import Cancel, Proposal, Step
 from pipeline.domain.triggers.view import CustomerView
-from pipeline.domain.wants import own_size, wants_of
-from pipeline.domain.wave_messages import Hearing, Want
 
 
 class Config(kind.Config, frozen=True):

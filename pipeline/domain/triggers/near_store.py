@@ -8,10 +8,10 @@ from typing import Annotated, Literal, get_args
 
 from msgspec import Meta, Struct
 
+from pipeline.domain.arbiter.policy import QuietHours
 from pipeline.domain.events import Scalar
 from pipeline.domain.local_time import UTC, named_zone, within
 from pipeline.domain.places import METRES_PER_DEGREE, metres_between
-from pipeline.domain.policy import QuietHours
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.time import EPOCH, HOUR_MS
 from pipeline.domain.triggers import kind

@@ -9,14 +9,14 @@ from msgspec import Meta, Struct
 
 from pipeline.domain.events import Item
 from pipeline.domain.facets.interests import Interests
-from pipeline.domain.messages import ProductNews
+from pipeline.domain.messages.to_customer import ProductNews
+from pipeline.domain.messages.waves import Hearing, Want
 from pipeline.domain.money import money_text
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.triggers import kind
 from pipeline.domain.triggers.answers import instead_of
 from pipeline.domain.triggers.steps import Cancel, Proposal, Step
 from pipeline.domain.triggers.view import CustomerView
-from pipeline.domain.wave_messages import Hearing, Want
 
 
 class Config(kind.Config, frozen=True):

@@ -7,9 +7,9 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from pipeline.domain.customer.orders import Order
 from pipeline.domain.events import ChannelEvent, Item
-from pipeline.domain.messages import Complements
-from pipeline.domain.orders import Order
+from pipeline.domain.messages.to_customer import Complements
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.time import DAY_MS
 from pipeline.domain.triggers import kind

@@ -6,8 +6,8 @@ from typing import Annotated, TypeAlias
 
 from msgspec import Meta, Struct
 
+from pipeline.domain.customer.orders import Order
 from pipeline.domain.events import ChannelEvent, Item, Scalar
-from pipeline.domain.orders import Order
 from pipeline.domain.reasons import DropReason
 
 KEPT_UNTIL = "kept_until"

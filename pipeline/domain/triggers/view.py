@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from pipeline.domain.carts import Cart
+from pipeline.domain.customer.carts import Cart
+from pipeline.domain.customer.heard import Heard
+from pipeline.domain.customer.orders import Order
 from pipeline.domain.facets import Facets
-from pipeline.domain.heard import Heard
-from pipeline.domain.identity_graph import Link, Seen
-from pipeline.domain.orders import Order
+from pipeline.domain.identity.graph import Link, Seen
 from pipeline.domain.triggers.steps import Fired, Held, Proposal
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from pipeline.domain.orders import Order
+from pipeline.domain.customer.orders import Order
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.time import DAY_MS, duration_text
 from pipeline.domain.triggers import kind

@@ -12,8 +12,11 @@ from pipeline.app import default_actors
 from pipeline.domain.actor import Actor
 from pipeline.domain.errors import InvalidEvent
 from pipeline.domain.events import ChannelEvent
-from pipeline.domain.messages import Arrived, ArrivedRaw, Observed, Publish, Send, identity_key
-from pipeline.domain.rules import Rules
+from pipeline.domain.messages.effects import Publish, Send
+from pipeline.domain.messages.keys import identity_key
+from pipeline.domain.messages.to_customer import Arrived, ArrivedRaw
+from pipeline.domain.messages.to_identity import Observed
+from pipeline.domain.rules.in_force import Rules
 from pipeline.identity_file import load_identity
 from pipeline.settings import Settings
 from pipeline.wire.channel_event import Decoder

@@ -13,7 +13,7 @@ import threading
 import msgspec
 from confluent_kafka import Consumer, KafkaException, Producer
 
-from pipeline.domain.messages import Publish
+from pipeline.domain.messages.effects import Publish
 from pipeline.rules_file import load_rules
 from pipeline.settings import load_settings
 from pipeline.streaming.units import Output, Record

@@ -20,7 +20,7 @@ from pipeline.broker.ready import free_ports
 from pipeline.channel_reader import ChannelReader
 from pipeline.domain.actor import Actor
 from pipeline.domain.errors import InvalidEvent
-from pipeline.domain.messages import Effect, Publish, Send
+from pipeline.domain.messages.effects import Effect, Publish, Send
 from pipeline.identity_file import load_identity
 from pipeline.rules_file import load_rules
 from pipeline.settings import Settings, load_settings

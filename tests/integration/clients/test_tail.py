@@ -13,7 +13,8 @@ from kafka import KafkaProducer
 
 from pipeline.clients.lookup import decisions_of, events_of
 from pipeline.domain.events import ChannelEvent, Item
-from pipeline.domain.messages import Arrived, customer_key
+from pipeline.domain.messages.keys import customer_key
+from pipeline.domain.messages.to_customer import Arrived
 from pipeline.domain.records import Decision, Trigger
 from pipeline.settings import Settings
 from pipeline.streaming.envelope import Entry, Envelope

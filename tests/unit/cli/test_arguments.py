@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.cli.arguments import add_history_place, history_place, identifier_named, moment, port_to_serve
 from pipeline.cli.tail import add_arguments, is_wanted
-from pipeline.domain.identity_config import IdentityConfig
+from pipeline.domain.identity.config import IdentityConfig
 from pipeline.errors import USAGE, OmniError
 from pipeline.settings import Settings, load_settings
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from pipeline.cli.identity_words import WHY, explained, explanation, merges, why
-from pipeline.domain.customer_state import CustomerState
-from pipeline.domain.hashed import hash_of
-from pipeline.domain.identity import IdentityState, Owner
-from pipeline.domain.messages import Identifier, identity_key
+from pipeline.domain.customer.state import CustomerState
+from pipeline.domain.identity.actor import IdentityState, Owner
+from pipeline.domain.identity.hashed import hash_of
+from pipeline.domain.messages.keys import Identifier, identity_key
 from pipeline.domain.reasons import IdentityReason
 from pipeline.settings import PROJECT_DIR
 from tests.simulation.test_identity_behaviours import TEN, Town, customer

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pipeline.demo.stream import file_stream, paced, shop_stream
 from pipeline.domain.errors import InvalidReason
-from pipeline.domain.identity_config import IdentityConfig
+from pipeline.domain.identity.config import IdentityConfig
 from pipeline.sources import Rejected
 from pipeline.wire.normalise import Normalised
 

@@ -5,7 +5,7 @@ import pytest
 from pipeline.demo.words import Words
 from pipeline.domain.events import Item
 from pipeline.domain.records import IdentityChange, Trigger
-from pipeline.domain.rules import Rule, Rules
+from pipeline.domain.rules.in_force import Rule, Rules
 from pipeline.domain.triggers import RULES
 from pipeline.domain.triggers.abandoned_cart import Config
 

@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
+from pipeline.domain.arbiter.policy import Policy
 from pipeline.domain.events import ChannelEvent
-from pipeline.domain.messages import Complement, Complements, Count
-from pipeline.domain.policy import Policy
+from pipeline.domain.messages.effects import Count
+from pipeline.domain.messages.to_customer import Complement, Complements
 from pipeline.domain.time import HOUR_MS
-from tests.unit.domain.story import (
+from tests.unit.domain.triggers.story import (
     Story,
     abandoned_cart,
     at_ms,

@@ -10,15 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from pipeline.domain.arbiter.policy import QuietHours
 from pipeline.domain.countries import ZONE_OF_COUNTRY
-from pipeline.domain.customer_state import CustomerState, Draft
+from pipeline.domain.customer.draft import Draft
+from pipeline.domain.customer.state import CustomerState
 from pipeline.domain.events import Context
 from pipeline.domain.facets import Facets
 from pipeline.domain.facets.situation import Situation
 from pipeline.domain.local_time import end_of, minute_of_day, named_zone, period_of, within, zone_of
-from pipeline.domain.policy import QuietHours
 from pipeline.domain.time import epoch_ms, rfc3339
-from tests.unit.domain.story import hours
+from tests.unit.domain.triggers.story import hours
 
 
 def ms(text: str) -> int:

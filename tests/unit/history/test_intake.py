@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
-from pipeline.domain.messages import Complements
+from pipeline.domain.messages.to_customer import Complements
 from pipeline.domain.records import DeadLetter
 from pipeline.history.intake import Intake
 from pipeline.history.rows import Kind, refused_here

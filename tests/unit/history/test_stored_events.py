@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from pipeline.domain.events import ChannelEvent, Item
-from pipeline.domain.messages import Arrived
+from pipeline.domain.messages.to_customer import Arrived
 from pipeline.history.rows import Kind, Row
 from pipeline.history.stored_events import COLUMNS, event_of
 from tests.harness.blocks import stored

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.domain.rule_book import UnreadableRules
+from pipeline.domain.rules.book import UnreadableRules
 from pipeline.rules_log.log import LEAD_MS, Applied, RulesLog
 
 TEN = 1_795_514_400_000

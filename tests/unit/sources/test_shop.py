@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.domain.event_types import EVENT_TYPES
 from pipeline.domain.events import ChannelEvent
-from pipeline.domain.identity_config import IdentityConfig
+from pipeline.domain.identity.config import IdentityConfig
 from pipeline.settings import CHANNELS
 from pipeline.sources.shop import shop
 from pipeline.sources.shop_catalogue import BY_SKU, PRODUCTS

@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.domain.catalog import Product
 from pipeline.domain.errors import InvalidReason
-from pipeline.domain.identity_config import IdentityConfig
+from pipeline.domain.identity.config import IdentityConfig
 from pipeline.sources import SOURCES, AnyLine, CatalogRead, Read, Rejected, SourceError, find_source, source_names
 from pipeline.sources.files import STANDARD_INPUT
 from pipeline.wire.catalog import encode as encode_catalog

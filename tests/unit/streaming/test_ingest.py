@@ -10,7 +10,7 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from pipeline.domain.errors import InvalidEvent, InvalidReason
-from pipeline.domain.messages import Observed
+from pipeline.domain.messages.to_identity import Observed
 from pipeline.streaming import ingest
 from pipeline.streaming.envelope import EnvelopeDecoder
 from pipeline.streaming.ingest import Fuse, FuseBlown, Ingested, IngestPartition

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
-from pipeline.domain.messages import AskComplements, Effect, Publish, Send
+from pipeline.domain.messages.effects import Effect, Publish, Send
+from pipeline.domain.messages.to_product import AskComplements
 from pipeline.streaming import envelope
 from pipeline.streaming.batch import Batch
 from pipeline.streaming.delivery import NotDelivered

@@ -9,7 +9,8 @@ import pytest
 from msgspec import Raw, Struct
 from msgspec.structs import replace
 
-from pipeline.domain.messages import AskComplements, Effect, Publish, Send
+from pipeline.domain.messages.effects import Effect, Publish, Send
+from pipeline.domain.messages.to_product import AskComplements
 from pipeline.streaming import cache, envelope, partition
 from pipeline.streaming.envelope import Entry, Envelope
 from pipeline.streaming.partition import ActorPartition, shard

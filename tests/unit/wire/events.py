@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from pipeline.domain.changes import APPLY
+from pipeline.domain.customer.changes import APPLY
 from pipeline.domain.event_types import EVENT_TYPES
 from pipeline.domain.events import Campaign, ChannelEvent, Context, Item
 

@@ -5,8 +5,8 @@ from msgspec import structs
 
 from pipeline.domain.errors import InvalidEvent, InvalidReason
 from pipeline.domain.events import ChannelEvent, Context, Item
-from pipeline.domain.hashed import hash_of
-from pipeline.domain.identity_config import IdentityConfig
+from pipeline.domain.identity.config import IdentityConfig
+from pipeline.domain.identity.hashed import hash_of
 from pipeline.wire.normalise import Normalised, digest, normalise
 from tests.unit.wire.events import FULL, SMALLEST
 

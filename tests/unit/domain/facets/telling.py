@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from pipeline.domain.events import ChannelEvent, Item, Scalar
 from pipeline.domain.facets.facet import Facet
-from tests.unit.domain.story import at_ms, event
+from tests.unit.domain.triggers.story import at_ms, event
 
 F = TypeVar("F", bound=Facet)
 

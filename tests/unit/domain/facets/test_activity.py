@@ -7,7 +7,7 @@ from itertools import permutations
 from pipeline.domain.event_types import EVENT_TYPES
 from pipeline.domain.facets.activity import DAYS_KEPT, TYPES_KEPT, Activity
 from tests.unit.domain.facets.telling import at, told
-from tests.unit.domain.story import Story, at_ms, event
+from tests.unit.domain.triggers.story import Story, at_ms, event
 
 NOTHING = Activity()
 VISITS = [

@@ -8,7 +8,7 @@ from pipeline.domain.facets.cards import Cards
 from pipeline.domain.facets.ledger import MOVEMENTS_KEPT, Ledger
 from pipeline.domain.facets.loyalty import Loyalty
 from tests.unit.domain.facets.telling import at, told
-from tests.unit.domain.story import at_ms
+from tests.unit.domain.triggers.story import at_ms
 
 
 def test_s10_a_top_up_and_a_purchase_leave_the_difference_on_the_card() -> None:

@@ -15,7 +15,7 @@ from pipeline.domain.event_types import EVENT_TYPES
 from pipeline.domain.events import ChannelEvent, Context, Item, Scalar
 from pipeline.domain.facets import NO_FACETS, Facets, facets_json, learn, united
 from pipeline.domain.facets.facet import TEXT_KEPT, Facet
-from tests.unit.domain.story import MIDNIGHT_MS
+from tests.unit.domain.triggers.story import MIDNIGHT_MS
 
 FACETS: dict[str, type[Facet]] = {name: get_args(hint)[0] for name, hint in get_type_hints(Facets).items()}
 every_facet = pytest.mark.parametrize("name", sorted(FACETS))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipeline.domain.facets.interests import SEARCHES_KEPT, VIEWS_KEPT, Interests, View
 from tests.unit.domain.facets.telling import at, shoe, told
-from tests.unit.domain.story import at_ms
+from tests.unit.domain.triggers.story import at_ms
 
 NOTHING = Interests()
 

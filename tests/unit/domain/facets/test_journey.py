@@ -11,7 +11,7 @@ from pipeline.domain.events import ChannelEvent
 from pipeline.domain.facets import NO_FACETS, Facets, learn
 from pipeline.domain.facets.journey import ENTERING, STAGES, Journey
 from tests.unit.domain.facets.telling import at, told
-from tests.unit.domain.story import Story, at_ms, event
+from tests.unit.domain.triggers.story import Story, at_ms, event
 
 NOTHING = Journey()
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from pipeline.domain.events import ChannelEvent, Scalar
 from pipeline.domain.facets.permissions import CONSENTS_KEPT, SUBSCRIPTIONS_KEPT, SUPPRESSED_KEPT, Permissions
 from tests.unit.domain.facets.telling import at, told
-from tests.unit.domain.story import Story, event
+from tests.unit.domain.triggers.story import Story, event
 
 NOTHING = Permissions()
 ADDRESS = {"email": "mia@example.com"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipeline.domain.facets.purchases import DAYS_KEPT, DAYS_PER_PRODUCT, PRODUCTS_KEPT, Purchases
 from tests.unit.domain.facets.telling import at, shoe, told
-from tests.unit.domain.story import at_ms
+from tests.unit.domain.triggers.story import at_ms
 
 NOTHING = Purchases()
 

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.domain.facets.responses import FOLLOWED_KEPT, Response, Responses
 from tests.unit.domain.facets.telling import at, told
-from tests.unit.domain.story import Story, at_ms, event
+from tests.unit.domain.triggers.story import Story, at_ms, event
 
 NOTHING = Responses()
 

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.domain.facets.service import CASES_KEPT, Service
 from tests.unit.domain.facets.telling import at, told
-from tests.unit.domain.story import at_ms
+from tests.unit.domain.triggers.story import at_ms
 
 NOTHING = Service()
 

@@ -7,7 +7,7 @@ from itertools import permutations
 from pipeline.domain.events import ChannelEvent, Context
 from pipeline.domain.facets.visits import SESSIONS_KEPT, STORES_KEPT, Session, Visits
 from tests.unit.domain.facets.telling import at, told
-from tests.unit.domain.story import Story, at_ms, event
+from tests.unit.domain.triggers.story import Story, at_ms, event
 
 NOTHING = Visits()
 

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.domain.customer.orders import SKUS_PER_ORDER
 from pipeline.domain.events import ChannelEvent, Item
-from pipeline.domain.messages import Count, Demanded, Effect, Send
-from pipeline.domain.orders import SKUS_PER_ORDER
+from pipeline.domain.messages.effects import Count, Effect, Send
+from pipeline.domain.messages.to_product import Demanded
 from pipeline.domain.product.demand import (
     CHANNELS_KEPT,
     COUNTED,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pipeline.domain.messages import (
+from pipeline.domain.messages.effects import Effect, Publish
+from pipeline.domain.messages.to_product import (
     AskComplements,
     BoughtTogether,
     Demanded,
-    Effect,
     ProductMessage,
     ProductTold,
-    Publish,
     StockTold,
     TakenBack,
 )

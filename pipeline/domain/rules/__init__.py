@@ -1,0 +1,1 @@
+"""The rules in force: every version of the file, and how its rules are asked."""

@@ -1,0 +1,133 @@
+"""Appointments, and the reminder before them."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.domain.events import ChannelEvent
+from pipeline.domain.rules.in_force import Rule
+from tests.unit.domain.triggers.story import Story, a_rule, event, told
+
+
+def reminder(ahead: str = "1d") -> Rule:
+    return a_rule("appointment_reminder", ahead=ahead)
+
+
+def booked(starts_at: str, name: str = "a-1", **properties: str) -> ChannelEvent:
+    return told("appointment_booked", appointment_id=name, starts_at=starts_at, **properties)
+
+
+def ended(state: str, name: str = "a-1") -> ChannelEvent:
+    return told(f"appointment_{state}", appointment_id=name)
+
+
+def test_s13_an_appointment_is_reminded_of_a_day_ahead_once() -> None:
+    story = Story(reminder()).at("10:00", booked("3d 15:00", topic="fitting")).at("2d 14:59").at("2d 15:00")
+
+    assert story.at("9d 10:00").fired == [("2d 15:00", "appointment_reminder")]
+    assert story.triggers[0].reason == "An appointment is at 2026-11-27T15:00:00.000Z"
+    assert story.triggers[0].context == {
+        "appointment_id": "a-1",
+        "at": "2026-11-27T15:00:00.000Z",
+        "store_id": None,
+        "topic": "fitting",
+    }
+
+
+def test_an_appointment_nearer_than_that_is_not_reminded_of() -> None:
+    assert Story(reminder()).at("10:00", booked("1d 09:00")).at("9d 10:00").records == []
+
+
+def test_an_appointment_of_which_no_time_was_told_is_not_reminded_of() -> None:
+    assert Story(reminder()).at("10:00", told("appointment_booked", appointment_id="a-1")).at("9d 10:00").records == []
+
+
+@pytest.mark.parametrize(("state", "reason"), [("cancelled", "called_off"), ("done", "done")])
+def test_s13_one_called_off_or_kept_in_any_channel_is_not_reminded_of(state: str, reason: str) -> None:
+    story = Story(reminder()).at("10:00", booked("3d 15:00")).at("1d 10:00", ended(state)).at("9d 10:00")
+
+    assert story.decisions == [("1d 10:00", "dropped", reason)]
+
+
+def test_one_moved_twice_is_reminded_of_at_its_last_time() -> None:
+    story = Story(reminder()).at("10:00", booked("3d 15:00")).at("11:00", booked("6d 15:00"))
+    story.at("12:00", booked("4d 15:00")).at("9d 10:00")
+
+    assert story.fired == [("3d 15:00", "appointment_reminder")]
+    assert [decision[1:] for decision in story.decisions] == [
+        ("dropped", "not_so"),
+        ("dropped", "not_so"),
+        ("fired", "sent"),
+    ]
+
+
+def test_one_moved_after_its_reminder_is_reminded_of_again() -> None:
+    story = Story(reminder()).at("10:00", booked("2d 15:00")).at("1d 16:00", booked("5d 15:00")).at("9d 10:00")
+
+    assert [clock for clock, _ in story.fired] == ["1d 15:00", "4d 15:00"]
+
+
+def test_moves_told_in_the_wrong_order_end_at_the_time_said_last() -> None:
+    story = Story(reminder()).at("12:00", booked("4d 15:00"))
+    story.at("11:00", booked("6d 15:00"), arriving="12:01").at("10:00", booked("3d 15:00"), arriving="12:02")
+
+    assert story.at("9d 10:00").decisions == [("3d 15:00", "fired", "sent")]
+
+
+def test_a_cancellation_told_before_the_booking_still_cancels() -> None:
+    story = Story(reminder()).at("11:00", ended("cancelled")).at("10:00", booked("3d 15:00"), arriving="11:01")
+
+    assert story.at("9d 10:00").records == []
+
+
+def test_b19_the_same_booking_told_by_two_channels_is_one() -> None:
+    story = Story(reminder()).at("10:00", booked("3d 15:00")).at("11:00", booked("3d 15:00")).at("9d 10:00")
+
+    assert story.decisions == [("2d 15:00", "fired", "sent")]
+    assert story.triggers[0].caused_by == "e-1"
+
+
+def test_one_called_off_and_booked_again_is_reminded_of() -> None:
+    story = Story(reminder()).at("10:00", booked("3d 15:00")).at("11:00", ended("cancelled"))
+    story.at("12:00", booked("3d 15:00")).at("9d 10:00")
+
+    assert story.decisions == [("11:00", "dropped", "called_off"), ("2d 15:00", "fired", "sent")]
+
+
+def test_two_appointments_booked_at_once_are_two() -> None:
+    story = Story(reminder()).at("10:00", booked("3d 15:00"), booked("4d 09:00", "a-2")).at("9d 10:00")
+
+    assert [clock for clock, _ in story.fired] == ["2d 15:00", "3d 09:00"]
+
+
+def test_one_called_off_or_moved_on_the_other_side_of_a_merge_is_not_reminded_of() -> None:
+    for word, reason in ((ended("cancelled"), "called_off"), (booked("12:30"), "not_so")):
+        other = Story(reminder(), customer_id="customer-2").at("11:00", word)
+        story = Story(reminder()).at("10:00", booked("3d 15:00")).joined_by(other, "12:00").at("9d 10:00")
+        assert story.decisions == [("12:00", "dropped", reason)]
+
+
+def test_one_moved_to_an_earlier_time_on_the_other_side_of_a_merge_is_reminded_of_then() -> None:
+    other = Story(reminder(), customer_id="customer-2").at("11:00", booked("3d 15:00"))
+    story = Story(reminder()).at("10:00", booked("5d 15:00")).joined_by(other, "12:00").at("9d 10:00")
+
+    assert story.decisions == [("12:00", "dropped", "not_so"), ("2d 15:00", "fired", "sent")]
+
+
+def test_one_reminded_of_on_one_side_of_a_merge_is_not_on_the_other() -> None:
+    other = Story(reminder("2d"), customer_id="customer-2").at("-1d 10:00", booked("1d 15:00"))
+    story = Story(reminder()).at("-1d 10:00", booked("1d 15:00")).joined_by(other, "12:00").at("9d 10:00")
+
+    assert len(other.fired) == 1
+    assert story.decisions == [("12:00", "dropped", "done")]
+
+
+@pytest.mark.parametrize("microseconds", [1_795_478_400_000_000, -1_795_478_400_000_000])
+def test_a_time_that_no_calendar_has_is_no_time(microseconds: int) -> None:
+    story = Story(a_rule("appointment_reminder", quiet_hours="22:00-08:00"), clock="event")
+    story.at("10:00", event("appointment_booked", properties={"appointment_id": "a-1", "starts_at": microseconds}))
+    story.pass_time(2**60)
+
+    assert story.records == []
+    assert story.state is not None
+    assert story.state.timers == ()
