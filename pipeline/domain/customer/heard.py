@@ -68,10 +68,13 @@ class Heard(Struct, frozen=True, array_like=True, gc=False):
         return not to_be_had
 
     def news(self, news: ProductNews) -> Heard:
-        """Take in what a product told of its stock; itself if that is nothing new."""
+        """Take in what a product told of its stock; itself if that is nothing new.
+
+        How many are left, or that a piece kept is gone, says nothing of the whole: that it tells besides (`there`).
+        """
         if news.there is not None:
             return self._told_whole(news.sku, news.there, news.occurred_at_ms)
-        if news.in_stock is None:
+        if news.in_stock is None or news.pieces_before is not None:
             return self
         size, told = news.size or SIZELESS, (news.occurred_at_ms, news.in_stock > 0)
         sizes = self.stock.get(news.sku, {})

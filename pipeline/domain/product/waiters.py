@@ -218,7 +218,7 @@ class Waiters(Struct, frozen=True, array_like=True, gc=False):
                 customers[name] = replace(each, until_ms=0)
                 if each.later:  # what was held back is taken back: they wait on
                     customers[name] = replace(each, told_ms=0, until_ms=0, later=False, passed_ms=each.told_ms)
-                size, before = each.kept_size or None, turned.before.get(each.kept_size)
+                size, before = each.kept_size or None, turned.before.get(each.kept_size, 0)
                 found.append(replace(said, in_stock=0, size=size, pieces_before=before))
             before, now = pieces_for(each.own_size, turned.before), pieces_for(each.own_size, turned.pieces)
             if is_of_few(before, now, each.low_at):

@@ -231,6 +231,17 @@ def test_b32_with_the_cart_emptied_the_size_waited_for_is_the_one_that_counts() 
     assert market.shown("ann") == []
 
 
+def test_b32_who_was_told_of_a_piece_without_a_size_is_shown_it_on_once_it_is_told_of_in_sizes() -> None:
+    market = Fair(rules=(a_rule("back_in_stock"),)).at("10:00").stock({"": 0})
+    assert isinstance(market, Fair)
+    market.says("ann", carted()).at("11:00").stock({"": 5})
+    assert market.fired == [("11:00", "ann")]
+
+    market.at("11:10").stock({"38": 5})
+
+    assert market.shown("ann") == [(SKU, None)]
+
+
 def test_what_goes_with_a_purchase_is_watched_from_the_purchase_on() -> None:
     market = fair()
     market.stock({"": 3})

@@ -11,7 +11,7 @@ from pipeline.domain.messages.to_product import ProductTold, StockTold
 from pipeline.domain.product.actor import ProductActor
 from pipeline.domain.product.state import ProductState, product_json
 from pipeline.domain.product.view import catalog_view
-from tests.unit.domain.customer.test_stock_known import carted, fair
+from tests.unit.domain.customer.test_stock_known import Fair, carted, fair
 from tests.unit.domain.product.market import SKU, Market
 from tests.unit.domain.triggers.story import a_rule, event
 
@@ -173,3 +173,27 @@ def test_b32_sold_from_stock_again_of_which_nobody_told_it_is_shown_as_before() 
     shop.at("11:00").orderable(beyond_stock=True).at("12:00").orderable(beyond_stock=False)
 
     assert shop.shown("ann") == [(SKU, "38")]
+
+
+@pytest.mark.parametrize("size", [None, "38"])
+def test_b32_who_was_told_of_it_when_it_could_be_ordered_is_shown_it_on_once_there_are_sizes_of_it(
+    size: str | None,
+) -> None:
+    shop = Fair(rules=(a_rule("back_in_stock"),)).at("10:00").stock({"": 0})
+    assert isinstance(shop, Fair)
+    shop.says("ann", carted(size)).at("11:00").orderable(beyond_stock=True)
+    assert shop.fired == [("11:00", "ann")]
+
+    shop.at("11:10").stock({"38": 5}).orderable(beyond_stock=False)
+
+    assert shop.shown("ann") == [(SKU, size)]
+
+
+def test_b32_where_its_stock_is_told_after_it_is_sold_from_stock_again_it_is_shown_as_before() -> None:
+    shop = Fair(rules=(a_rule("low_stock", pieces=3),)).at("10:00").orderable(beyond_stock=True)
+    assert isinstance(shop, Fair)
+    shop.says("ann", carted())
+
+    shop.at("11:00").orderable(beyond_stock=False).stock({"": 12})
+
+    assert shop.shown("ann") == [(SKU, None)]
