@@ -30,27 +30,30 @@ class Variants(Struct, frozen=True, array_like=True, gc=False):
     def told(self, word: VariantsTold) -> tuple[Variants, Sequence[Effect]]:
         """Take in a list; the later by time and version holds, of two told at once the longer, whatever came first."""
         if word.gone:
-            return self, self._tell(word, word.gone)
+            return self, _tell(word, word.gone)
         new = Variants(word.updated_at_ms, word.version, word.variants)
         late, latest = sorted((self, new), key=_order)
         skus = {name: sku or late.skus.get(name, "") for name, sku in latest.skus.items()}
         after = replace(latest, skus=skus)
         gone = {*late.skus.values(), *latest.skus.values()} - {*skus.values(), ""}
-        return after, after._tell(word, tuple(sorted(gone)))
+        as_of_latest = replace(word, updated_at_ms=after.at_ms, version=after.version)
+        return after, _tell(as_of_latest, tuple(sorted(gone)))
 
-    def _tell(self, word: VariantsTold, gone: tuple[str, ...]) -> list[Effect]:
-        now, rest = gone[:TOLD_AT_ONCE], gone[TOLD_AT_ONCE:]
-        effects: list[Effect] = [
-            Send(
-                "product",
-                product_key(word.tenant, sku),
-                VariantGone(word.tenant, sku, word.update_id, self.at_ms, self.version, word.sku),
-            )
-            for sku in now
-        ]
-        if rest:
-            effects.append(Send("product", product_key(word.tenant, word.sku), replace(word, gone=rest)))
-        return effects
+
+def _tell(word: VariantsTold, gone: tuple[str, ...]) -> list[Effect]:
+    """Tell SKUs that they are gone as of this word. A list that comes before the rest is told may have some again."""
+    now, rest = gone[:TOLD_AT_ONCE], gone[TOLD_AT_ONCE:]
+    effects: list[Effect] = [
+        Send(
+            "product",
+            product_key(word.tenant, sku),
+            VariantGone(word.tenant, sku, word.update_id, word.updated_at_ms, word.version, word.sku),
+        )
+        for sku in now
+    ]
+    if rest:
+        effects.append(Send("product", product_key(word.tenant, word.sku), replace(word, gone=rest)))
+    return effects
 
 
 def _order(variants: Variants) -> tuple[int, int, int, list[tuple[str, str]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from itertools import permutations
 
@@ -160,6 +161,23 @@ def test_thousands_of_variants_gone_at_once_are_told_in_turns() -> None:
         assert isinstance(last.message, CatalogMessage)
         effects = actor.handle(state_after, last.message, 0)[1] if last.key == key else ()
     assert gone == {product_key("default", sku) for sku in skus}
+
+
+def test_thousands_of_variants_gone_and_back_before_all_were_told_are_sold_again() -> None:
+    skus = [f"S{number:04}" for number in range(TOLD_AT_ONCE + 1)]
+    actor, state, sent = ProductActor(), None, deque[CatalogMessage]([variants(0, *skus), variants(5)])
+    sent.append(variants(9, *skus))
+    products = shop([variant(9, sku) for sku in skus])
+    key = product_key("default", sent[0].sku)
+    while sent:
+        message = sent.popleft()
+        if product_key(message.tenant, message.sku) == key:
+            state, effects = actor.handle(state, message, 0)
+            sent.extend(each.message for each in effects if isinstance(each, Send))  # type: ignore[misc]
+        else:
+            products.tell(message)
+
+    assert deleted(products) == set()
 
 
 def test_on_the_event_clock_a_variant_is_gone_from_its_time_on() -> None:
