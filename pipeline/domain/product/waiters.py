@@ -209,15 +209,15 @@ class Waiters(Struct, frozen=True, array_like=True, gc=False):
 
     def _stock_turned(self, turned: StockTurned) -> tuple[Waiters, Sequence[Effect]]:
         """Tell who keeps a piece that is gone, and who has in the cart what has become scarce, or was."""
-        customers = self.customers.copy()
+        changed: dict[str, Waiter] = {}
 
         def news(name: str, each: Waiter) -> Sequence[ProductNews]:
             said = ProductNews(turned.tenant, name, turned.sku, turned.cause, turned.at_ms)
             found: list[ProductNews] = []
             if each.until_ms > turned.at_ms and turned.pieces.get(each.kept_size, 0) <= 0:
-                customers[name] = replace(each, until_ms=0)
+                changed[name] = replace(each, until_ms=0)
                 if each.later:  # what was held back is taken back: they wait on
-                    customers[name] = replace(each, told_ms=0, until_ms=0, later=False, passed_ms=each.told_ms)
+                    changed[name] = replace(each, told_ms=0, until_ms=0, later=False, passed_ms=each.told_ms)
                 size, before = each.kept_size or None, turned.before.get(each.kept_size, 0)
                 found.append(replace(said, in_stock=0, size=size, pieces_before=before))
             before, now = pieces_for(each.own_size, turned.before), pieces_for(each.own_size, turned.pieces)
@@ -226,7 +226,7 @@ class Waiters(Struct, frozen=True, array_like=True, gc=False):
             return found
 
         effects = self._in_turn(turned, news)
-        return replace(self, customers=customers), effects
+        return (replace(self, customers=self.customers | changed) if changed else self), effects
 
     def _turned(self, turned: PriceTurned) -> tuple[Waiters, Sequence[Effect]]:
         """Tell of a price."""
