@@ -60,9 +60,9 @@ def eagerness(entry: tuple[str, Waiter]) -> tuple[int, int, str]:
     return -waiter.rank, waiter.since_ms, name
 
 
-def worth(name: str, waiter: Waiter) -> tuple[bool, int, int, str]:
-    """Order by who is kept, where there is no room for all."""
-    return waiter.until_ms > 0, waiter.rank, -waiter.since_ms, name
+def worth(name: str, waiter: Waiter, at_ms: int) -> tuple[bool, int, int, str]:
+    """Order by who stays, where there is no room for all."""
+    return waiter.until_ms > at_ms, waiter.rank, -waiter.since_ms, name
 
 
 def pieces_for(size: str | None, pieces: dict[str, int]) -> int:

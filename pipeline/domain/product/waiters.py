@@ -117,7 +117,7 @@ class Waiters(Struct, frozen=True, array_like=True, gc=False):
             told = self._presence(interest)
             effects += _told(news_for(name, waiter.own_size, told, None))
         if len(customers) > WAITERS_KEPT:
-            del customers[min(customers, key=lambda each: worth(each, customers[each]))]
+            del customers[min(customers, key=lambda each: worth(each, customers[each], interest.at_ms))]
             effects.append(Count("evictions", "waiters"))
         low_at = max(self.low_at, waiter.low_at)
         asks = waiter.known and not self.asked

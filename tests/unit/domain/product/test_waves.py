@@ -467,6 +467,16 @@ def test_a_full_list_drops_the_least_eager_never_one_a_piece_is_kept_for_and_say
     assert "evictions" in {getattr(effect, "counter", "") for effect in effects}
 
 
+def test_a_list_full_of_viewers_whose_pieces_are_kept_no_longer_has_room_for_an_alert() -> None:
+    lapsed = Waiter(1, rank=Want.VIEWED, since_ms=1, asked_ms=1, told_ms=100, until_ms=200)
+    list_ = Waiters(0, {f"u-{number}": lapsed for number in range(WAITERS_KEPT)})
+
+    after, _ = list_.take(Interest("default", "A", "new", "e-1", 200, rank=Want.STOCK_ALERT, since_ms=9, asked_ms=9))
+
+    assert after is not None
+    assert "new" in after.customers
+
+
 def test_with_a_hundred_thousand_waiting_no_message_does_more_than_a_bounded_piece_of_work() -> None:
     market = sold_out()
     lists: dict[int, dict[str, Waiter]] = {}
