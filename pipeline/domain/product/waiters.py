@@ -216,8 +216,9 @@ class Waiters(Struct, frozen=True, array_like=True, gc=False):
             found: list[ProductNews] = []
             if each.until_ms > turned.at_ms and turned.pieces.get(each.kept_size, 0) <= 0:
                 changed[name] = replace(each, until_ms=0)
-                if each.later:  # what was held back is taken back: they wait on
-                    changed[name] = replace(each, told_ms=0, until_ms=0, later=False, passed_ms=each.told_ms)
+                if each.later:  # what was held back is taken back: they wait on, and may take another that is there
+                    passed_ms = 0 if pieces_for(each.size, turned.pieces) > 0 else each.told_ms
+                    changed[name] = replace(each, told_ms=0, until_ms=0, later=False, passed_ms=passed_ms)
                 size, before = each.kept_size or None, turned.before.get(each.kept_size, 0)
                 found.append(replace(said, in_stock=0, size=size, pieces_before=before))
             before, now = pieces_for(each.own_size, turned.before), pieces_for(each.own_size, turned.pieces)

@@ -117,7 +117,7 @@ class Wave:
         was_there = any(pieces > 0 for pieces in before.values())
         is_there = any(pieces > 0 for pieces in after.values())
         since = {
-            size: waves.since.get(size, 0) if before.get(size, 0) > 0 else came_ms
+            size: waves.since.get(size, waves.since.get("", 0)) if before.get(size, 0) > 0 else came_ms
             for size, pieces in sorted(after.items())
             if pieces > 0
         }
@@ -133,7 +133,7 @@ class Wave:
             offered=waves.offered if still else 0,
             gone=waves.gone | sold_out if sold_out else waves.gone,
             told=0 if came else waves.told,
-            cause=cause if came else waves.cause,
+            cause=cause if came or sold_out else waves.cause,
         )
         if _matters(waves, before, after):
             number, old = self._number(), dict(sorted(before.items()))
@@ -212,11 +212,12 @@ class Wave:
     def _ask_if_freed(self, before: Waves, at_ms: int) -> None:
         """Begin a round if there are free pieces where there were none; who might take others has been asked.
 
-        Or is being asked: the lists name no more than there were pieces, so that with more they are asked again.
+        Or is being asked: the lists name no more than there were pieces, so that with more they are asked again. Or was
+        to be told later of a piece that is gone.
         """
         was, now = before.free(), self.waves.free()
         more = self.waves.round is not None and any(pieces > was.get(size, 0) for size, pieces in now.items())
-        if more or now.keys() - was.keys():
+        if more or now.keys() - was.keys() or self.waves.gone is not before.gone:
             self._ask(self.waves.lists, at_ms)
 
     def _ask(self, lists: int, at_ms: int) -> None:

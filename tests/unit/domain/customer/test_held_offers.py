@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
 from pipeline.domain.messages.keys import customer_key
@@ -61,3 +62,13 @@ def test_b30_a_word_of_one_size_held_over_night_does_not_go_out_to_who_wants_ano
     assert market.records[-1].reason == "not_so"
 
     assert market.at("1d 10:00").stock({"38": 0, "40": 1}).fired == [("1d 10:00", "ann")]
+
+
+@pytest.mark.parametrize("there", [{"38": 3, "40": 2}, {"": 1}])
+def test_b30_whose_piece_is_gone_by_the_morning_is_told_of_another_that_is_there(there: dict[str, int]) -> None:
+    market = Market(back()).at("20:00").stock({"": 0}).wishes("ann").at("23:00").stock(there)
+
+    (trigger,) = market.at("1d 02:00").stock({"40": 2}).at("1d 08:00").triggers
+
+    assert (trigger.customer_id, trigger.context["size"], trigger.context["in_stock"]) == ("ann", "40", 2)
+    assert market.waves.kept("40") == 1

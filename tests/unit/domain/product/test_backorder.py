@@ -84,6 +84,17 @@ def test_who_was_told_hears_that_it_is_gone_once_it_can_be_ordered_no_longer() -
     assert waiting.told == {"ann", "bob"}
 
 
+@pytest.mark.parametrize("size", [None, "38"])
+def test_who_was_to_be_told_that_it_can_be_ordered_is_told_of_the_pieces_there_are_by_then(size: str | None) -> None:
+    waiting = market(quiet_hours="22:00-08:00").stock({"": 0}).tell("ann", carted(size)).settle()
+    waiting.at("23:00").orderable(beyond_stock=True)
+
+    waiting.at("1d 02:00").stock({"38": 5}).orderable(beyond_stock=False).at("1d 09:00")
+
+    assert waiting.fired == [("1d 08:00", "ann")]
+    assert (waiting.triggers[0].context["size"], waiting.triggers[0].context["in_stock"]) == ("38", 5)
+
+
 def test_who_took_it_while_it_could_be_ordered_is_not_told_that_pieces_have_come() -> None:
     waiting = market().stock({"38": 0}).orderable(beyond_stock=True)
     waiting.at("10:01").wishes("ann").tell("bob", carted("38")).settle()
