@@ -108,7 +108,7 @@ class CustomerActor:
             return self._restored(message, now_ms)
         if state is not None and state.is_pointer:
             if isinstance(message, ProductNews) and message.kept_until_ms is not None:
-                return state, (give_back(state, message),)
+                return state, (give_back(message),)
             return self._linking.forwarded(state, message)
         if isinstance(message, Complements | ProductNews):
             return self._told_by_product(state, message, now_ms)
@@ -166,6 +166,8 @@ class CustomerActor:
         """Apply what waited, at its own time."""
         if isinstance(message, Arrived):
             self._arrived(draft, message, message.event.occurred_at_ms)
+        elif message.kept_until_ms is not None and message.customer_id != draft.customer_id:
+            draft.effects.append(give_back(message))  # it waited with one who is part of this one now
         else:
             self._heard(draft, message, message.occurred_at_ms)
 

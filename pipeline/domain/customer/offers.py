@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from pipeline.domain.customer.draft import Draft
-from pipeline.domain.customer.state import CustomerState
 from pipeline.domain.customer.word_to_products import said_at, say_if_none
 from pipeline.domain.messages.effects import Effect, Publish, Send
 from pipeline.domain.messages.keys import product_key
@@ -38,14 +37,14 @@ def answer_offer(draft: Draft, news: ProductNews, decided: Iterable[Effect], at_
     _pass(draft, news.sku, news.occurred_at_ms, at_ms, until_ms)
 
 
-def give_back(former: CustomerState, news: ProductNews) -> Send:
+def give_back(news: ProductNews) -> Send:
     """Return the word to a product whose offer came when its customer had become part of another.
 
     The list thinks that the other was told, and will offer them the next piece as who they are now.
     """
-    shard, size, until_ms = shard_of(former.customer_id), news.size or "", news.kept_until_ms or 0
-    released = Released(former.tenant, news.sku, shard, news.occurred_at_ms, size, until_ms, number=news.round)
-    return Send("product", product_key(former.tenant, news.sku), released)
+    shard, size, until_ms = shard_of(news.customer_id), news.size or "", news.kept_until_ms or 0
+    released = Released(news.tenant, news.sku, shard, news.occurred_at_ms, size, until_ms, number=news.round)
+    return Send("product", product_key(news.tenant, news.sku), released)
 
 
 def answer_offers_held(draft: Draft, released: Iterable[Held], at_ms: int) -> None:

@@ -7,10 +7,17 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from pipeline.domain.messages.keys import customer_key
-from pipeline.domain.rules.in_force import Rule
+from pipeline.domain.customer.actor import CustomerActor
+from pipeline.domain.customer.draft import Draft
+from pipeline.domain.customer.state import CustomerState
+from pipeline.domain.identity.merging import fold
+from pipeline.domain.messages.effects import Send
+from pipeline.domain.messages.keys import customer_key, product_key
+from pipeline.domain.messages.to_customer import Merge, ProductNews
+from pipeline.domain.messages.waves import Released, shard_of
+from pipeline.domain.rules.in_force import Rule, Rules
 from pipeline.domain.triggers.steps import Sent
-from tests.unit.domain.product.market import Market
+from tests.unit.domain.product.market import SKU, Market
 from tests.unit.domain.triggers.story import a_cap, a_rule, at_ms
 
 
@@ -72,3 +79,17 @@ def test_b30_whose_piece_is_gone_by_the_morning_is_told_of_another_that_is_there
 
     assert (trigger.customer_id, trigger.context["size"], trigger.context["in_stock"]) == ("ann", "40", 2)
     assert market.waves.kept("40") == 1
+
+
+def test_on_the_event_clock_an_offer_that_waited_when_its_customer_became_part_of_another_is_given_back() -> None:
+    actor = CustomerActor(Rules("test", [back()]), "event")
+    offer = ProductNews("default", "bob", SKU, "s-1", at_ms("23:00"), 1, kept_until_ms=at_ms("23:30"), round=3)
+    bob, _ = actor.handle(CustomerState("default", "bob"), offer, at_ms("22:50"))
+    assert bob is not None
+    ann = Draft(CustomerState("default", "ann"))
+    fold(ann, bob, Merge("m-1", "bob", "ann", "cookie", ("cookie", "c"), "e-1", at_ms("22:55")))
+
+    _, effects = actor.wake(ann.state(), at_ms("23:01"))
+
+    released = Released("default", SKU, shard_of("bob"), at_ms("23:00"), "", at_ms("23:30"), number=3)
+    assert effects == [Send("product", product_key("default", SKU), released)]
