@@ -59,8 +59,7 @@ class _Shop:
         #: Inventory item to SKU; items of which a level is told, by location.
         self._sku_of: dict[str, str] = {}
         self._levelled: set[str] = set()
-        #: Items that are sold without being counted: their quantity, mostly 0, says nothing.
-        self._uncounted: set[str] = set()
+        uncounted: dict[str, tuple[int, bool]] = {}
         for kind, fields, *_ in payloads:
             currency = fields.get("currency")
             if kind == "shop" and isinstance(currency, str):
@@ -72,11 +71,14 @@ class _Shop:
             elif kind == "inventory_item":
                 if isinstance(fields.get("sku"), str):
                     self._sku_of.setdefault(id_in(fields), str(fields["sku"]))
-                if fields.get("tracked") is False:
-                    self._uncounted.add(id_in(fields))
+                if isinstance(fields.get("tracked"), bool):
+                    item, told = id_in(fields), (_when(fields), not fields["tracked"])
+                    uncounted[item] = max(told, uncounted.get(item, told))
             for variant in _variants(fields) if kind == "product" else [fields] if kind == "variant" else []:
                 if variant.get("inventory_item_id") is not None:
                     self._sku_of[text_of(variant["inventory_item_id"])] = _sku(variant)
+        #: Items that are sold without being counted, by the latest word: their quantity, mostly 0, says nothing.
+        self._uncounted = {item for item, (_, is_uncounted) in uncounted.items() if is_uncounted}
         known = own or charged
         self._currency = known.pop() if len(known) == 1 else None
 
@@ -225,6 +227,14 @@ def _later(*parts: JsonObject) -> int:
     if not told:
         raise InvalidEvent(InvalidReason.MISSING_FIELD, "updated_at is missing")
     return max(told)
+
+
+def _when(part: JsonObject) -> int:
+    """When a part was changed; before all others where it does not say so."""
+    try:
+        return _later(part)
+    except InvalidEvent:
+        return 0
 
 
 def _there(pieces: object, where: str) -> int:

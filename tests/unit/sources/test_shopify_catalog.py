@@ -273,3 +273,16 @@ def test_what_a_shop_sells_without_counting_is_not_sold_out(tmp_path: Path) -> N
     found = records(read(tmp_path, SHOP, item, product(gift_card, made_to_order, counted)))
 
     assert [r.sku for r in found if isinstance(r, StockLevel)] == ["SHOE-3"]
+
+
+@pytest.mark.parametrize("is_latest_first", [False, True])
+def test_an_item_that_is_counted_by_now_is_sold_from_its_stock(is_latest_first: bool, tmp_path: Path) -> None:
+    words = [
+        {"inventory_items": [{"id": 11, "sku": "SHOE-1", "tracked": False, "updated_at": "2026-11-23T10:00:00Z"}]},
+        {"inventory_items": [{"id": 11, "sku": "SHOE-1", "tracked": True, "updated_at": "2026-11-24T10:00:00Z"}]},
+    ]
+
+    found = records(read(tmp_path, SHOP, product(variant()), *(words[::-1] if is_latest_first else words)))
+
+    assert [r.backorder for r in found if isinstance(r, Product) and r.variants is None] == [False]
+    assert [r.levels for r in found if isinstance(r, StockLevel)] == [{"": 5}]
