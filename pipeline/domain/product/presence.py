@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pipeline.domain.messages.to_customer import ProductNews
-from pipeline.domain.messages.waves import Presence, is_endless
+from pipeline.domain.messages.waves import Presence
 
 SIZES_KEPT = 200
 """Sizes of a product, those of which there are none included: more than any has. What is there stays."""
@@ -17,12 +17,13 @@ OF_ANY = ""
 def presence(known: Mapping[str, bool], pieces: Mapping[str, int] | None) -> dict[str, bool]:
     """Return of which sizes there are any, now that there are so many pieces; those `known` before included.
 
-    Of what is endless, or of which nobody says any more what there is (None), any size can be had, so none is named.
+    Of what is there without sizes, which what is endless is too, or of which nobody says any more what there is (None),
+    any size can be had, so none is named.
 
     >>> presence({"38": True, "": True}, {"40": 2})
     {'': True, '38': False, '40': True}
     """
-    if pieces is None or is_endless(pieces):
+    if pieces is None or pieces.keys() == {OF_ANY}:
         return {OF_ANY: True}
     there = dict.fromkeys(known, False) | {size: True for size, count in pieces.items() if count > 0}
     there[OF_ANY] = any(count > 0 for count in pieces.values())

@@ -135,6 +135,19 @@ def test_a_size_says_nothing_of_a_product_that_is_told_of_without_sizes() -> Non
     assert market.shown("ann") == []
 
 
+def test_b32_a_size_that_was_gone_is_shown_once_the_product_is_told_of_without_sizes() -> None:
+    market = fair()
+    market.stock({"38": 0, "40": 2})
+    market.says("ann", carted("38"))
+    assert market.shown("ann") == []
+
+    market.at("10:10").stock({"": 5})
+    assert market.shown("ann") == [(SKU, "38")]
+
+    market.at("10:20").stock({"40": 5})
+    assert market.shown("ann") == []
+
+
 def test_when_every_size_is_gone_it_is_gone_for_who_takes_any_and_back_with_the_first() -> None:
     market = fair()
     market.stock({"38": 1, "40": 1})
