@@ -136,18 +136,19 @@ class CustomerActor:
     def _heard(self, draft: Draft, message: Complements | ProductNews, now_ms: int) -> None:
         before, effects_before = draft.state(), len(draft.effects)
         if isinstance(message, Complements):
-            at_ms = message.asked_at_ms
+            clock_ms = self._time_of(message.asked_at_ms, now_ms)
             self._run.on_complements(draft, message, now_ms)
-            clock_ms = self._time_of(at_ms, now_ms)
             say(draft, before, self._book.at(clock_ms).hearing, message.event_id, clock_ms)
         else:
-            at_ms = message.occurred_at_ms
-            self._drop_unheard(draft, at_ms, message.event_id, self._time_of(at_ms, now_ms))
+            clock_ms = self._time_of(message.occurred_at_ms, now_ms)
+            self._drop_unheard(draft, message.occurred_at_ms, message.event_id, clock_ms)
+            held = draft.held
             self._run.on_product(draft, message, now_ms)
-            decided = draft.effects[effects_before:]
-            answer_offer(draft, message, decided, self._time_of(at_ms, now_ms))
+            answer_offer(draft, message, draft.effects[effects_before:], clock_ms)
+            no_room = [each for each in held if each not in draft.held and each.proposal.about != message.sku]
+            answer_offers_held(draft, no_room, clock_ms)
         if draft.differs_from(before):
-            self._feeds.changed(draft, self._time_of(at_ms, now_ms), message.event_id)
+            self._feeds.changed(draft, clock_ms, message.event_id)
 
     def _in_turn(
         self, state: CustomerState, message: Arrived | ProductNews

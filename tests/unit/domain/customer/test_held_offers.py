@@ -9,16 +9,17 @@ from msgspec.structs import replace
 
 from pipeline.domain.customer.actor import CustomerActor
 from pipeline.domain.customer.draft import Draft
-from pipeline.domain.customer.state import CustomerState
+from pipeline.domain.customer.state import HELD_KEPT, CustomerState
+from pipeline.domain.events import Item
 from pipeline.domain.identity.merging import fold
 from pipeline.domain.messages.effects import Send
 from pipeline.domain.messages.keys import customer_key, product_key
 from pipeline.domain.messages.to_customer import Merge, ProductNews
-from pipeline.domain.messages.waves import Released, shard_of
+from pipeline.domain.messages.waves import Passed, Released, shard_of
 from pipeline.domain.rules.in_force import Rule, Rules
 from pipeline.domain.triggers.steps import Sent
 from tests.unit.domain.product.market import SKU, Market
-from tests.unit.domain.triggers.story import a_cap, a_rule, at_ms
+from tests.unit.domain.triggers.story import Story, a_cap, a_rule, at_ms, event
 
 
 def back(**fields: Any) -> Rule:
@@ -93,3 +94,23 @@ def test_on_the_event_clock_an_offer_that_waited_when_its_customer_became_part_o
 
     released = Released("default", SKU, shard_of("bob"), at_ms("23:00"), "", at_ms("23:30"), number=3)
     assert effects == [Send("product", product_key("default", SKU), released)]
+
+
+def test_b30_the_piece_of_an_offer_that_has_no_room_among_what_waits_is_given_back() -> None:
+    story = Story(back())
+    skus = [f"S{number:02}" for number in range(HELD_KEPT + 1)][::-1]
+    for sku in skus:
+        story.at("20:00", event("stock_alert_requested", items=(Item(sku),)))
+    story.pass_time(at_ms("23:00"))
+    for sku in skus:
+        kept_until_ms = at_ms("23:30")
+        story.deliver(
+            ProductNews("default", "customer-1", sku, f"s-{sku}", at_ms("23:00"), 1, kept_until_ms=kept_until_ms),
+            at_ms("23:00"),
+        )
+
+    words = [effect.message for effect in story.effects if isinstance(effect, Send)]
+    assert [(word.sku, word.until_ms) for word in words if isinstance(word, Passed)][-2:] == [
+        ("S00", at_ms("1d 08:30")),
+        ("S32", 0),
+    ]
