@@ -22,8 +22,8 @@ from pipeline.yaml_nodes import nearest
 
 HELP = """List what was refused and why, show one with its original bytes, or put it onto its topic and partition once
 more, as after a worker has learned its schema: redrive ID, or all that list lists with the same --reason. What was
-counted meanwhile is known by its event id and counts once; what is refused again is a dead letter of its own. The
-same bytes go once in a run."""
+counted in the week before is known by its event id and counts once; what is refused again is a dead letter of its own,
+and far too much of it stops a worker. The same bytes go once in a run, in each run again."""
 EXAMPLE = """
 omni deadletter list
 omni deadletter list --reason wrong_type --json

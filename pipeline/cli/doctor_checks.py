@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -23,13 +20,14 @@ from pipeline.broker.topic_admin import broker_facts, differences
 from pipeline.domain.rules.book import UnreadableRules
 from pipeline.domain.time import rfc3339
 from pipeline.errors import OmniError
+from pipeline.history.engine import HistoryUnavailable, QueryRefused
 from pipeline.identity_file import load_identity
 from pipeline.rules_file import RulesFileError, load_rules
 from pipeline.rules_log.applying import read_log
 from pipeline.settings import Settings, mask_url
 from pipeline.topics import topics
+from pipeline.wire.registry import Registry, RegistryNotReachable
 
-TIMEOUT_SECONDS: Final = 5.0
 IMPORT_TIMEOUT_SECONDS: Final = 60.0  # the embedded engine is a library of several hundred megabytes
 
 
@@ -120,37 +118,30 @@ def _registry(url: str | None) -> Finding:
     if url is None:
         return Finding("registry", True, False, "none: single-object encoding, resolved from schemas/")
     try:
-        with urllib.request.urlopen(f"{url.rstrip('/')}/subjects", timeout=TIMEOUT_SECONDS) as answer:
-            answer.read()
-    except (urllib.error.URLError, OSError, ValueError) as error:
-        return Finding(
-            "registry", False, True, f"{mask_url(url)} does not answer: {error}", "Start it, or unset registry_url."
-        )
+        Registry(url).check()
+    except (RegistryNotReachable, ValueError) as error:
+        return Finding("registry", False, True, str(error), "Start it, or unset registry_url.")
     return Finding("registry", True, True, f"{mask_url(url)} answers")
 
 
 def _clickhouse(url: str | None) -> Finding:
     if url is None:
         return Finding("clickhouse", True, False, "none: history goes to the embedded engine")
-    from clickhouse_driver import Client
-    from clickhouse_driver.errors import Error
+    from clickhouse_driver.errors import ErrorCodes, ServerException
 
-    logging.getLogger("clickhouse_driver").setLevel(logging.CRITICAL)  # the finding says it
+    from pipeline.history.server import Server
+
+    server = Server(url)
     try:
-        client = Client.from_url(url)
-        client.connection.connect_timeout = TIMEOUT_SECONDS
-        release = client.execute("SELECT version()")[0][0]
-        client.disconnect()
-    except (Error, OSError) as error:
-        reason = str(error).splitlines()[0]
-        return Finding(
-            "clickhouse",
-            False,
-            True,
-            f"{mask_url(url)} does not answer: {reason}",
-            "Start it, or unset clickhouse_url.",
-        )
-    return Finding("clickhouse", True, True, f"{mask_url(url)} answers, version {release}")
+        major, minor = server.target().version
+    except (HistoryUnavailable, QueryRefused) as error:
+        cause = error.__cause__
+        if isinstance(cause, ServerException) and cause.code == ErrorCodes.UNKNOWN_DATABASE:
+            return Finding("clickhouse", True, True, f"{mask_url(url)} answers; omni history makes the database")
+        return Finding("clickhouse", False, True, str(error), "Start it, mend clickhouse_url, or unset it.")
+    finally:
+        server.close()
+    return Finding("clickhouse", True, True, f"{mask_url(url)} answers, version {major}.{minor}")
 
 
 def _chdb(*, needed: bool) -> Finding:

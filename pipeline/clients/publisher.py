@@ -245,7 +245,7 @@ class Publisher:
     def _unreachable(self, error: Exception) -> BrokerError:
         return BrokerError(
             f"Kafka at {self._settings.bootstrap} did not take the events: {error or type(error).__name__}. When it "
-            "is back (omni doctor tells), run the same command again: it goes on where it stopped."
+            "is back (omni doctor tells), run the same command again: what was taken already counts once."
         )
 
 

@@ -48,6 +48,13 @@ class Registry:
         told = f"{unquote(user)}:{unquote(password)}".encode()
         self._account = f"Basic {b64encode(told).decode('ascii')}" if account else None
 
+    def check(self) -> None:
+        """Ask for its subjects, whatever they are. Raises RegistryNotReachable."""
+        try:
+            self._answer("/subjects")
+        except HTTPError as error:
+            raise self._failed(error) from error
+
     def schema(self, schema_id: int) -> Definition:
         """Fetch one schema. Raises UnknownSchema or RegistryNotReachable."""
         try:
@@ -83,7 +90,14 @@ class Registry:
             raise RegistryNotReachable(f"what answers at {self.url} is no registry: {str(answer)[:60]!r}") from error
 
     def _ask(self, path: str, body: object = None) -> dict[str, Any]:
-        """Ask, or post a body. Raises HTTPError for what is answered with an error, else RegistryNotReachable."""
+        """Ask for an object, or post a body. Raises as `_answer`."""
+        answer = self._answer(path, body)
+        if not isinstance(answer, dict):
+            raise RegistryNotReachable(f"what answers at {self.url} is no registry: {str(answer)[:60]!r}")
+        return answer
+
+    def _answer(self, path: str, body: object = None) -> Any:
+        """Return what is answered. Raises HTTPError for what is answered with an error, else RegistryNotReachable."""
         headers = {"Accept": "application/json"}
         data = None
         if body is not None:
@@ -94,14 +108,11 @@ class Registry:
             request.add_unredirected_header("Authorization", self._account)
         try:
             with urlopen(request, timeout=TIMEOUT_SECONDS) as response:
-                answer = json.load(response)
+                return json.load(response)
         except HTTPError:
             raise
         except (OSError, HTTPException, ValueError, RecursionError) as error:
             raise RegistryNotReachable(f"registry at {self.url} is not reachable: {error or repr(error)}") from error
-        if not isinstance(answer, dict):
-            raise RegistryNotReachable(f"what answers at {self.url} is no registry: {str(answer)[:60]!r}")
-        return answer
 
     def _failed(self, error: HTTPError) -> RegistryNotReachable:
         return RegistryNotReachable(f"registry at {self.url} answered {error.code}")

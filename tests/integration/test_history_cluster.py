@@ -15,6 +15,8 @@ from msgspec.structs import replace
 from pipeline.history.engine import QueryRefused, Target
 from pipeline.history.migrations import migrations, statements_for
 from pipeline.history.one_customer import OneCustomer
+from pipeline.history.reports.asking import ask
+from pipeline.history.reports.catalogue import report, reports
 from pipeline.history.rows import Kind, Row
 from pipeline.history.server import Server
 from pipeline.history.writer import HistoryWriter, open_history
@@ -95,6 +97,13 @@ def test_rows_of_two_shards_are_shown_once_with_todays_customer_and_conflicts(sh
         assert len({event.event_id for _, event in found.events}) == len(found.events) == 200
         for view, count in (("triggers", 1), ("decisions", 1), ("identity_changes", 2), ("dead_letters", 1)):
             assert engine.query(f"SELECT count() FROM {view}").rows == [[count]], view
+
+
+@pytest.mark.parametrize("name", sorted(reports()))
+def test_a_report_can_be_asked_of_two_shards(shards: list[Server], name: str) -> None:
+    HistoryWriter(shards[0]).write([row for row in ONE_OF_EACH if row.kind is not Kind.IDENTITY_CHANGE])
+
+    assert ask(shards[1], report(name), {"tenant": "default"}).columns
 
 
 @pytest.mark.parametrize("number", range(len(migrations())))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 from math import ceil, factorial
@@ -266,8 +267,22 @@ def flaws() -> Iterator[Row]:
         yield Row(Kind.DEAD_LETTER, theirs, "deadletter/0", 9 + number, ORIGIN)
 
 
+def twins() -> Iterator[Row]:
+    """One visit whose every moment is told by two devices, the order among them in two channels with two amounts."""
+    here: dict[str, Any] = {"context": Context(device="phone", country="DE", campaign=Campaign("google", "cpc", "a"))}
+    there: dict[str, Any] = {"context": Context(device="tablet", country="FR", campaign=Campaign("bing", "email", "b"))}
+    for number, (where, sku, channel) in enumerate(((here, "shoe", "web"), (there, "hat", "pos"))):
+        told: dict[str, Any] = {"channel": channel, "session_id": "s-1", "items": (Item(sku, 1, 900, "EUR"),), **where}
+        for minute, event_type in enumerate(("product_viewed", "product_added", "checkout_started")):
+            event_id = f"{event_type}-{number}"
+            yield event("twins", "anna", minute * MINUTE_MS, event_type, event_id=event_id, cart_id="c-1", **told)
+        amount_minor = 1_000 + number
+        yield order("twins", "anna", HOUR_MS, amount_minor, event_id=f"order-{number}", order_id="o-1", **told)
+
+
 STORIES = (
     published_paths, visits_of_one, merged, newcombe, baskets, gaps, opinions, journey, shop, carts, steps, flaws,
+    twins,
 )  # fmt: skip
 
 
@@ -314,6 +329,22 @@ def test_a_tenant_without_any_events_has_an_empty_report(engine: Engine, name: s
 
 def test_a_tenant_without_any_events_has_no_touchpoints_by_the_markov_model_either(engine: Engine) -> None:
     assert asked(engine, "touchpoints", "nobody", model="markov") == []
+
+
+@pytest.mark.parametrize("name", sorted(reports()))
+def test_a_report_is_the_same_in_whatever_order_rows_of_one_moment_are_read(engine: Engine, name: str) -> None:
+    wanted = report(name)
+    given = {"tenant": "twins", "min_viewers": "1", "min_baskets": "1", "min_customers": "1"}
+    given = {word: value for word, value in given.items() if word == "tenant" or word in wanted.parameters}
+
+    def read(by: dict[str, str], way: str) -> list[list[Any]]:
+        told = f"FROM (SELECT * FROM events WHERE tenant = 'twins' ORDER BY event_id {way} LIMIT 99)"
+        return engine.query(re.sub(r"FROM events\b", told, wanted.sql(given | by))).rows
+
+    by = wanted.parameters.get("by")
+    for word in by.choices if by is not None else ():
+        assert read({"by": word}, "ASC") == read({"by": word}, "DESC"), word
+    assert read({}, "ASC") == read({}, "DESC")
 
 
 # --- attribution ---

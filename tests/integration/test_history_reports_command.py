@@ -178,3 +178,28 @@ def test_a_history_without_tables_or_with_those_of_an_earlier_version_is_told_wh
     for each in (nothing, *early):
         assert "`omni history --migrate` brings them up to date" in each.stderr, each.stderr
         assert "0001_events.sql" in each.stderr
+
+
+def test_doctor_tells_a_server_whose_database_is_yet_to_be_made_from_one_that_cannot_be_used(
+    omni: Omni, clickhouse: ClickhouseServer
+) -> None:
+    def found(url: str) -> tuple[bool, str]:
+        checks = json.loads(omni("doctor", "--json", env={"PIPELINE_CLICKHOUSE_URL": url}).stdout)["checks"]
+        (check,) = [each for each in checks if each["name"] == "clickhouse"]
+        return check["ok"], check["found"]
+
+    new = clickhouse.url("yet_to_be_made")
+    assert found(new) == (True, f"{new} answers; omni history makes the database")
+    here = clickhouse.url("default")
+    assert found(here) == (True, f"{here} answers, version {clickhouse_version(clickhouse)}")
+    refused, says = found(here.replace("default@", "nobody:hidden@"))
+    assert not refused
+    assert "refuses the login" in says
+    assert "hidden" not in says
+
+
+def clickhouse_version(clickhouse: ClickhouseServer) -> str:
+    server = Server(clickhouse.url("default"))
+    version = ".".join(map(str, server.target().version))
+    server.close()
+    return version

@@ -96,7 +96,8 @@ ALTER TABLE customer_decisions_log
     MODIFY COLUMN IF EXISTS caused_by String CODEC(ZSTD(1)),
     MODIFY COLUMN IF EXISTS decided_at_ms Int64 CODEC(Delta, ZSTD(1));
 
--- The feeds first, then what is there already: so nothing falls between, and what is written twice is replaced.
+-- The feeds first, then what is there already, and what is written twice is replaced. So nothing falls between but what
+-- another process has begun to send before there is a feed and ends after its table was read.
 CREATE MATERIALIZED VIEW IF NOT EXISTS customer_events_feed TO customer_events_log AS
 SELECT
     tenant,

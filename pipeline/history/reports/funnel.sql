@@ -59,11 +59,11 @@ FROM
                     if($scope = 'session' AND session_id != '', cityHash64(session_id), toUInt64(0)) AS session_hash,
                     cityHash64(customer_id) AS customer_hash,
                     argMin(
-                        multiIf(
+                        toString(multiIf(
                             $by = 'device', device, $by = 'channel', channel, $by = 'country', country,
                             $by = 'campaign_medium', campaign_medium, ''
-                        ),
-                        occurred_at_ms
+                        )) AS word,
+                        occurred_at_ms * 1048576 + cityHash64(word) % 1048576 -- of one moment: by hash
                     ) AS name,
                     minIf(occurred_at_ms, $steps_first) AS begun_ms,
                     windowFunnel($window_seconds)(

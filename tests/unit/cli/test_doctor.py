@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+from base64 import b64encode
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -66,3 +70,43 @@ def test_the_versions_of_rules_and_identity_rules_are_named(tmp_path: Path) -> N
 
     assert found["rules"].found == f"{rules}, version spring-3"
     assert found["identity"].found == f"{identity}, version who-7"
+
+
+class _Guarded(BaseHTTPRequestHandler):
+    """A registry that shows its subjects to `user` alone."""
+
+    def do_GET(self) -> None:
+        told = f"Basic {b64encode(b'user:hidden').decode()}"
+        self.send_response(200 if (self.path, self.headers["Authorization"]) == ("/subjects", told) else 401)
+        self.end_headers()
+        self.wfile.write(b"[]")
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def registry_port() -> Iterator[int]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Guarded) as server:
+        thread = Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+def test_a_registry_is_asked_with_the_account_of_its_url(registry_port: int) -> None:
+    def found(account: str) -> Finding:
+        return findings(Settings().replace(registry_url=f"http://{account}@127.0.0.1:{registry_port}"))["registry"]
+
+    assert found("user:hidden") == Finding("registry", True, True, f"http://user:***@127.0.0.1:{registry_port} answers")
+    assert found("user:guessed").found == f"registry at http://127.0.0.1:{registry_port} answered 401"
+
+
+@pytest.mark.parametrize("url", ["http://user:hidden@127.0.0.1:9", "http://user:hidden@nowhere.invalid", "http://[u"])
+def test_a_registry_that_does_not_answer_is_said_without_its_password(url: str) -> None:
+    finding = findings(Settings().replace(registry_url=url))["registry"]
+
+    assert (finding.ok, finding.needed) == (False, True)
+    assert finding.remedy == "Start it, or unset registry_url."
+    assert "hidden" not in finding.found

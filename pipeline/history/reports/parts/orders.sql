@@ -1,18 +1,24 @@
 -- One row per order that was completed, told once or often, with what went back since: `net_minor` is what it was
--- worth, `skus`, `quantities` and `attributes` its lines as they were told first, `kept` is 0 for a cancelled order and for one whose refunds come to all of it.
+-- worth, `skus`, `quantities` and `attributes` its lines, `kept` is 0 for a cancelled order and for one whose refunds
+-- come to all of it. All is as it was told first: of two events of one moment (an order and its copy in another channel)
+-- the one with the lower hash, so that it is the same one in whatever order rows are read.
 (
     SELECT
         customer_id,
         if(order_id = '', event_id, order_id) AS order_key,
         countIf(event_type = 'order_completed') AS completed,
         minIf(occurred_at_ms, event_type = 'order_completed') AS ordered_at_ms,
-        argMinIf(channel, occurred_at_ms, event_type = 'order_completed') AS order_channel,
-        argMinIf(cart_id, occurred_at_ms, event_type = 'order_completed') AS order_cart_id,
-        argMinIf(ifNull(order_amount_minor, 0), occurred_at_ms, event_type = 'order_completed') AS amount_minor,
-        argMinIf(order_currency, occurred_at_ms, event_type = 'order_completed') AS order_money,
-        argMinIf(`items.sku`, occurred_at_ms, event_type = 'order_completed') AS skus,
-        argMinIf(`items.quantity`, occurred_at_ms, event_type = 'order_completed') AS quantities,
-        argMinIf(`items.attributes`, occurred_at_ms, event_type = 'order_completed') AS attributes,
+        argMinIf(
+            channel,
+            occurred_at_ms * 1048576 + cityHash64(event_id) % 1048576 AS told_place,
+            event_type = 'order_completed'
+        ) AS order_channel,
+        argMinIf(cart_id, told_place, event_type = 'order_completed') AS order_cart_id,
+        argMinIf(ifNull(order_amount_minor, 0), told_place, event_type = 'order_completed') AS amount_minor,
+        argMinIf(order_currency, told_place, event_type = 'order_completed') AS order_money,
+        argMinIf(`items.sku`, told_place, event_type = 'order_completed') AS skus,
+        argMinIf(`items.quantity`, told_place, event_type = 'order_completed') AS quantities,
+        argMinIf(`items.attributes`, told_place, event_type = 'order_completed') AS attributes,
         max(event_type = 'order_cancelled' OR event_type = 'order_refunded' AND isNull(order_amount_minor)) AS undone,
         sumIf(abs(ifNull(order_amount_minor, 0)), event_type = 'order_refunded') AS refunded_minor,
         if(undone, 0, amount_minor - least(refunded_minor, amount_minor)) AS net_minor,
