@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from tests.harness.rounds import ROUNDS
 from tests.simulation.days import MIA, NIA, Days
 
+ZOE = "zoe@example.com"
+
 
 def rule(kind: str, more: str = "") -> str:
     return f"rules:\n  - {{name: it, kind: {kind}, channels: [email]{more}}}\n"
@@ -143,6 +145,21 @@ def test_b8_what_one_bought_herself_stays_bought_once_parted() -> None:
     days.at("08:40", "merge_undone", email=MIA).until("12:00")
 
     assert list(zip(days.messages(), days.contents(), strict=True)) == [(("09:15", "it", NIA), ["B"])]
+
+
+@pytest.mark.parametrize("parted_first", ["email", "phone"])
+def test_b8_of_three_who_filled_one_cart_each_is_reminded_once_all_are_parted(parted_first: str) -> None:
+    days = Days(rule("abandoned_cart", ", delay: 1h")).at("08:00", email=MIA).at("08:01", account="u1", email=NIA)
+    days.at("08:02", phone="+491701234567", email=ZOE)
+    days.at("08:03", account="u1", email=MIA).at("08:04", account="u1", phone="+491701234567")
+    three: list[dict[str, str]] = [{"account": "u1"}, {"phone": "+491701234567"}, {"email": MIA}]
+    for minute, who in enumerate(three, 10):
+        days.at(f"08:{minute}", "product_added", cart_id="c1", items=["A"], **who)
+
+    of_two = sorted(three[1:], key=lambda who: parted_first not in who)
+    days.at("08:40", "merge_undone", **of_two[0]).at("08:41", "merge_undone", **of_two[1]).until("12:00")
+
+    assert sorted(days.messages()) == [("09:10", "it", NIA), ("09:11", "it", ZOE), ("09:12", "it", MIA)]
 
 
 TWO_RULES = """rules:
