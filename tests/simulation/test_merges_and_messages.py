@@ -61,6 +61,13 @@ def test_a_series_that_restarts_begins_anew_with_the_later_start_though_that_was
     assert steps(days) == [("09:00", "one"), ("10:30", "one"), ("11:30", "two")]
 
 
+def test_who_is_not_known_yet_gets_both_messages_that_a_series_begins_with() -> None:
+    two = ", start: [subscribed], goal: [order_completed], steps: [{send: one}, {send: two}]"
+    days = Days(rule("sequence", two)).at("08:00", "subscribed", account="u1", email=MIA).until("12:00")
+
+    assert sorted(steps(days)) == [("08:00", "one"), ("08:00", "two")]
+
+
 CARTED: dict[str, Any] = {"cart_id": "c1", "items": ["A"]}
 OVERTAKEN: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
     ("abandoned_cart, delay: 1h", "product_added", CARTED, {"cart_id": "c1"}),

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from tests.harness.rounds import ROUNDS
 from tests.simulation.days import MIA, NIA, Days
 
+ZOE = "zoe@example.com"
+
 
 def rule(kind: str, more: str = "") -> str:
     return f"rules:\n  - {{name: it, kind: {kind}, channels: [email]{more}}}\n"
@@ -143,6 +145,45 @@ def test_b8_what_one_bought_herself_stays_bought_once_parted() -> None:
     days.at("08:40", "merge_undone", email=MIA).until("12:00")
 
     assert list(zip(days.messages(), days.contents(), strict=True)) == [(("09:15", "it", NIA), ["B"])]
+
+
+@pytest.mark.parametrize("merged_at", ["08:30", "09:05"])
+@pytest.mark.parametrize(("bought_by", "taken_back"), [({"email": MIA}, False), ({"account": "u1"}, True)])
+def test_b8_a_reminder_is_taken_back_for_an_order_of_whom_it_was_for_and_of_nobody_else_once_they_are_parted(
+    merged_at: str, bought_by: dict[str, str], taken_back: bool
+) -> None:
+    days = Days(rule("abandoned_cart", ", delay: 1h")).at("07:50", email=MIA)
+    days.at("08:00", "product_added", account="u1", email=NIA, cart_id="c1", items=["A"])
+    days.at(merged_at, account="u1", email=MIA).at("09:10", "merge_undone", email=MIA)
+
+    days.at("08:40", "order_completed", order_id="o-1", items=["B"], **bought_by)
+
+    assert [each.status for each in days.triggers()] == ["fired", "revoked"][: 1 + taken_back]
+
+
+def test_b8_a_reminder_sent_while_two_were_wrongly_one_is_taken_back_for_an_order_of_whom_it_was_for() -> None:
+    days = Days(rule("abandoned_cart", ", delay: 1h")).at("08:00", "product_added", email=MIA, items=["A"])
+    days.at("08:01", account="u1", email=NIA).at("08:10", account="u1", email=MIA)
+    days.until("09:05").at("09:10", "merge_undone", email=MIA)
+
+    days.at("08:40", "order_completed", email=MIA, order_id="o-1", items=["A"])
+
+    assert [each.status for each in days.triggers()] == ["fired", "revoked"]
+
+
+@pytest.mark.parametrize("parted_first", ["email", "phone"])
+def test_b8_of_three_who_filled_one_cart_each_is_reminded_once_all_are_parted(parted_first: str) -> None:
+    days = Days(rule("abandoned_cart", ", delay: 1h")).at("08:00", email=MIA).at("08:01", account="u1", email=NIA)
+    days.at("08:02", phone="+491701234567", email=ZOE)
+    days.at("08:03", account="u1", email=MIA).at("08:04", account="u1", phone="+491701234567")
+    three: list[dict[str, str]] = [{"account": "u1"}, {"phone": "+491701234567"}, {"email": MIA}]
+    for minute, who in enumerate(three, 10):
+        days.at(f"08:{minute}", "product_added", cart_id="c1", items=["A"], **who)
+
+    of_two = sorted(three[1:], key=lambda who: parted_first not in who)
+    days.at("08:40", "merge_undone", **of_two[0]).at("08:41", "merge_undone", **of_two[1]).until("12:00")
+
+    assert sorted(days.messages()) == [("09:10", "it", NIA), ("09:11", "it", ZOE), ("09:12", "it", MIA)]
 
 
 TWO_RULES = """rules:

@@ -21,7 +21,10 @@ def put_for_claims(rules: Rules, rule: Rule, proposal: Proposal, at_ms: int, cus
 
 
 def put(rules: Rules, held: Held, at_ms: int, customer: Draft) -> list[Effect]:
-    """Let a proposal wait, instead of an older one about the same; return what comes of that."""
+    """Let a proposal wait, instead of an older one about the same; return what comes of that.
+
+    What waits for claims leaves the older one alone: once they are answered, all is decided as if it had been known.
+    """
     proposal = held.proposal
     customer.held = tuple(
         other
@@ -29,7 +32,7 @@ def put(rules: Rules, held: Held, at_ms: int, customer: Draft) -> list[Effect]:
         if (other.rule, other.proposal.subject, other.proposal.generation)
         != (held.rule, proposal.subject, proposal.generation)
     )
-    effects = supersede(rules, customer, held.rule, proposal, at_ms)
+    effects = [] if held.for_claims else supersede(rules, customer, held.rule, proposal, at_ms)
     customer.held = (*customer.held, held)
     return effects + bound(rules, customer, at_ms)
 
@@ -69,8 +72,10 @@ def after_merge(
     latest: dict[tuple[str, str], Held] = {}
     for held in sorted(customer.held, key=lambda each: (each.proposal.due_at_ms, each.proposal.generation)):
         about = (held.rule, held.proposal.subject)
-        if about in latest and held.proposal.subject:
-            effects += _drop(rules, customer, [latest[about]], DropReason.SUPERSEDED, at_ms, cause)
+        older = latest.get(about)
+        # Of one event two may wait for claims: a series that sends twice at its beginning.
+        if older is not None and held.proposal.subject and older.proposal.caused_by != held.proposal.caused_by:
+            effects += _drop(rules, customer, [older], DropReason.SUPERSEDED, at_ms, cause)
         latest[about] = held
         logic = judge(held).logic.get(held.rule)
         reason = None if logic is None else logic.on_release(held.proposal, customer)

@@ -145,6 +145,7 @@ def fired(
             address,
             proposal.caused_by,
             0 if at_ms == proposal.due_at_ms else proposal.due_at_ms,
+            proposal.part,
         )
     )
     return [

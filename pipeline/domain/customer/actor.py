@@ -24,7 +24,8 @@ from pipeline.domain.identity.claims import founded, is_claiming
 from pipeline.domain.identity.config import IdentityConfig
 from pipeline.domain.identity.linking import Linking
 from pipeline.domain.identity.merging import credit, part_of
-from pipeline.domain.messages.effects import Count, Effect
+from pipeline.domain.messages.effects import Count, Effect, Send
+from pipeline.domain.messages.keys import customer_key
 from pipeline.domain.messages.to_customer import (
     Arrived,
     Complements,
@@ -127,6 +128,9 @@ class CustomerActor:
         """Show the rules what a product answered, or tells who waits for it."""
         if state is None:
             return None, (Count("answers_dropped", "unknown_customer"),)
+        if isinstance(message, Complements) and state.graph is not None and message.part in state.graph.departed:
+            to = state.graph.departed[message.part]
+            return state, (Send("customer", customer_key(state.tenant, to), replace(message, customer_id=to)),)
         if self._event_clock and isinstance(message, ProductNews):
             return self._in_turn(state, message)
         draft = Draft(state)

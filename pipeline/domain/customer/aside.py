@@ -62,8 +62,9 @@ def parted(
 ) -> tuple[tuple[Timer, ...], tuple[Aside, ...]]:
     """Return what waits for one side of a parted customer, and what is still set aside there, its parts named anew.
 
-    What the other side had ended or replaced waits again, if its time is still to come. `cause` is the event that parts
-    them, and its time: what comes of waiting again goes back to it, for that the first waiting ended is recorded.
+    What the other side had ended or replaced waits again, if its time is still to come; behind what a third part waits
+    for instead it stays aside. `cause` is the event that parts them, and its time: what comes of waiting again goes
+    back to it, for that the first waiting ended is recorded.
     """
     event_id, at_ms = cause
 
@@ -71,12 +72,13 @@ def parted(
         return replace(timer, part=tag(timer.part))
 
     ours = [each for each in draft.aside if is_here(each.timer.part)]
-    back = [
-        replace(each.timer, caused_by=event_id, by_event=True)
-        for each in ours
-        if not is_here(each.by) and each.timer.due_at_ms > at_ms
-    ]
-    waiting = [timer for timer in draft.timers if is_here(timer.part)]
-    timers = {(timer.rule, timer.subject): tagged(timer) for timer in (*back, *waiting)}
-    in_order = sorted(timers.values(), key=lambda timer: (timer.due_at_ms, timer.rule, timer.subject))
-    return tuple(in_order), tuple(Aside(tagged(each.timer), tag(each.by)) for each in ours if is_here(each.by))
+    still = [each for each in ours if is_here(each.by)]
+    waiting = {(timer.rule, timer.subject): timer for timer in draft.timers if is_here(timer.part)}
+    back = (each.timer for each in ours if not is_here(each.by) and each.timer.due_at_ms > at_ms)
+    for timer in sorted(back, key=lambda timer: (timer.due_at_ms, timer.generation), reverse=True):
+        anew = replace(timer, caused_by=event_id, by_event=True)
+        goes_on = waiting.setdefault((timer.rule, timer.subject), anew)
+        if goes_on is not anew:
+            still.append(Aside(timer, goes_on.part))
+    in_order = sorted(map(tagged, waiting.values()), key=lambda timer: (timer.due_at_ms, timer.rule, timer.subject))
+    return tuple(in_order), tuple(Aside(tagged(each.timer), tag(each.by)) for each in still)

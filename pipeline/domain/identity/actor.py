@@ -130,7 +130,9 @@ class IdentityActor:
             return state, (_granted(claim, state),)
         reason = self._not_linking(state, claimant)
         if reason is not None:
-            refused = Refused(claim.tenant, claimant, claim.identifier, claim.event_id, claim.occurred_at_ms)
+            refused = Refused(
+                claim.tenant, claimant, claim.identifier, claim.event_id, claim.occurred_at_ms, claim.part
+            )
             to_claimant = Send("customer", customer_key(claim.tenant, claimant), refused)
             return state, (to_claimant, *refusal(claimant, state.customer_id, reason, claim))
         owner = state.customer_id
@@ -184,8 +186,12 @@ def _assigned(state: IdentityState | None, assign: Assign) -> tuple[IdentityStat
         past = tuple(Owner(after, each.part, each.since_ms) if goes(each) else each for each in state.past)
         renamed = replace(state, customer_id=owner, others=others, past=past)
         return (state if renamed == state else renamed), ()
-    if state.customer_id not in before:
+    if state.customer_id == after:
         return state, ()
+    if state.customer_id not in before:  # gone with another login of the moment: who claimed it waits for an answer
+        at_ms, part = assign.occurred_at_ms, assign.part
+        refused = Refused(assign.tenant, after, assign.identifier, assign.event_id, at_ms, part)
+        return state, (Send("customer", customer_key(assign.tenant, after), refused),)
     past = (*state.past, Owner(before[0], state.part, state.since_ms))[-OWNERS_KEPT:]
     others = _with(others, before[0])
     moved = IdentityState(after, assign.part, assign.occurred_at_ms, assign.event_id, others, past=past)

@@ -12,14 +12,14 @@ from msgspec.structs import replace
 
 from pipeline.domain.customer.draft import Draft, former
 from pipeline.domain.customer.state import CustomerState
-from pipeline.domain.identity.changes import refusal
+from pipeline.domain.identity.changes import Event, refusal
 from pipeline.domain.identity.graph import CLAIMING_KEPT, EMPTY, REFUSED_KEPT, Claiming, Link
 from pipeline.domain.identity.hashed import in_one_form, node_of
 from pipeline.domain.identity.limits import Limits, standing
 from pipeline.domain.messages.effects import Send
 from pipeline.domain.messages.keys import Identifier, customer_key, identity_key
-from pipeline.domain.messages.to_customer import Arrived, Granted
-from pipeline.domain.messages.to_identity import Assign, Claim
+from pipeline.domain.messages.to_customer import Arrived, Granted, Meet, Refused
+from pipeline.domain.messages.to_identity import Assign, Claim, Standing
 from pipeline.domain.time import MINUTE_MS
 
 CLAIMS_WAIT_MS = MINUTE_MS
@@ -51,6 +51,34 @@ class Claims:
         cause = (event.event_id, event.occurred_at_ms)
         owner = assign(draft, arrived.identifiers[0], to, *cause, only=arrived.part)
         return Send("customer", customer_key(draft.tenant, to), replace(arrived, customer_id=to)), owner
+
+    def send_answer_on(self, draft: Draft, answer: Granted | Refused | Meet) -> bool:
+        """Send an answer on, if the part for which the claim was made has been taken out again; tell whether it has.
+
+        What the customer has claimed itself meanwhile, and is granted as that part's, it does not get.
+        """
+        to = draft.graph.departed.get(answer.part) if draft.graph is not None else None
+        if to is None:
+            return False
+        sent_on: Granted | Refused | Meet = replace(answer, customer_id=to)
+        if isinstance(answer, Meet):
+            if answer.other.customer_id in {
+                draft.customer_id,
+                *former(draft),
+            }:  # the owner is one with whom it has parted from
+                cause = (answer.event_id, answer.occurred_at_ms)
+                sent_on = Refused(draft.tenant, to, answer.identifier, *cause, answer.part)
+            elif answer.claimant == answer.other.customer_id:
+                return False
+            else:
+                sent_on = replace(answer, customer_id=to, claimant=to)
+        draft.effects.append(Send("customer", customer_key(draft.tenant, to), sent_on))
+        if isinstance(answer, Granted):
+            cause = (answer.event_id, answer.occurred_at_ms)
+            draft.effects.append(assign(draft, answer.identifier, to, *cause, only=answer.part))
+            if _is_under_way(draft, answer.identifier):
+                forget_claim(draft, answer.identifier)
+        return True
 
     def link(self, draft: Draft, arrived: Arrived, at_ms: int, *, seen: bool = True) -> None:
         """Note the identifiers of an event; claim those that are new. Those known were `seen` then, or only named."""
@@ -142,7 +170,11 @@ class Claims:
         draft.effects.append(Send("identity", identity_key(draft.tenant, identifier), claim))
 
     def granted(self, draft: Draft, granted: Granted) -> None:
-        """Note that a claim was answered with yes."""
+        """Note that a claim was answered with yes, unless a later login has taken the device meanwhile."""
+        went = draft.graph.moved.get(name_of(granted.identifier)) if draft.graph is not None else None
+        is_gone = went is not None and granted.occurred_at_ms < went.since_ms
+        if is_gone and link_of(draft, granted.identifier) is None:
+            return
         draft.identifiers, ((kind, value),) = in_one_form(draft.identifiers, (granted.identifier,))
         links = draft.identifiers.get(kind, {})
         link = links.get(value) or Link(granted.occurred_at_ms, granted.event_id, linked=False)
@@ -155,6 +187,19 @@ class Claims:
         if draft.graph is not None and name_of(granted.identifier) in draft.graph.moved:
             moved = {name: to for name, to in draft.graph.moved.items() if name != name_of(granted.identifier)}
             draft.graph = replace(draft.graph, moved=moved)
+
+
+def claim_again(draft: Draft, identifier: Identifier, claimant: Standing, part: str, cause: Event | Meet) -> None:
+    """Ask again who has an identifier: who had it has it no longer, and a claim is not answered yet."""
+    claim = Claim(draft.tenant, identifier, claimant, part, cause.event_id, cause.occurred_at_ms)
+    draft.effects.append(Send("identity", identity_key(draft.tenant, identifier), claim))
+
+
+def claim_open(draft: Draft, cause: Event | Meet) -> None:
+    """Claim again what two met by who are one now, if it had gone elsewhere: being one is no answer then."""
+    link = link_of(draft, cause.identifier)
+    if link is not None and not link.linked:
+        claim_again(draft, cause.identifier, standing(draft), link.part or draft.customer_id, cause)
 
 
 def is_claiming(customer: CustomerState | Draft) -> bool:
@@ -211,9 +256,14 @@ def all_ids(owner: CustomerState | Draft) -> tuple[str, ...]:
 
 def _is_under_way(draft: Draft, identifier: Identifier) -> bool:
     """Whether an identifier is claimed and the claim is not answered yet."""
-    known, ((kind, value),) = in_one_form(draft.identifiers, (identifier,))
-    link = known.get(kind, {}).get(value)
+    link = link_of(draft, identifier)
     return link is not None and not link.linked
+
+
+def link_of(draft: Draft, identifier: Identifier) -> Link | None:
+    """Return what is known of an identifier in either form; None if it is not the customer's."""
+    known, ((kind, value),) = in_one_form(draft.identifiers, (identifier,))
+    return known.get(kind, {}).get(value)
 
 
 def name_of(identifier: Identifier) -> str:

@@ -14,14 +14,14 @@ from msgspec.structs import replace
 from pipeline.domain.customer.draft import Draft, former
 from pipeline.domain.customer.state import CustomerState
 from pipeline.domain.identity.changes import Event, identity_change, refusal
-from pipeline.domain.identity.claims import all_ids, assign, forget_claim
+from pipeline.domain.identity.claims import all_ids, assign, claim_open, forget_claim, link_of
 from pipeline.domain.identity.graph import ALIASES_KEPT, APART_KEPT, EMPTY, Graph, Told, descendants, merge_to_undo
-from pipeline.domain.identity.hashed import in_one_form, node_of
+from pipeline.domain.identity.hashed import node_of
 from pipeline.domain.identity.limits import Limits, standing
 from pipeline.domain.identity.merging import fold, split
 from pipeline.domain.ids import uuid5_text
 from pipeline.domain.messages.effects import Count, Send
-from pipeline.domain.messages.keys import Identifier, customer_key
+from pipeline.domain.messages.keys import customer_key
 from pipeline.domain.messages.to_customer import Arrived, GoOn, Handover, Meet, Merge, Restore
 from pipeline.domain.reasons import IdentityReason
 
@@ -39,7 +39,8 @@ def hand_over(draft: Draft, meet: Meet) -> CustomerState:
     """Give the whole state to the customer met. Return the pointer to it that stays."""
     me, winner, cause = draft.customer_id, meet.other.customer_id, (meet.event_id, meet.occurred_at_ms)
     merge_id = uuid5_text(_MERGES, "\x1f".join((draft.tenant, me, winner, *meet.identifier, meet.event_id)))
-    merge = Merge(merge_id, me, winner, draft.founder, meet.identifier, *cause)
+    joins = meet.part if meet.claimant == winner else ""
+    merge = Merge(merge_id, me, winner, draft.founder, meet.identifier, *cause, joins)
     before = draft.graph or EMPTY
     if draft.graph is not None:  # the identifiers not told yet are told of the winner
         draft.graph = replace(before, untold=(), parted_from=())
@@ -67,6 +68,10 @@ def take_over(draft: Draft, handover: Handover, limits: Limits) -> None:
     if any(known.merge_id == merge.merge_id for known in graph.merges):
         return
     loser = _decode(handover.state)
+    home = graph.departed.get(merge.part or merge.winner)
+    if home is not None:
+        _hand_on(draft, handover, loser, home)
+        return
     told = _told(loser, draft.customer_id) if merge.winner != draft.customer_id else ()
     if told:  # it meant a customer that has become part of this one meanwhile
         aliases = tuple(dict.fromkeys((*graph.aliases, merge.winner)))[-ALIASES_KEPT:]
@@ -75,21 +80,29 @@ def take_over(draft: Draft, handover: Handover, limits: Limits) -> None:
     if reason is not None:
         _send_back(draft, loser, merge, reason)
         return
-    moved = fold(draft, loser, replace(merge, part=_part_met(draft, merge.identifier)))
+    met_by = link_of(draft, merge.identifier)
+    moved = fold(draft, loser, replace(merge, part="" if met_by is None else met_by.part))
     cause = Event(draft.tenant, merge.identifier, merge.event_id, merge.occurred_at_ms)
     said = {"other": merge.loser, "merge_id": merge.merge_id}
     draft.effects.append(
         identity_change("merged", draft.customer_id, IdentityReason.SEEN_TOGETHER, cause, **said, parts=moved)
     )
     draft.effects.append(Count("identity_merges", "merged"))
+    claim_open(draft, cause)
     tell(draft, (merge.event_id, merge.occurred_at_ms))
 
 
-def _part_met(draft: Draft, identifier: Identifier) -> str:
-    """Return for which part of the customer another joins it that shares an identifier with it."""
-    identifiers, ((kind, value),) = in_one_form(draft.identifiers, (identifier,))
-    link = identifiers.get(kind, {}).get(value)
-    return "" if link is None else link.part
+def _hand_on(draft: Draft, handover: Handover, loser: CustomerState, home: str) -> None:
+    """Hand a customer on that joins a part taken out again meanwhile."""
+    graph, merge = draft.graph or EMPTY, handover.merge
+    here = replace(handover, customer_id=home, merge=replace(merge, winner=home))
+    draft.effects.append(Send("customer", customer_key(draft.tenant, home), here))
+    draft.graph = replace(
+        graph,
+        departed={**graph.departed, **dict.fromkeys(sorted({merge.loser, *former(loser)}), home)},
+        untold=(*graph.untold, *_told(loser, home)),
+    )
+    tell(draft, (merge.event_id, merge.occurred_at_ms))
 
 
 def _send_back(draft: Draft, loser: CustomerState, merge: Merge, reason: IdentityReason) -> None:

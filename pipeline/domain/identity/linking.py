@@ -17,10 +17,10 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from pipeline.domain.customer.draft import Draft
+from pipeline.domain.customer.draft import Draft, former
 from pipeline.domain.customer.state import CustomerState
 from pipeline.domain.identity.changes import refusal
-from pipeline.domain.identity.claims import Claims, assign, forget_claim, name_of
+from pipeline.domain.identity.claims import Claims, assign, claim_again, claim_open, forget_claim, name_of
 from pipeline.domain.identity.config import IdentityConfig
 from pipeline.domain.identity.graph import EMPTY, MOVED_KEPT, Moved
 from pipeline.domain.identity.handover import hand_over, part, restored, take_over, tell
@@ -39,7 +39,7 @@ from pipeline.domain.messages.to_customer import (
     Release,
     Restore,
 )
-from pipeline.domain.messages.to_identity import Claim, InVain
+from pipeline.domain.messages.to_identity import InVain
 from pipeline.domain.reasons import IdentityReason
 
 DEVICES = frozenset({"cookie", "device"})
@@ -64,6 +64,8 @@ class Linking:
         return pointer
 
     def _taken(self, draft: Draft, message: CustomerMessage) -> CustomerState | None:
+        if isinstance(message, Granted | Refused | Meet) and self.claims.send_answer_on(draft, message):
+            return None
         match message:
             case Granted():
                 self.claims.granted(draft, message)
@@ -84,12 +86,13 @@ class Linking:
     def unknown(self, message: CustomerMessage) -> Sequence[Effect]:
         """Answer what is asked of a customer that does not exist."""
         if isinstance(message, Meet):
+            other = message.other.customer_id
             refused = Refused(
-                message.tenant, message.other.customer_id, message.identifier, message.event_id, message.occurred_at_ms
+                message.tenant, other, message.identifier, message.event_id, message.occurred_at_ms, message.part
             )
             return (
-                Send("customer", customer_key(message.tenant, message.other.customer_id), refused),
-                *refusal(message.other.customer_id, message.customer_id, IdentityReason.UNKNOWN_CUSTOMER, message),
+                Send("customer", customer_key(message.tenant, other), refused),
+                *refusal(other, message.customer_id, IdentityReason.UNKNOWN_CUSTOMER, message),
             )
         return (Count("identity_messages_dropped", "unknown_customer"),)
 
@@ -101,11 +104,11 @@ class Linking:
             draft = Draft(state)
             tell(draft, (message.event_id, message.occurred_at_ms))
             return draft.state(), draft.effects
-        if isinstance(message, Meet) and message.other.customer_id == to:
-            return state, ()  # the two have become one
         sent: list[Effect] = []
         if isinstance(message, Granted):
             message = replace(message, forwarded=True)
+        if isinstance(message, Meet) and message.claimant == state.customer_id:
+            message = replace(message, claimant=to)
         if isinstance(message, Complements):
             message = replace(message, part=message.part or state.customer_id)
         sent.append(Send("customer", customer_key(state.tenant, to), replace(message, customer_id=to)))
@@ -130,14 +133,12 @@ class Linking:
 
     def _meet(self, draft: Draft, meet: Meet) -> CustomerState | None:
         other, me = meet.other, standing(draft)
-        if other.customer_id == me.customer_id:
+        if other.customer_id in {me.customer_id, *former(draft)}:
+            claim_open(draft, meet)
             return None
         moved = draft.graph.moved.get(name_of(meet.identifier)) if draft.graph is not None else None
         if moved is not None and meet.claimant == other.customer_id:
-            claim = Claim(
-                draft.tenant, meet.identifier, other, meet.part, meet.event_id, meet.occurred_at_ms
-            )  # ours no longer: ask again who has it
-            draft.effects.append(Send("identity", identity_key(draft.tenant, meet.identifier), claim))
+            claim_again(draft, meet.identifier, other, meet.part, meet)
             return None
         reason = self._limits.against_merge(draft, me, other, meet.identifier)
         if reason is not None:
@@ -172,7 +173,7 @@ class Linking:
         if mine:
             forget_claim(draft, identifier)
         else:
-            refused = Refused(draft.tenant, claimant, identifier, event_id, at_ms)
+            refused = Refused(draft.tenant, claimant, identifier, event_id, at_ms, meet.part)
             draft.effects.append(Send("customer", customer_key(draft.tenant, claimant), refused))
 
     def _release(self, draft: Draft, release: Release) -> None:
@@ -181,9 +182,10 @@ class Linking:
         links = draft.identifiers.get(kind, {})
         link = links.get(value)
         if link is not None and link.last_at_ms > at_ms:
-            draft.effects.extend(refusal(release.claimant, draft.customer_id, IdentityReason.EARLIER_LOGIN, release))
-            refused = Refused(draft.tenant, release.claimant, identifier, release.event_id, at_ms)
-            draft.effects.append(Send("customer", customer_key(draft.tenant, release.claimant), refused))
+            claimant = release.claimant
+            draft.effects.extend(refusal(claimant, draft.customer_id, IdentityReason.EARLIER_LOGIN, release))
+            refused = Refused(draft.tenant, claimant, identifier, release.event_id, at_ms, release.part)
+            draft.effects.append(Send("customer", customer_key(draft.tenant, claimant), refused))
             return
         draft.identifiers = {**draft.identifiers, kind: {key: each for key, each in links.items() if key != value}}
         graph = draft.graph or EMPTY

@@ -150,7 +150,8 @@ def _aside(a: tuple[Aside, ...], b: tuple[Aside, ...], sides: Sides) -> tuple[As
 
 
 def _fired(a: tuple[Fired, ...], b: tuple[Fired, ...], sides: Sides) -> tuple[Fired, ...]:
-    both = {fired.trigger_id: fired for fired in (*a, *b)}
+    theirs = (replace(fired, part=sides.tag(fired.part)) for fired in b)
+    both = {fired.trigger_id: fired for fired in (*a, *theirs)}
     return tuple(sorted(both.values(), key=lambda fired: (fired.due_at_ms, fired.trigger_id)))
 
 

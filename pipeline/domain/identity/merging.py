@@ -104,7 +104,10 @@ def split(
     left.timers, left.aside = aside.parted(draft, leaving.__contains__, at_home, cause)
     left.sent, left.marks = draft.sent, draft.marks
     their_held = tuple(held for held in draft.held if theirs(held.proposal) and not held.proposal.told_as)
-    left.cooldowns, left.fired = draft.cooldowns, draft.fired
+    left.cooldowns = draft.cooldowns
+    left.fired = tuple(
+        replace(fired, part=at_home(fired.part) if theirs(fired) else draft.customer_id) for fired in draft.fired
+    )
     left.recent, left.generation, left.heard = draft.recent, draft.generation, draft.heard
     their_skus = {sku for order in their_orders.values() for sku in order.kept_skus}
     left.owned = {sku: at_ms for sku, at_ms in draft.owned.items() if sku in their_skus}

@@ -63,13 +63,14 @@ class Granted(Struct, frozen=True, array_like=True, tag="g", gc=False):
 
 
 class Refused(Struct, frozen=True, array_like=True, tag="r", gc=False):
-    """`identifier`, claimed on `event_id`, stays with `owner`. The refusal has been published."""
+    """`identifier`, claimed on `event_id` for `part`, is not the customer's. The refusal has been published."""
 
     tenant: str
     customer_id: str
     identifier: Identifier
     event_id: str
     occurred_at_ms: int
+    part: str = ""
 
 
 class Meet(Struct, frozen=True, array_like=True, tag="m", gc=False):

@@ -16,6 +16,7 @@ from pipeline.domain.customer.orders import Order
 from pipeline.domain.customer.state import TIMERS_KEPT, CustomerState
 from pipeline.domain.customer.word_to_products import hears_all
 from pipeline.domain.identity.claims import is_claiming
+from pipeline.domain.identity.graph import EMPTY
 from pipeline.domain.messages.effects import Send
 from pipeline.domain.messages.keys import product_key
 from pipeline.domain.messages.to_customer import Complements, Merge, ProductNews, Restore
@@ -204,8 +205,11 @@ class RuleRunner:
     def _take_back(
         self, draft: Draft, rules: Rules, logic: Kind, order: Order, sent: Sequence[Fired], at_ms: int, cause: str
     ) -> None:
-        """Take back what a rule `sent` before it was known that this order had come first."""
+        """Take back what a rule `sent` before it was known that this order had come first; not what went to others."""
+        graph = draft.graph or EMPTY
         for fired in sent:
+            if fired.part in graph.departed or fired.part in graph.apart:
+                continue
             if fired.rule == logic.rule and fired.since_ms <= order.at_ms <= fired.due_at_ms:
                 reason = logic.taken_back(fired, order)
                 if reason is not None:

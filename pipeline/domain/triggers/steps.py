@@ -52,7 +52,7 @@ class Fired(Struct, frozen=True, array_like=True, gc=False):
 
     `about` is what that purchase would be of: a cart id or a SKU. `since_ms` is the earliest time of such a purchase,
     `due_at_ms` the latest: when the trigger went out by the logical clock. `proposed_at_ms` is when it was due, if
-    that was earlier because it was held; else 0.
+    that was earlier because it was held; else 0. `part`: see `Timer`; it may be one that has been parted since.
     """
 
     trigger_id: str
@@ -69,6 +69,7 @@ class Fired(Struct, frozen=True, array_like=True, gc=False):
     address: str | None
     caused_by: str
     proposed_at_ms: int = 0
+    part: str = ""
 
 
 class Change(Struct, frozen=True, gc=False):

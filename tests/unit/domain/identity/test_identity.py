@@ -14,7 +14,7 @@ from pipeline.domain.identity.actor import IdentityActor, IdentityState, founded
 from pipeline.domain.identity.config import IdentityConfig
 from pipeline.domain.messages.effects import Count, Effect, Publish, Send
 from pipeline.domain.messages.keys import Identifier, customer_key, identity_key
-from pipeline.domain.messages.to_customer import CustomerMessage, Granted, Meet
+from pipeline.domain.messages.to_customer import CustomerMessage, Granted, Meet, Refused
 from pipeline.domain.messages.to_identity import Assign, Block, Claim, IdentityMessage, InVain, Observed, Standing
 from pipeline.domain.records import IdentityChange
 
@@ -158,6 +158,21 @@ def test_an_identifier_changes_hands_only_from_the_owner_named_and_only_once() -
     assert [send.message for send in sent(effects)] == [granted(COOKIE, "customer-2", "e-2")]
     assert [(change.change, change.other_customer_id) for change in published(effects)] == [("moved", "customer-1")]
     assert (again.customer_id, list(nothing)) == ("customer-2", [])
+
+
+def test_who_claimed_a_device_that_has_gone_with_another_login_of_the_moment_hears_that_it_is_not_theirs() -> None:
+    state, _ = actor.handle(None, claim(COOKIE, "customer-1"), NOON)
+    one, other = (
+        Assign("default", COOKIE, ("customer-1",), f"customer-{number}", f"e-{number}", NOON, f"part-{number}")
+        for number in (2, 3)
+    )
+    state, _ = actor.handle(state, one, NOON)
+
+    after, effects = actor.handle(state, other, NOON)
+
+    assert after is state
+    refused = Refused("default", "customer-3", COOKIE, "e-3", NOON, "part-3")
+    assert [send.message for send in sent(effects)] == [refused]
 
 
 def test_b19_the_same_event_again_changes_nothing_and_forwards_the_same_message() -> None:
