@@ -111,7 +111,21 @@ def shop_streams(draw: st.DrawFn, max_size: int = 40, ties: bool = True) -> list
     for number in range(draw(st.integers(1, max_size))):
         at_ms += choice((0 if ties else 2, 1, MINUTE, 20 * MINUTE, 40 * MINUTE))
         events.append(_event(number, at_ms, below, choice))
-    return events
+    return _one_after_the_other(events) if _compete(events) else events
+
+
+def _compete(events: Iterable[ChannelEvent]) -> bool:
+    """Whether two accounts want the same others: only one can have them, and of the same instant chance says which."""
+    groups: list[set[tuple[str, str, str]]] = []
+    for event in events:
+        named = {(event.tenant, kind, value) for kind, value in event.identifiers.items()}
+        joined = named.union(*(group for group in groups if group & named))
+        groups = [*(group for group in groups if not group & named), joined]
+    return any(sum(kind == "account" for _, kind, _ in group) > 1 for group in groups)
+
+
+def _one_after_the_other(events: Iterable[ChannelEvent]) -> list[ChannelEvent]:
+    return [replace(event, occurred_at_ms=event.occurred_at_ms + number) for number, event in enumerate(events)]
 
 
 def _event(
