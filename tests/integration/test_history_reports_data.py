@@ -8,7 +8,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -22,8 +21,6 @@ from pipeline.domain.triggers import RULES
 from pipeline.history.engine import Engine
 from pipeline.history.migrations import apply
 from pipeline.history.recorder import Recorder
-from pipeline.history.reports.asking import ask
-from pipeline.history.reports.catalogue import report
 from pipeline.history.rows import Kind, Row
 from pipeline.history.server import Server
 from pipeline.history.writer import HistoryWriter, open_folder
@@ -33,6 +30,7 @@ from pipeline.sources import Read, find_source
 from tests.bench.checkout_fault import Share, probability_of_chance
 from tests.harness.data_sets import events_of, file_of
 from tests.history_rows import CHANGE, ORIGIN
+from tests.integration.reports.answers import asked
 
 pytestmark = pytest.mark.clickhouse
 
@@ -103,10 +101,6 @@ def engine(
     simulate_a_shops_morning(writer, rees46_sample)
     yield engine
     engine.close()
-
-
-def asked(engine: Engine, name: str, tenant: str, **given: str) -> list[dict[str, Any]]:
-    return ask(engine, report(name), {"tenant": tenant, **given}).objects()
 
 
 def test_rfm_of_every_customer_of_cdnow_is_that_of_the_file(engine: Engine) -> None:

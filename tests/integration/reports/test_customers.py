@@ -1,0 +1,110 @@
+"""Reports on customers, on both engines, against what was worked out by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.domain.time import DAY_MS
+from pipeline.history.engine import Engine
+from pipeline.history.writer import HistoryWriter
+from tests.integration.reports.answers import asked, column, only
+from tests.integration.reports.stories import order
+
+pytestmark = pytest.mark.clickhouse
+
+
+def test_the_main_currency_is_that_of_most_orders_however_often_they_were_stored(engine: Engine) -> None:
+    dollars = order("currencies", "anna", 0, 500, currency="USD")
+    euros = [order("currencies", "anna", number, 700, currency="EUR") for number in (1, 2)]
+    engine.execute("SYSTEM STOP MERGES events_log")
+    try:
+        for _ in range(4):
+            HistoryWriter(engine).write([dollars])
+        HistoryWriter(engine).write(euros)
+
+        assert {row["currency"] for row in asked(engine, "channel_study", "currencies")} == {"EUR"}
+    finally:
+        engine.execute("SYSTEM START MERGES events_log")
+
+
+def test_what_was_done_before_the_customer_was_known_counts_for_the_customer(engine: Engine) -> None:
+    assert only(asked(engine, "rfm", "merged")) == {
+        "account": "u-7", "purchase_days": 2, "first_at": "2026-11-24 10:00:00", "last_at": "2026-11-25 10:01:00",
+        "spend_minor": 5_000, "currency": "EUR", "orders": 2, "customer_id": "known",
+        "recency_score": 1, "frequency_score": 1, "monetary_score": 1,
+    }  # fmt: skip
+    found = column(asked(engine, "touchpoints", "merged", model="first"), "touchpoint", "purchases")
+    assert found == {"Store": 2, "Email": 0, "Direct": 0}
+    assert only(asked(engine, "channel_study", "merged"))["channels"] == "2"
+
+
+def test_rfm_scores_are_fifths_of_the_buyers_in_one_currency_and_equals_score_the_same(engine: Engine) -> None:
+    rows = [order("fifths", f"c-{n}", DAY_MS * (n + 1), 900 - 100 * (n // 2 * 2), currency="EUR") for n in range(5)]
+    rows += [order("fifths", "c-3", 0, 1, currency="EUR"), order("fifths", "c-4", 1, 1, currency="USD")]
+    HistoryWriter(engine).write(rows)
+
+    found = asked(engine, "rfm", "fifths")
+
+    scores = {
+        (row["customer_id"], row["currency"]): (row["recency_score"], row["frequency_score"], row["monetary_score"])
+        for row in found
+    }
+    assert scores == {
+        ("c-0", "EUR"): (1, 1, 4),
+        ("c-1", "EUR"): (2, 1, 4),
+        ("c-2", "EUR"): (3, 1, 2),
+        ("c-3", "EUR"): (4, 5, 3),
+        ("c-4", "EUR"): (5, 1, 1),
+        ("c-4", "USD"): (1, 1, 1),
+    }
+
+
+def test_the_channel_study_tells_what_customers_of_one_channel_and_of_two_spend(engine: Engine) -> None:
+    one, two = asked(engine, "channel_study", "shop")
+
+    assert (one["channels"], one["customers"], one["share"], one["visits"]) == ("1", 2, 0.6667, 3)
+    assert (one["buyers"], one["spend_minor"], one["spend_minor_per_customer"]) == (1, 1_000, 500)
+    assert (two["channels"], two["customers"], two["visits"], two["orders"]) == ("2", 1, 2, 2)
+    assert (two["spend_minor"], two["currency"]) == (5_000 + 7_000 - 2_000, "EUR")
+
+
+def test_a_cohort_is_followed_from_its_first_month(engine: Engine) -> None:
+    first, later = asked(engine, "cohorts", "shop")
+
+    assert (first["cohort"], first["age"], first["customers"], first["spend_minor"]) == ("2026-11-01", 0, 2, 6_000)
+    assert (later["cohort"], later["age"], later["customers"], later["share"]) == ("2026-11-01", 2, 1, 0.5)
+    assert [row["age"] for row in asked(engine, "cohorts", "shop", per="week")] == [0, 5]
+
+
+def test_the_span_bounds_what_is_counted(engine: Engine) -> None:
+    december = {"from": "2026-12-01", "to": "2027-02-01"}
+
+    rows = asked(engine, "rfm", "shop", **december)
+
+    assert [(row["customer_id"], row["spend_minor"]) for row in rows] == [("anna", 5_000)]
+    assert [row["name"] for row in asked(engine, "sessions", "shop", **december)] == ["pos"]
+
+
+def test_journeys_are_told_from_stage_to_stage(engine: Engine) -> None:
+    rows = asked(engine, "journey_stages", "journey")
+
+    assert {(row["stage"], row["next"]): row["changes"] for row in rows} == {
+        ("", "awareness"): 2,
+        ("awareness", "consideration"): 1,
+        ("awareness", ""): 1,
+        ("consideration", "purchase"): 1,
+        ("purchase", "use"): 1,
+        ("use", "support"): 1,
+        ("support", "consideration"): 1,
+        ("consideration", ""): 1,
+    }
+    (stayed,) = (row for row in rows if row["stage"] == "support")
+    assert (stayed["median_hours"], stayed["share"]) == (1, 1)
+
+
+def test_opinions_of_every_scale_are_one_score_per_touchpoint(engine: Engine) -> None:
+    rows = asked(engine, "feedback", "opinions")
+
+    told = [(row["touchpoint"], row["answers"], row["score"], row["bad"]) for row in rows]
+    assert told == [("checkout", 2, 0.225, 1), ("product_reviewed", 1, 0.5, 0), ("delivery", 2, 0.95, 0)]
+    assert (rows[1]["low"], rows[1]["high"]) == (None, None), "one answer tells nothing of others"
