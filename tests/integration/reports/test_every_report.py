@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from pipeline.domain.time import DAY_MS, rfc3339
 from pipeline.history.engine import Engine
 from pipeline.history.reports.catalogue import report, reports
+from tests.history_rows import TEN_O_CLOCK
 from tests.integration.reports.answers import asked
 
 pytestmark = pytest.mark.clickhouse
@@ -28,7 +30,8 @@ def test_a_tenant_without_any_events_has_no_touchpoints_by_the_markov_model_eith
 @pytest.mark.parametrize("name", sorted(reports()))
 def test_a_report_is_the_same_in_whatever_order_rows_of_one_moment_are_read(engine: Engine, name: str) -> None:
     wanted = report(name)
-    given = {"tenant": "twins", "min_viewers": "1", "min_baskets": "1", "min_customers": "1"}
+    seen_at = rfc3339(TEN_O_CLOCK + DAY_MS)  # not a clock that goes on between two readings
+    given = {"tenant": "twins", "now": seen_at, "min_viewers": "1", "min_baskets": "1", "min_customers": "1"}
     given = {word: value for word, value in given.items() if word == "tenant" or word in wanted.parameters}
 
     def read(by: dict[str, str], way: str) -> list[list[Any]]:
