@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from pipeline.streaming.lease import Lease, Replaced
 from pipeline.streaming.partition import ActorPartition
 from pipeline.streaming.table import MemoryPartition
 from pipeline.streaming.units import Output, Record
+from tests.unit.streaming.stand_ins import Source, batch
 
 TEN = 1_795_514_400_000
 """2026-11-24T10:00:00Z."""
@@ -267,3 +269,27 @@ def test_a_clock_that_stands_still_just_before_something_is_due_is_not_asked_all
         return asked
 
     assert asyncio.run(story()) <= 20
+
+
+def test_what_is_due_before_the_next_tick_is_not_kept_waiting_for_it() -> None:
+    async def story() -> list[int]:
+        engine = Source()
+        began = time.monotonic()
+        delivery: Any = object()
+
+        def clock() -> int:
+            return TEN + int((time.monotonic() - began) * 1000)
+
+        place = Place("channel.web", 0, None, False)
+        lane = Lane(place, engine, delivery, clock, Lease(5.0), lambda *_: None, tick_seconds=3_600)
+        lane.start(0, None, lambda error: None)
+        await asyncio.wait_for(engine.ticked.wait(), 5)  # the first comes at once
+        engine.ticked.clear()
+        engine.due_ms = clock() + 200
+        lane.submit(batch(0))
+        await asyncio.wait_for(engine.ticked.wait(), 5)
+        await lane.stop()
+        return [engine.ticks[1] - engine.due_ms]
+
+    (late_ms,) = asyncio.run(story())
+    assert late_ms >= 0
