@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.domain.event_types import MERGE_UNDONE
-from tests.simulation.test_identity_behaviours import Town, customer
+from tests.simulation.town import Town, customer
 
 DENIED, GRANTED = {"email": False}, {"email": True}
 

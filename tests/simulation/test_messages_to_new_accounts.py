@@ -10,7 +10,7 @@ from pipeline.domain.arbiter.policy import Cap, Policy
 from pipeline.domain.rules.in_force import Rule, Rules
 from pipeline.domain.time import DAY_MS
 from pipeline.domain.triggers import post_purchase, vip, welcome
-from tests.simulation.test_identity_behaviours import TEN, Town, customer
+from tests.simulation.town import TEN, Town, customer
 
 MAIL = {"email": "anna@example.com"}
 BOTH = {"account": "u1", **MAIL}

@@ -13,7 +13,7 @@ from pipeline.domain.identity.hashed import hash_of
 from pipeline.domain.messages.keys import Identifier, identity_key
 from pipeline.domain.reasons import IdentityReason
 from pipeline.settings import PROJECT_DIR
-from tests.simulation.test_identity_behaviours import TEN, Town, customer
+from tests.simulation.town import TEN, Town, customer
 
 NO_REFUSAL = {
     IdentityReason.FIRST_SEEN,
