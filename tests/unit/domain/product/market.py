@@ -35,7 +35,7 @@ from pipeline.domain.product.waves import Waves
 from pipeline.domain.records import Decision, Trigger
 from pipeline.domain.rules.book import RuleBook
 from pipeline.domain.rules.in_force import Rule, Rules
-from tests.unit.domain.triggers.story import at_ms, clock_of, event
+from tests.unit.domain.triggers.story import a_rule, at_ms, clock_of, event
 
 SKU = "A"
 STATES: dict[str, Any] = {
@@ -271,3 +271,11 @@ class Market:
             if actor == "product" and state.waiters is not None:
                 found.update(state.waiters.customers)
         return found
+
+
+def back(**fields: Any) -> Rule:
+    return a_rule("back_in_stock", **fields)
+
+
+def sold_out(*rules: Rule) -> Market:
+    return Market(*rules or (back(),)).at("10:00").stock({"": 0})

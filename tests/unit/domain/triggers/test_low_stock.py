@@ -1,4 +1,4 @@
-"""Low stock: few pieces are left of what lies in the cart; how the word comes there is in `test_waves.py`."""
+"""Low stock: few pieces are left of what lies in the cart; that it is told is in `test_few_pieces_and_prices.py`."""
 
 from __future__ import annotations
 
