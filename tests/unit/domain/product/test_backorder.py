@@ -11,7 +11,7 @@ from pipeline.domain.messages.to_product import ProductTold, StockTold
 from pipeline.domain.product.actor import ProductActor
 from pipeline.domain.product.state import ProductState, product_json
 from pipeline.domain.product.view import catalog_view
-from tests.unit.domain.customer.test_stock_known import Fair, carted, fair
+from tests.unit.domain.customer.fair import Fair, carted, fair
 from tests.unit.domain.product.market import SKU, Market
 from tests.unit.domain.triggers.story import a_rule, event
 
