@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from msgspec import Struct
-
 from pipeline.domain.customer.carts import Cart
 from pipeline.domain.customer.draft import Draft
 from pipeline.domain.customer.heard import NOTHING as NOTHING_HEARD
@@ -22,10 +20,12 @@ from pipeline.domain.messages.waves import (
     BOUGHT,
     JOINED,
     NOTHING,
+    NOTHING_WANTED,
     WANT_NAMES,
     Hearing,
     Interest,
     Want,
+    Wanted,
     shard_of,
     waiters_key,
 )
@@ -50,19 +50,11 @@ class Known(NamedTuple):
 _NOBODY = Known({}, {}, NO_FACETS, NOTHING_HEARD)
 
 
-class _Said(Struct, frozen=True):
+class _Said(NamedTuple):
     """What a product hears of a customer, but for who and when."""
 
     wants: tuple[tuple[str, int], ...] = ()
-    size: str | None = None
-    rank: int = 0
-    since_ms: int = 0
-    asked_ms: int = 0
-    price: bool = False
-    low_at: int = 0
-    hold_ms: int = 0
-    known: bool = False
-    own_size: str | None = None
+    wanted: Wanted = NOTHING_WANTED
 
 
 _NO_WORD = _Said()
@@ -119,7 +111,7 @@ def take_back(draft: Draft, event_id: str, at_ms: int) -> None:
 def say_if_none(draft: Draft, sku: str, event_id: str, at_ms: int) -> bool:
     """Tell a product that has not heard it yet that a customer waits for no piece of it; return whether that is so."""
     said = _said(draft, sku, draft.hears)
-    if said.rank:
+    if said.wanted.rank:
         return False
     draft.effects.append(_word(draft, sku, said, event_id, at_ms))
     return True
@@ -144,7 +136,7 @@ def _say(
             draft.evicted("interests_said")
             continue
         said += 1
-        draft.effects.append(_word(draft, sku, now, event_id, at_ms, was.since_ms, gone))
+        draft.effects.append(_word(draft, sku, now, event_id, at_ms, was.wanted.since_ms, gone))
 
 
 def _word(
@@ -166,15 +158,7 @@ def _word(
         event_id,
         said_at(draft, at_ms),
         said.wants or why_none,
-        said.size,
-        said.rank,
-        said.since_ms,
-        said.asked_ms,
-        said.price,
-        said.low_at,
-        said.hold_ms,
-        said.known,
-        said.own_size,
+        said.wanted,
     )
     return Send("product", waiters_key(draft.tenant, sku, shard_of(draft.customer_id)), interest)
 
@@ -194,8 +178,7 @@ def _said(customer: Wanting, sku: str, hearing: Hearing) -> _Said:
     rank = max((want for want in wants.since if want & hearing.stock), default=None)
     low_at = hearing.low_at if Want.CART in wants.since else 0
     known = any(want & hearing.known for want in wants.since)
-    return _Said(
-        names,
+    wanted = Wanted(
         wants.size,
         rank or 0,
         0 if rank is None else wants.since[rank],
@@ -206,6 +189,7 @@ def _said(customer: Wanting, sku: str, hearing: Hearing) -> _Said:
         known,
         own_size(customer, sku) if low_at or known else None,
     )
+    return _Said(names, wanted)
 
 
 def _all(customer: Wanting) -> set[str]:

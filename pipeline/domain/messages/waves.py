@@ -77,22 +77,15 @@ class Hearing(Struct, frozen=True, array_like=True, gc=False):
 NOTHING = Hearing()
 
 
-class Interest(Struct, frozen=True, array_like=True, tag="i", gc=False):
-    """What a customer wants of a product as of `at_ms`: all of it; the latest statement of a customer holds.
+class Wanted(Struct, frozen=True, array_like=True, gc=False):
+    """What a waiting list is to know of one customer.
 
-    `wants` ("stock_alert" | "price_alert" | "wish" | "cart" | "viewed", since when), or one of
-    `BOUGHT`, `JOINED`. `rank` is the
-    most eager `Want` by which they wait for stock (0: they do not), since `since_ms`; `asked_ms` is the latest.
-    `price`: they wait for a price; `low_at`, `hold_ms`: as in `Hearing`. `known`: tell them whether there is any.
-    Of stock they wait for `size` (None: any); few pieces, and whether there is any, they hear of in their `own_size`.
+    `rank` is the most eager `Want` by which they wait for stock (0: they do not), since `since_ms`; `asked_ms` is the
+    latest. `price`: they wait for a price; `low_at`, `hold_ms`: as in `Hearing`. `known`: tell them whether there is
+    any. Of stock they wait for `size` (None: any); few pieces, and whether there is any, they hear of in their
+    `own_size`.
     """
 
-    tenant: str
-    sku: str
-    customer_id: str
-    event_id: str
-    at_ms: int
-    wants: tuple[tuple[str, int], ...] = ()
     size: str | None = None
     rank: int = 0
     since_ms: int = 0
@@ -102,6 +95,27 @@ class Interest(Struct, frozen=True, array_like=True, tag="i", gc=False):
     hold_ms: int = 0
     known: bool = False
     own_size: str | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.rank or self.price or self.low_at or self.known)
+
+
+NOTHING_WANTED: Final = Wanted()
+
+
+class Interest(Struct, frozen=True, array_like=True, tag="i", gc=False):
+    """What a customer wants of a product as of `at_ms`: all of it; the latest statement of a customer holds.
+
+    `wants` ("stock_alert" | "price_alert" | "wish" | "cart" | "viewed", since when), or one of `BOUGHT`, `JOINED`.
+    """
+
+    tenant: str
+    sku: str
+    customer_id: str
+    event_id: str
+    at_ms: int
+    wants: tuple[tuple[str, int], ...] = ()
+    wanted: Wanted = NOTHING_WANTED
 
 
 class Passed(Struct, frozen=True, array_like=True, tag="wp", gc=False):

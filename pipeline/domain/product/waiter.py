@@ -4,33 +4,24 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from pipeline.domain.messages.waves import AskWaiters, Want
+from pipeline.domain.messages.waves import NOTHING_WANTED, AskWaiters, Want, Wanted
 
 
 class Waiter(Struct, frozen=True, array_like=True, gc=False):
-    """One customer; the fields of `Interest`, and what came of it.
+    """One customer: what they said last, at `at_ms`, and what came of it.
 
     `told_ms`: when they were offered a piece last (0: not since they asked), kept in `kept_size` until `until_ms`.
     `later`: quiet hours hold the word back. `passed_ms`: when they were offered one and could not be told.
-    `known`: they are told whether there is any.
     """
 
     at_ms: int
-    size: str | None = None
-    rank: int = 0
-    since_ms: int = 0
-    asked_ms: int = 0
-    price: bool = False
-    low_at: int = 0
-    hold_ms: int = 0
+    wanted: Wanted = NOTHING_WANTED
     told_ms: int = 0
     until_ms: int = 0
     kept_size: str = ""
     passed_ms: int = 0
     later: bool = False
-    known: bool = False
     number: int = 0
-    own_size: str | None = None
 
     def may_be_told(self, of_ms: int, at_ms: int) -> bool:
         """Whether a piece that is there since `of_ms` (0: not known) may be offered at `at_ms`.
@@ -38,31 +29,31 @@ class Waiter(Struct, frozen=True, array_like=True, gc=False):
         Once per asking. A wish, a cart or a view of what is there already asks for nothing, before it is gone; an
         alert does.
         """
-        alert_ms = self.since_ms if self.rank == Want.STOCK_ALERT else 0
+        alert_ms = self.wanted.since_ms if self.wanted.rank == Want.STOCK_ALERT else 0
         asks_ms = max(of_ms, alert_ms)
-        if not self.rank or self.until_ms > at_ms or (self.passed_ms and self.passed_ms >= asks_ms):
+        if not self.wanted.rank or self.until_ms > at_ms or (self.passed_ms and self.passed_ms >= asks_ms):
             return False
-        if self.told_ms and self.told_ms >= min(self.asked_ms, asks_ms):
+        if self.told_ms and self.told_ms >= min(self.wanted.asked_ms, asks_ms):
             return False
-        return alert_ms > 0 or self.since_ms <= of_ms
+        return alert_ms > 0 or self.wanted.since_ms <= of_ms
 
     def may_take(self, ask: AskWaiters) -> bool:
         """Whether one of the free pieces may be offered."""
-        if self.size is None:
+        if self.wanted.size is None:
             return self.may_be_told(ask.whole_ms, ask.at_ms)
-        size = self.size if self.size in ask.free else ""
+        size = self.wanted.size if self.wanted.size in ask.free else ""
         return size in ask.free and self.may_be_told(ask.since.get(size, 0), ask.at_ms)
 
 
 def eagerness(entry: tuple[str, Waiter]) -> tuple[int, int, str]:
     """Order by who is to be told first."""
     name, waiter = entry
-    return -waiter.rank, waiter.since_ms, name
+    return -waiter.wanted.rank, waiter.wanted.since_ms, name
 
 
 def worth(name: str, waiter: Waiter, at_ms: int) -> tuple[bool, int, int, str]:
     """Order by who stays, where there is no room for all."""
-    return waiter.until_ms > at_ms, waiter.rank, -waiter.since_ms, name
+    return waiter.until_ms > at_ms, waiter.wanted.rank, -waiter.wanted.since_ms, name
 
 
 def pieces_for(size: str | None, pieces: dict[str, int]) -> int:

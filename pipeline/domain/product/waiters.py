@@ -81,47 +81,35 @@ class Waiters(Struct, frozen=True, array_like=True, gc=False):
 
     def _said(self, interest: Interest) -> tuple[Waiters, Sequence[Effect]]:
         """Keep what a customer says, and let go of the piece kept for one who does not wait any more."""
-        name = interest.customer_id
+        name, wanted = interest.customer_id, interest.wanted
         known = self.customers.get(name)
-        if known is None and not _wants(interest):
+        if known is None and not wanted:
             return self, ()
         known = known or Waiter(interest.at_ms)
         if interest.at_ms < known.at_ms:
             return self, ()
         effects: list[Effect] = []
-        if known.until_ms and not interest.rank:
+        if known.until_ms and not wanted.rank:
             why = {want for want, _ in interest.wants}
             if JOINED not in why:  # else who they are part of keeps it, until the time is over
                 effects.append(self._released(interest, known, bought=BOUGHT in why))
             known = replace(known, until_ms=0, later=False)
         customers = self.customers.copy()
-        if not _wants(interest):
+        if not wanted:
             del customers[name]
             if not customers:
                 effects.append(_to_product(Waits(interest.tenant, interest.sku, self.shard, interest.at_ms, False)))
             return replace(self, customers=customers), effects
-        customers[name] = waiter = replace(
-            known,
-            at_ms=interest.at_ms,
-            size=interest.size,
-            rank=interest.rank,
-            since_ms=interest.since_ms,
-            asked_ms=interest.asked_ms,
-            price=interest.price,
-            low_at=interest.low_at,
-            hold_ms=interest.hold_ms,
-            known=interest.known,
-            own_size=interest.own_size,
-        )
-        if self.there and waiter.known and (not known.known or known.own_size != waiter.own_size):
+        customers[name] = waiter = replace(known, at_ms=interest.at_ms, wanted=wanted)
+        if self.there and wanted.known and (not known.wanted.known or known.wanted.own_size != wanted.own_size):
             told = self._presence(interest)
-            effects += _told(news_for(name, waiter.own_size, told, None))
+            effects += _told(news_for(name, wanted.own_size, told, None))
         if len(customers) > WAITERS_KEPT:
             del customers[min(customers, key=lambda each: worth(each, customers[each], interest.at_ms))]
             effects.append(Count("evictions", "waiters"))
-        low_at = max(self.low_at, waiter.low_at)
-        asks = waiter.known and not self.asked
-        prices = waiter.price and not self.priced
+        low_at = max(self.low_at, wanted.low_at)
+        asks = wanted.known and not self.asked
+        prices = wanted.price and not self.priced
         is_new = not self.customers or low_at > self.low_at or asks or prices
         if is_new or waiter.may_be_told(self.there_ms, interest.at_ms):
             place = (interest.tenant, interest.sku, self.shard, interest.at_ms)
@@ -150,12 +138,13 @@ class Waiters(Struct, frozen=True, array_like=True, gc=False):
         chosen: list[Candidate] = []
         eligible = [(name, each) for name, each in self.customers.items() if each.may_take(ask)]
         for name, each in sorted(eligible, key=eagerness):
-            size = each.size if each.size in free else "" if each.size is not None else None
+            wanted = each.wanted
+            size = wanted.size if wanted.size in free else "" if wanted.size is not None else None
             if size is not None:  # who takes any size leaves it to the product which
                 if free[size] <= 0:
                     continue
                 free[size] -= 1
-            chosen.append(Candidate(name, each.rank, each.since_ms, each.size, each.hold_ms))
+            chosen.append(Candidate(name, wanted.rank, wanted.since_ms, wanted.size, wanted.hold_ms))
             if len(chosen) > ask.most:
                 break
         answer = Candidates(
@@ -176,13 +165,13 @@ class Waiters(Struct, frozen=True, array_like=True, gc=False):
         effects: list[Effect] = []
         for offer in tell.offers:
             known = customers.get(offer.customer_id)
-            if known is None or known.size not in (None, offer.size, offer.size or known.size):
+            if known is None or known.wanted.size not in (None, offer.size, offer.size or known.wanted.size):
                 back = Released(
                     tell.tenant, tell.sku, self.shard, tell.at_ms, offer.size, offer.until_ms, number=tell.number
                 )
                 effects.append(_to_product(back))
                 continue
-            told_ms = max(tell.at_ms, known.asked_ms)
+            told_ms = max(tell.at_ms, known.wanted.asked_ms)
             customers[offer.customer_id] = replace(
                 known,
                 told_ms=told_ms,
@@ -217,13 +206,14 @@ class Waiters(Struct, frozen=True, array_like=True, gc=False):
             if each.until_ms > turned.at_ms and turned.pieces.get(each.kept_size, 0) <= 0:
                 changed[name] = replace(each, until_ms=0)
                 if each.later:  # what was held back is taken back: they wait on, and may take another that is there
-                    passed_ms = 0 if pieces_for(each.size, turned.pieces) > 0 else each.told_ms
+                    passed_ms = 0 if pieces_for(each.wanted.size, turned.pieces) > 0 else each.told_ms
                     changed[name] = replace(each, told_ms=0, until_ms=0, later=False, passed_ms=passed_ms)
                 size, before = each.kept_size or None, turned.before.get(each.kept_size, 0)
                 found.append(replace(said, in_stock=0, size=size, pieces_before=before))
-            before, now = pieces_for(each.own_size, turned.before), pieces_for(each.own_size, turned.pieces)
-            if is_of_few(before, now, each.low_at):
-                found.append(replace(said, in_stock=now, size=each.own_size, pieces_before=before))
+            size, low_at = each.wanted.own_size, each.wanted.low_at
+            before, now = pieces_for(size, turned.before), pieces_for(size, turned.pieces)
+            if is_of_few(before, now, low_at):
+                found.append(replace(said, in_stock=now, size=size, pieces_before=before))
             return found
 
         effects = self._in_turn(turned, news)
@@ -233,7 +223,7 @@ class Waiters(Struct, frozen=True, array_like=True, gc=False):
         """Tell of a price."""
 
         def news(name: str, each: Waiter) -> Sequence[ProductNews]:
-            if not each.price:
+            if not each.wanted.price:
                 return ()
             said = ProductNews(
                 turned.tenant,
@@ -259,8 +249,8 @@ class Waiters(Struct, frozen=True, array_like=True, gc=False):
         effects: list[Effect] = []
         for name in sorted(name for name in self.customers if name > presence.after):
             each = self.customers[name]
-            if each.known:
-                effects += _told(news_for(name, each.own_size, presence, before))
+            if each.wanted.known:
+                effects += _told(news_for(name, each.wanted.own_size, presence, before))
             if len(effects) >= TOLD_AT_ONCE:
                 key = waiters_key(presence.tenant, presence.sku, self.shard)
                 return after, [*effects, Send("product", key, replace(presence, before=before, after=name))]
@@ -282,10 +272,6 @@ class Waiters(Struct, frozen=True, array_like=True, gc=False):
         size, until_ms = waiter.kept_size, waiter.until_ms
         released = Released(why.tenant, why.sku, self.shard, why.at_ms, size, until_ms, bought, to_ms, waiter.number)
         return _to_product(released)
-
-
-def _wants(interest: Interest) -> bool:
-    return bool(interest.rank or interest.price or interest.low_at or interest.known)
 
 
 def _told(news: ProductNews | None) -> list[Effect]:

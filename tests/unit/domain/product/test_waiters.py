@@ -22,6 +22,7 @@ from pipeline.domain.messages.waves import (
     TellWaiters,
     Waits,
     Want,
+    Wanted,
     shard_of,
 )
 from pipeline.domain.product.waiter import Waiter
@@ -83,7 +84,7 @@ def test_a_rule_added_later_hears_of_wishes_from_before_with_the_customers_next_
     market.book.put(Rules("2", [back()], number=1), at_ms("11:00"))
     market.at("12:00").tell("ann", event("page_viewed")).settle()
 
-    assert market.waiting["ann"].rank == Want.WISH
+    assert market.waiting["ann"].wanted.rank == Want.WISH
     assert market.at("13:00").stock({"": 1}).fired == [("13:00", "ann")]
 
 
@@ -133,7 +134,7 @@ def test_who_waits_for_one_size_is_told_though_all_that_were_named_wait_for_anot
 
 def test_a_word_said_twice_changes_nothing_and_an_earlier_one_does_not_hold() -> None:
     list_ = Waiters(shard_of("ann"))
-    wish = Interest("default", "A", "ann", "e-1", 20, (("wish", 10),), rank=Want.WISH, since_ms=10, asked_ms=10)
+    wish = Interest("default", "A", "ann", "e-1", 20, (("wish", 10),), Wanted(rank=Want.WISH, since_ms=10, asked_ms=10))
     after, _ = list_.take(wish)
     assert after is not None
     again, effects = after.take(wish)
@@ -144,7 +145,7 @@ def test_a_word_said_twice_changes_nothing_and_an_earlier_one_does_not_hold() ->
 
 
 def test_who_has_come_to_want_another_size_gives_back_the_piece_and_is_not_told_of_it() -> None:
-    ann = Waiter(1, "40", rank=Want.WISH, since_ms=1, asked_ms=1)
+    ann = Waiter(1, Wanted("40", rank=Want.WISH, since_ms=1, asked_ms=1))
     offer = Offer("ann", "38", until_ms=60_000, place=1)
 
     after, effects = Waiters(7, {"ann": ann}).take(TellWaiters("default", "A", 7, 1, 9, "s-1", {"38": 1}, (offer,)))
@@ -157,8 +158,8 @@ def test_who_has_come_to_want_another_size_gives_back_the_piece_and_is_not_told_
 
 def test_a_list_in_which_no_piece_is_gone_is_not_written_anew_when_few_are_left() -> None:
     """Written anew with each sale, the 64 lists of a product would cost 9 MB a piece with 100,000 waiting."""
-    carted = Waiter(1, rank=Want.CART, since_ms=1, asked_ms=1, low_at=3)
-    list_ = Waiters(7, {"ann": carted, "bob": replace(carted, low_at=0)})
+    carted = Waiter(1, Wanted(rank=Want.CART, since_ms=1, asked_ms=1, low_at=3))
+    list_ = Waiters(7, {"ann": carted, "bob": replace(carted, wanted=replace(carted.wanted, low_at=0))})
 
     after, effects = list_.take(StockTurned("default", "A", 7, 1, 9, "s-1", {"": 3}, {"": 4}))
 
@@ -167,12 +168,13 @@ def test_a_list_in_which_no_piece_is_gone_is_not_written_anew_when_few_are_left(
 
 
 def test_a_full_list_drops_the_least_eager_never_one_a_piece_is_kept_for_and_says_so() -> None:
-    kept = Waiter(1, rank=Want.VIEWED, since_ms=99, asked_ms=99, told_ms=100, until_ms=200)
+    kept = Waiter(1, Wanted(rank=Want.VIEWED, since_ms=99, asked_ms=99), told_ms=100, until_ms=200)
     others = {
-        f"u-{number}": Waiter(1, rank=Want.WISH, since_ms=number, asked_ms=1) for number in range(WAITERS_KEPT - 2)
+        f"u-{number}": Waiter(1, Wanted(rank=Want.WISH, since_ms=number, asked_ms=1))
+        for number in range(WAITERS_KEPT - 2)
     }
-    list_ = Waiters(0, {**others, "viewer": Waiter(1, rank=Want.VIEWED, since_ms=1, asked_ms=1), "kept": kept})
-    alert = Interest("default", "A", "new", "e-1", 2, rank=Want.STOCK_ALERT, since_ms=2, asked_ms=2)
+    list_ = Waiters(0, {**others, "viewer": Waiter(1, Wanted(rank=Want.VIEWED, since_ms=1, asked_ms=1)), "kept": kept})
+    alert = Interest("default", "A", "new", "e-1", 2, wanted=Wanted(rank=Want.STOCK_ALERT, since_ms=2, asked_ms=2))
 
     after, effects = list_.take(alert)
 
@@ -184,10 +186,12 @@ def test_a_full_list_drops_the_least_eager_never_one_a_piece_is_kept_for_and_say
 
 
 def test_a_list_full_of_viewers_whose_pieces_are_kept_no_longer_has_room_for_an_alert() -> None:
-    lapsed = Waiter(1, rank=Want.VIEWED, since_ms=1, asked_ms=1, told_ms=100, until_ms=200)
+    lapsed = Waiter(1, Wanted(rank=Want.VIEWED, since_ms=1, asked_ms=1), told_ms=100, until_ms=200)
     list_ = Waiters(0, {f"u-{number}": lapsed for number in range(WAITERS_KEPT)})
 
-    after, _ = list_.take(Interest("default", "A", "new", "e-1", 200, rank=Want.STOCK_ALERT, since_ms=9, asked_ms=9))
+    after, _ = list_.take(
+        Interest("default", "A", "new", "e-1", 200, wanted=Wanted(rank=Want.STOCK_ALERT, since_ms=9, asked_ms=9))
+    )
 
     assert after is not None
     assert "new" in after.customers
@@ -198,7 +202,7 @@ def test_with_a_hundred_thousand_waiting_no_message_does_more_than_a_bounded_pie
     lists: dict[int, dict[str, Waiter]] = {}
     for number in range(100_000):
         customer_id = f"u-{number}"
-        waiter = Waiter(1, rank=Want.STOCK_ALERT, since_ms=number, asked_ms=number + 1, hold_ms=1_800_000)
+        waiter = Waiter(1, Wanted(rank=Want.STOCK_ALERT, since_ms=number, asked_ms=number + 1, hold_ms=1_800_000))
         lists.setdefault(shard_of(customer_id), {})[customer_id] = waiter
     market.lists({shard: Waiters(shard, customers) for shard, customers in lists.items()})
 

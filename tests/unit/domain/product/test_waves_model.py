@@ -179,7 +179,7 @@ class Model:
         found: set[str] = set()
         for customer, waiter in self.market.waiting.items():
             told = [t.fired_at_ms for t in self.market.triggers if t.customer_id in self.parts[customer]]
-            if waiter.rank and (not told or max(told) < waiter.asked_ms):
+            if waiter.wanted.rank and (not told or max(told) < waiter.wanted.asked_ms):
                 found.add(customer)
         return found
 
