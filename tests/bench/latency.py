@@ -23,6 +23,7 @@ from pipeline.wire.records import decode_record
 from tests.bench.dataset import CHANNELS, Sample
 from tests.bench.installation import Installation
 from tests.bench.race import OURS, START_SECONDS, Track, alive, start
+from tests.bench.schedule import on_schedule, percentile
 
 RATE = 1_000
 """Events per second."""
@@ -100,17 +101,13 @@ def measure(track: Track, seconds: float) -> Latency:
         len(waits),
         len(counted) - len(waits),
         round(median(waits), 2),
-        round(_share(waits, 0.99), 2),
+        round(percentile(waits, 0.99), 2),
         round(waits[-1], 2),
-        round(_share(sorted(late), 0.99), 2),
+        round(percentile(sorted(late), 0.99), 2),
         round(median(control), 2),
-        round(_share(control, 0.99), 2),
+        round(percentile(control, 0.99), 2),
         [round(wait, 2) for wait in waits],
     )
-
-
-def _share(ascending: list[float], share: float) -> float:
-    return ascending[min(int(len(ascending) * share), len(ascending) - 1)]
 
 
 def _primers(now_ms: int) -> Iterator[Sample]:
@@ -130,19 +127,13 @@ def _send(place: Installation, seconds: float) -> Iterator[tuple[str, float, flo
     """Send on schedule; yield each triggering event's id, when it was due and when it left (monotonic seconds)."""
     producer = Producer({"bootstrap.servers": place.settings.bootstrap, "linger.ms": 1, "acks": "all"})
     topics = [channel_topic(place.settings, channel) for channel in CHANNELS]
-    began = time.monotonic() + 0.1
-    for number in range(int(seconds * RATE)):
-        due = began + number / RATE
-        while (wait := due - time.monotonic()) > 0:
-            producer.poll(0)
-            time.sleep(min(wait, 0.001))
+    for number, due in on_schedule(producer, RATE, seconds):
         triggering = number % TRIGGERING == 0
         kind = "product_added" if triggering else "product_viewed"
         event = _event(f"l-{number}", kind, f"l-{number}", int(time.time() * 1000), (Item(BOUGHT),))
         producer.produce(topics[number // TRIGGERING % len(topics)], encode(event), f"account:l-{number}".encode())
         if triggering:
             yield event.event_id, due, time.monotonic()
-    producer.flush(30)
 
 
 def _observe(place: Installation, seen: dict[str, float], arrived: dict[str, float], stop: threading.Event) -> None:

@@ -26,6 +26,7 @@ from pipeline.rules_file import load_rules
 from pipeline.wire.channel_event import Decoder
 from tests.bench import machine
 from tests.bench.dataset import Spec, stream
+from tests.bench.schedule import percentile
 
 FIRST_MS = 1_795_514_400_000
 """2026-11-24T10:00:00Z."""
@@ -128,7 +129,7 @@ def main() -> int:
         sys.stdout.write(f"{name:<10} {median(each):5.1f} µs an event ({min(each):.1f} to {max(each):.1f})\n")
     sizes = sorted(len(msgspec.msgpack.encode(state)) for state in states.values())
     share = len(told) / len(sizes)
-    sys.stdout.write(f"state: median {sizes[len(sizes) // 2]:,} bytes, 99 % {sizes[int(len(sizes) * 0.99)]:,}, most ")
+    sys.stdout.write(f"state: median {sizes[len(sizes) // 2]:,} bytes, 99 % {percentile(sizes, 0.99):,}, most ")
     sys.stdout.write(f"{sizes[-1]:,}; {share:.0f} events a customer\n")
     took_each = robot(twenty, 100)
     early, late = median(took_each[15:25]), median(took_each[-10:])

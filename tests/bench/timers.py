@@ -29,6 +29,7 @@ from tests.bench.dataset import CHANNELS
 from tests.bench.installation import Installation
 from tests.bench.processes import UNPINNED
 from tests.bench.race import OURS, START_SECONDS, Track, alive, start
+from tests.bench.schedule import percentile
 
 RULE = "reminder"
 RATE = 4_000
@@ -78,7 +79,7 @@ def measure(track: Track, timers: int) -> Lateness:
         timers,
         pending,
         median(lateness),
-        lateness[int(len(lateness) * 0.99)],
+        percentile(lateness, 0.99),
         lateness[-1],
         sum(late_ms < 0 for late_ms in lateness),
         timers - len(distinct),

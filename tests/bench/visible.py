@@ -24,6 +24,7 @@ from tests.bench.dataset import CHANNELS
 from tests.bench.installation import Installation, environment_of
 from tests.bench.processes import Measured
 from tests.bench.race import OURS, START_SECONDS, Track, alive, start
+from tests.bench.schedule import on_schedule, percentile
 from tests.clickhouse_server import ClickhouseServer
 
 RATE = 1_000
@@ -95,9 +96,9 @@ def measure(track: Track, engine: str, seconds: float) -> Visible:
         len(counted),
         len(due) - len(seen),
         round(median(waits), 1),
-        round(waits[int(len(waits) * 0.99)], 1),
+        round(percentile(waits, 0.99), 1),
         round(waits[-1], 1),
-        round(sorted(late)[int(len(late) * 0.99)], 1),
+        round(percentile(sorted(late), 0.99), 1),
     )
 
 
@@ -122,12 +123,7 @@ def _publish(settings: Settings, seconds: float) -> tuple[dict[str, float], list
     producer = Producer({"bootstrap.servers": settings.bootstrap, "linger.ms": 1, "acks": "all"})
     topics = [channel_topic(settings, channel) for channel in CHANNELS]
     due, late = {}, []
-    began = time.monotonic() + 0.1
-    for number in range(int(seconds * RATE)):
-        at = began + number / RATE
-        while (wait := at - time.monotonic()) > 0:
-            producer.poll(0)
-            time.sleep(min(wait, 0.001))
+    for number, at in on_schedule(producer, RATE, seconds):
         account, event_id = f"v-{number % 5_000}", f"v-{number}"
         event = ChannelEvent(
             event_id, "product_viewed", "web", int(time.time() * 1000), {"account": account}, items=(Item("sku-1"),)
@@ -135,7 +131,6 @@ def _publish(settings: Settings, seconds: float) -> tuple[dict[str, float], list
         producer.produce(topics[number % len(topics)], encode(event), f"account:{account}".encode())
         due[event_id] = at
         late.append((time.monotonic() - at) * 1000)
-    producer.flush(30)
     return due, late
 
 
