@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from pipeline.domain.events import ChannelEvent, Item
 from pipeline.domain.identity.config import IdentityConfig
+from pipeline.domain.records import Decision
 from pipeline.domain.rules.in_force import Rule, Rules
 from pipeline.domain.triggers import RULES
 from pipeline.settings import Settings
@@ -58,7 +59,7 @@ def results(simulation: Simulation) -> dict[str, object]:
     """Return everything that must not depend on how a stream was delivered."""
     return {
         "triggers": [trigger.trigger_id for trigger in simulation.triggers()],
-        "decisions": simulation.decisions(),
+        "decisions": _decisions(simulation),
         "identity": sorted(
             (change.tenant, change.kind, change.value, change.change, change.customer_id, change.reason)
             for change in simulation.identity_changes()
@@ -70,6 +71,33 @@ def results(simulation: Simulation) -> dict[str, object]:
         "state_digest": simulation.state_digest(),
         "events": simulation.distinct_events(),
     }
+
+
+def _decisions(simulation: Simulation) -> list[Decision]:
+    """Return all, sorted; those of the very instant in which their customer joins others as of whoever comes of them.
+
+    Of three that join at one instant, it does not matter which two were first, and so not either who decided.
+    """
+    joined = {
+        (change.other_customer_id, change.occurred_at_ms): change.customer_id
+        for change in simulation.identity_changes()
+        if change.change == "merged"
+    }
+
+    def as_one(decision: Decision) -> Decision:
+        at_ms, senior = decision.decided_at_ms, decision.customer_id
+        while (senior, at_ms) in joined:
+            senior = joined[senior, at_ms]
+        return decision if senior == decision.customer_id else replace(decision, customer_id=senior, decision_id="")
+
+    found = map(as_one, simulation.decisions())
+    joining = {(senior, at_ms) for (_, at_ms), senior in joined.items()}
+    named = (
+        replace(each, decision_id="") if (each.customer_id, each.decided_at_ms) in joining else each for each in found
+    )
+    return sorted(
+        named, key=lambda each: (each.decided_at_ms, each.customer_id, each.rule, each.reason, each.caused_by)
+    )
 
 
 def shop_stream(seed: int, count: int, same_instant: float = 0.3) -> list[ChannelEvent]:
