@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline.cli.arguments import moment, within
 from pipeline.domain.product.assortment import assortment
+from pipeline.domain.product.in_size import in_size
 from pipeline.domain.product.wrong_channel import wrong_channels
 from pipeline.domain.time import rfc3339
 from pipeline.errors import DONE, NO, USAGE, OmniError
@@ -16,10 +17,12 @@ from pipeline.settings import Settings
 
 HELP = """Show what a store should offer: at least 4 stars, best sellers, most wished, trending now, bought together.
 Over all stores also what is in the wrong channel: it sells in one, and in another it is looked at and not bought.
+With --size also what stores hold in it: what a search of somebody who wears it may show of the stores nearby.
 From catalog.view, so as current as that (PIPELINE_PRODUCTS_EVERY_MS)."""
 EXAMPLE = """
 omni assortment
 omni assortment --store berlin-mitte --top 50
+omni assortment --store berlin-mitte --category dresses --size 38
 omni assortment --store berlin-mitte --json
 """
 
@@ -38,6 +41,7 @@ LISTS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
             f"{' + '.join(map(_shown, filter(None, line['names'])))}"
         ),
     ),
+    "in_size": ("There in this size", lambda line: f"{_places(line)}  {_named(line)}"),
     "wrong_channel": ("In the wrong channel", lambda line: f"{_named(line)}: {_rates(line)}"),
 }
 """List → its heading, and a line of it for people."""
@@ -48,6 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--store", dest="place", metavar="S", help="of this store (store_id of its events; default: over all)"
     )
+    parser.add_argument("--category", metavar="C", help="of this category alone (default: of all)")
+    parser.add_argument("--size", metavar="S", help="show also which stores hold what in this size")
     parser.add_argument("--tenant", default="default", metavar="T", help="whose products (default: default)")
     parser.add_argument(
         "--top", type=within(int, 1, 10_000), default=TOP, metavar="N", help=f"lines of each list (default: {TOP})"
@@ -76,7 +82,11 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             f"in the past. Give {rfc3339(latest_ms)} or later, or leave it out.",
             USAGE,
         )
+    if args.category is not None:
+        views = [view for view in views if view.category == args.category]
     lists = assortment(views, at_ms, args.place, args.top)
+    if args.size is not None:
+        lists = {**lists, "in_size": in_size(views, args.size, args.place, args.top)}
     if args.place is None:
         lists = {**lists, "wrong_channel": wrong_channels(views, at_ms)[: args.top]}
     if args.json:
@@ -99,6 +109,12 @@ def _lines(lists: dict[str, Any], store: str | None, at_ms: int) -> Iterator[str
 
 def _named(line: dict[str, Any]) -> str:
     return f"{line['sku']}  {_shown(line['name'])}" if line["name"] else str(line["sku"])
+
+
+def _places(line: dict[str, Any]) -> str:
+    """Return where there are pieces, and how many: "berlin 2, warehouse 30"."""
+    places = [f"{_shown(store) or 'warehouse'} {pieces:,}" for store, pieces in line["stores"].items()]
+    return ", ".join([*places, *(["made or ordered then"] if line["backorder"] else [])])
 
 
 def _shown(name: str) -> str:

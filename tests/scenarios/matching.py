@@ -61,8 +61,9 @@ def difference(expected: Any, actual: Any, place: str = "") -> str | None:
 
 def _assortment_unlike(expected: Object, outcome: Outcome) -> str | None:
     lists = dict(expected)
-    at, store = lists.pop("at"), lists.pop("store", None)
-    return difference(lists, outcome.assortment(clock_ms(at), store), f"assortment of {store or 'all stores'} at {at}")
+    at, store, size = lists.pop("at"), lists.pop("store", None), lists.pop("size", None)
+    place = f"assortment of {store or 'all stores'} at {at}"
+    return difference(lists, outcome.assortment(clock_ms(at), store, size), place)
 
 
 def _shown(outcome: Outcome, record: Object, time: str) -> Object:

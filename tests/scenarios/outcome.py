@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from pipeline.domain.product.assortment import assortment
+from pipeline.domain.product.in_size import in_size
 from pipeline.domain.product.wrong_channel import wrong_channels
 from pipeline.domain.records import CatalogView
 from pipeline.domain.time import rfc3339
@@ -55,7 +56,7 @@ class Outcome(NamedTuple):
             [each for each in self.audiences if _is(each, scenario) and each["audience"] in scenario.audience_names],
         )
 
-    def assortment(self, at_ms: int, store: str | None) -> Object:
+    def assortment(self, at_ms: int, store: str | None, size: str | None) -> Object:
         """Return what a store should have offered at a time, by the products as they were known then."""
         known = {
             product.sku: product
@@ -63,6 +64,8 @@ class Outcome(NamedTuple):
             if product.updated_at_ms <= at_ms
         }
         wrong = {"wrong_channel": wrong_channels(known.values(), at_ms)}
+        if size is not None:
+            wrong["in_size"] = in_size(known.values(), size, store, most=10)
         return {**assortment(known.values(), at_ms, store, most=10), **wrong}
 
     def identifiers_of(self, customer_id: str) -> dict[str, str]:

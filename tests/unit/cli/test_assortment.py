@@ -67,6 +67,27 @@ def test_machines_read_one_document_of_the_store_they_ask_for(capsys: pytest.Cap
     }
 
 
+def test_s8_what_stores_hold_in_a_size_is_told_of_one_category(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dress = CatalogView(
+        "default", "wrap", TEN, "Wrap dress", "dresses", stock={"berlin": {"38": 2}, "": {"38": 30}}, backorder=True
+    )
+    shoes = CatalogView("default", "pumps", TEN, "Pumps", "shoes", stock={"berlin": {"38": 7}})
+    monkeypatch.setattr("pipeline.clients.catalog.catalog", lambda _, tenant: iter([dress, shoes]))
+
+    assert main(["assortment", "--category", "dresses", "--size", "38"]) == DONE
+    assert (
+        "There in this size\n  warehouse 30, berlin 2, made or ordered then  wrap  Wrap dress\n"
+        in capsys.readouterr().out
+    )
+
+    assert main(["assortment", "--category", "dresses", "--size", "38", "--store", "berlin", "--json"]) == DONE
+    assert json.loads(capsys.readouterr().out)["in_size"] == [
+        {"backorder": True, "name": "Wrap dress", "sku": "wrap", "stores": {"berlin": 2}}
+    ]
+
+
 def test_counts_are_as_of_the_time_asked_for_and_lists_as_long(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["assortment", "--at", "2026-12-08T10:00:00Z", "--top", "1", "--json"]) == DONE
 
