@@ -64,11 +64,11 @@ class Did(Word, frozen=True):
         days = {} if found is None else found.days
         return [(day + edge) * DAY_MS + self.within_ms for day in days for edge in (0, 1)]
 
-    def changes_at(self, customer: CustomerView, at_ms: int) -> int | None:
+    def changes_at(self, customer: CustomerView, at_ms: int, *, now: bool) -> int | None:
         """Return when too few of them will be in the window. Time alone never makes them more."""
-        if self.at_most is None and not self.holds(customer, at_ms):
+        if self.at_most is None and not now:
             return None
-        return super().changes_at(customer, at_ms)
+        return super().changes_at(customer, at_ms, now=now)
 
 
 class DidNot(Word, frozen=True):

@@ -65,12 +65,9 @@ class Shows(Word, frozen=True):
         """Return when the newest of them will have been too long ago."""
         return self.ends(customer)[:1]
 
-    def changes_at(self, customer: CustomerView, at_ms: int) -> int | None:
+    def changes_at(self, customer: CustomerView, at_ms: int, *, now: bool) -> int | None:
         """Return when the last will be too long ago. Time alone brings none, which saves looking again at each time."""
-        if self.within_ms is None:
-            return None
-        found = self.shown(customer, at_ms)
-        return found[0][0] + self.within_ms if found else None
+        return next(iter(self.moments(customer)), None) if now else None
 
     def ends(self, customer: CustomerView) -> list[int]:
         """Return when each of them will have been too long ago, the newest first."""

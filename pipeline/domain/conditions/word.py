@@ -34,9 +34,11 @@ class Word(Struct, frozen=True):
         """Return every time at which it may begin or cease to hold without an event; some of them may be past."""
         return ()
 
-    def changes_at(self, customer: CustomerView, at_ms: int) -> int | None:
-        """Return the first time after `at_ms` at which it will, without an event, hold no longer or hold at last."""
-        now = self.holds(customer, at_ms)
+    def changes_at(self, customer: CustomerView, at_ms: int, *, now: bool) -> int | None:
+        """Return the first time after `at_ms` at which it will, without an event, hold no longer or hold at last.
+
+        `now` is whether it holds at `at_ms`, which the caller knows.
+        """
         later = sorted({moment for moment in self.moments(customer) if moment > at_ms})
         return next((moment for moment in later if self.holds(customer, moment) is not now), None)
 

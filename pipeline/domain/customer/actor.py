@@ -218,22 +218,23 @@ class CustomerActor:
         Stops between two instants when much has come of them; the rest waits for the next call.
         """
         draft = Draft(state)
-        while draft.early and not self._stands_still(draft):
-            first = draft.early[0][0]
-            at_ms = waits_until_ms(first)
-            if at_ms > clock_ms:
+        while not self._stands_still(draft):
+            first = draft.early[0][0] if draft.early else None
+            if first is None or (at_ms := waits_until_ms(first)) > clock_ms:
+                self._fire_due(draft, clock_ms, clock_ms)
                 break
             if not self._fire_due(draft, at_ms - 1, clock_ms):
-                return draft.state(), counted(draft)
+                break
             draft.early = without_first(draft.early)
             self._next(draft, first)
-        self._fire_due(draft, clock_ms, clock_ms)
         return draft.state(), counted(draft)
 
     def wakes_at(self, state: CustomerState) -> int | None:
         """Return when there is something to do without an event, or the earliest waiting event happened."""
+        if self._stands_still(state):
+            return None
         at_ms = self._next_ms(state)
-        early_ms = waits_until_ms(state.early[0][0]) if state.early and not self._stands_still(state) else None
+        early_ms = waits_until_ms(state.early[0][0]) if state.early else None
         return early_ms if at_ms is None or (early_ms is not None and early_ms < at_ms) else at_ms
 
     def _time_of(self, occurred_at_ms: int, now_ms: int) -> int:
@@ -331,8 +332,6 @@ class CustomerActor:
 
     def _next_ms(self, customer: CustomerState | Draft) -> int | None:
         """Return when the earliest timer is due, something held is released, or there is something to tell."""
-        if self._stands_still(customer):
-            return None
         at_ms = self._feeds.wakes_at(customer)
         for timer in customer.timers:
             if at_ms is None or timer.due_at_ms < at_ms:

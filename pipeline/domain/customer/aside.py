@@ -19,7 +19,7 @@ ASIDE_KEPT = 16
 
 def put(draft: Draft, timers: Iterable[Timer], at_ms: int) -> None:
     """Set timers aside that the part whose event is at hand has ended or replaced; not its own."""
-    new = tuple(Aside(timer, draft.part) for timer in timers if timer.part != draft.part)
+    new = [Aside(timer, draft.part) for timer in timers if timer.part != draft.part]
     if new:
         draft.aside = (*draft.aside, *new)
         bound(draft, at_ms)

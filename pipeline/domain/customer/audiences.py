@@ -62,7 +62,10 @@ class Audiences:
 
     def concern(self, customer: CustomerState | Draft) -> bool:
         """Whether there is anything to look at: audiences, or what a customer was a member of when there were some."""
-        return bool(self._audiences) or customer.feed.judge_at_ms > 0 or bool(memberships(customer))
+        if self._audiences:
+            return True
+        feed = customer.feed
+        return feed.judge_at_ms > 0 or (feed.judged_at_ms > 0 and bool(memberships(customer)))
 
     def look(self, draft: Draft, now_ms: int, cause: str) -> int | None:
         """Tell what has changed as of `now_ms`. Return when time alone may change something."""
@@ -144,8 +147,9 @@ class _Allowed:
     def holds(self, customer: CustomerView, at_ms: int) -> bool:
         return self.is_allowed(customer) and self._condition.holds(customer, at_ms)
 
-    def changes_at(self, customer: CustomerView, at_ms: int) -> int | None:
-        return self._condition.changes_at(customer, at_ms) if self.is_allowed(customer) else None
+    def changes_at(self, customer: CustomerView, at_ms: int, *, now: bool) -> int | None:
+        is_allowed = now or self.is_allowed(customer)
+        return self._condition.changes_at(customer, at_ms, now=now) if is_allowed else None
 
 
 def is_membership(mark: str) -> bool:

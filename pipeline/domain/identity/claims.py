@@ -206,7 +206,11 @@ def is_claiming(customer: CustomerState | Draft) -> bool:
     """Whether it is not known yet whose the identifiers of all its events are."""
     if customer.graph is not None and customer.graph.claiming:
         return True
-    return any(not link.linked for links in customer.identifiers.values() for link in links.values())
+    for links in customer.identifiers.values():
+        for link in links.values():
+            if not link.linked:
+                return True
+    return False
 
 
 def founded(arrived: Arrived) -> CustomerState:

@@ -283,16 +283,18 @@ class RuleRunner:
         draft.effects += settle(proposals, draft, None if self._event_clock else clock_ms, released)
 
     def _arm(self, draft: Draft, rules: Rules, timer: Timer, at_ms: int) -> None:
-        about = (timer.rule, timer.subject)
-        others = tuple(other for other in draft.timers if (other.rule, other.subject) != about)
-        aside.forget(draft, *about)
+        rule, subject = timer.rule, timer.subject
+        others: list[Timer] = []
+        replaced: list[Timer] = []
+        for other in draft.timers:
+            (replaced if other.rule == rule and other.subject == subject else others).append(other)
+        aside.forget(draft, rule, subject)
         if len(others) >= TIMERS_KEPT:
             reason = DropReason.TOO_MANY_TIMERS
-            drop = Drop(timer.subject, timer.generation, timer.since_ms, timer.caused_by, reason)
-            draft.effects.append(dropped(rules, timer.rule, drop, draft))
+            drop = Drop(subject, timer.generation, timer.since_ms, timer.caused_by, reason)
+            draft.effects.append(dropped(rules, rule, drop, draft))
             draft.evicted("timers")
             return
-        replaced = [other for other in draft.timers if (other.rule, other.subject) == about]
         draft.timers = (*others, timer)
         aside.put(draft, replaced, at_ms)
 

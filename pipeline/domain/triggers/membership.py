@@ -28,7 +28,7 @@ def judge(name: str, condition: Condition, for_ms: int, now_ms: int, customer: C
     holds = condition.holds(customer, now_ms)
     since_ms = customer.mark(name, SINCE)
     member = customer.mark(name, MEMBER) is not None
-    times = [condition.changes_at(customer, now_ms)]
+    times = [condition.changes_at(customer, now_ms, now=holds)]
     entered: bool | None = None
     if holds and since_ms is None:
         since_ms = now_ms

@@ -26,7 +26,7 @@ class Nobody(kind.Config, frozen=True):
         """Whether it holds: no."""
         return False
 
-    def changes_at(self, customer: CustomerView, at_ms: int) -> int | None:
+    def changes_at(self, customer: CustomerView, at_ms: int, *, now: bool) -> int | None:
         """Return when that changes: never."""
         return None
 

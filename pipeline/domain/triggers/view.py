@@ -107,5 +107,8 @@ class Condition(Protocol):
     def holds(self, customer: CustomerView, at_ms: int) -> bool:
         """Whether it holds at `at_ms`."""
 
-    def changes_at(self, customer: CustomerView, at_ms: int) -> int | None:
-        """Return the earliest later time at which time alone may change that; None: only an event may."""
+    def changes_at(self, customer: CustomerView, at_ms: int, *, now: bool) -> int | None:
+        """Return the earliest later time at which time alone may change that; None: only an event may.
+
+        `now` is whether it holds at `at_ms`, which the caller knows.
+        """

@@ -155,7 +155,7 @@ class InBerlin(Struct, frozen=True):
         situation = customer.facets.situation
         return situation is not None and situation.text("city") == "Berlin"
 
-    def changes_at(self, customer: CustomerView, at_ms: int) -> int | None:
+    def changes_at(self, customer: CustomerView, at_ms: int, *, now: bool) -> int | None:
         return None
 
 

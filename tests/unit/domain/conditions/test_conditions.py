@@ -191,7 +191,7 @@ def test_a_condition_holds_says_itself_and_knows_when_time_alone_changes_it(
 ) -> None:
     assert condition.holds(ANNA, NOW_MS) is holds
     assert condition.text == text
-    assert condition.changes_at(ANNA, NOW_MS) == changes_at
+    assert condition.changes_at(ANNA, NOW_MS, now=holds) == changes_at
 
 
 def test_every_condition_is_tried_both_ways() -> None:
@@ -203,8 +203,9 @@ def test_every_condition_is_tried_both_ways() -> None:
 
 @pytest.mark.parametrize("condition", [case[0] for case in CASES], ids=[case[2] for case in CASES])
 def test_of_somebody_unknown_every_condition_has_an_answer_that_time_does_not_change(condition: Word) -> None:
-    assert condition.holds(NOBODY, NOW_MS) in (True, False)
-    assert condition.changes_at(NOBODY, NOW_MS) is None
+    holds = condition.holds(NOBODY, NOW_MS)
+    assert holds in (True, False)
+    assert condition.changes_at(NOBODY, NOW_MS, now=holds) is None
 
 
 def test_no_further_key_of_a_condition_is_the_name_of_another() -> None:
@@ -299,9 +300,10 @@ CONDITION = st.recursive(
 def test_between_now_and_its_change_nothing_but_an_event_changes_a_condition(
     condition: Word, customer: Draft, now_ms: int
 ) -> None:
-    changes_at = condition.changes_at(customer, now_ms)
-
     now = condition.holds(customer, now_ms)
+
+    changes_at = condition.changes_at(customer, now_ms, now=now)
+
     end_ms = 45 * DAY_MS if changes_at is None else changes_at
     assert all(condition.holds(customer, at_ms) is now for at_ms in range(now_ms, end_ms, HOUR_MS))
     if changes_at is not None:

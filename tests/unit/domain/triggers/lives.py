@@ -45,8 +45,8 @@ class SeenLately(Struct, frozen=True):
         seen_at_ms = customer.last_seen_at_ms
         return seen_at_ms is not None and at_ms < seen_at_ms + DAY_MS // 2
 
-    def changes_at(self, customer: CustomerView, at_ms: int) -> int | None:
-        return (customer.last_seen_at_ms or 0) + DAY_MS // 2 if self.holds(customer, at_ms) else None
+    def changes_at(self, customer: CustomerView, at_ms: int, *, now: bool) -> int | None:
+        return (customer.last_seen_at_ms or 0) + DAY_MS // 2 if now else None
 
 
 Example: TypeAlias = dict[str, Any]

@@ -18,7 +18,7 @@ class Quiet(Struct, frozen=True):
     def holds(self, customer: CustomerView, at_ms: int) -> bool:
         return customer.last_seen_at_ms is not None and at_ms - customer.last_seen_at_ms >= DAY_MS
 
-    def changes_at(self, customer: CustomerView, at_ms: int) -> int | None:
+    def changes_at(self, customer: CustomerView, at_ms: int, *, now: bool) -> int | None:
         due_at_ms = (customer.last_seen_at_ms or 0) + DAY_MS
         return due_at_ms if due_at_ms > at_ms else None
 
@@ -30,7 +30,7 @@ class Bought(Struct, frozen=True):
         recent = [order for order in customer.orders.values() if order.is_kept and at_ms - order.at_ms < DAY_MS]
         return len(recent) >= 2
 
-    def changes_at(self, customer: CustomerView, at_ms: int) -> int | None:
+    def changes_at(self, customer: CustomerView, at_ms: int, *, now: bool) -> int | None:
         ends = [order.at_ms + DAY_MS for order in customer.orders.values() if order.at_ms + DAY_MS > at_ms]
         return min(ends, default=None)
 

@@ -22,7 +22,7 @@ class Opened(Struct, frozen=True):
     def holds(self, customer: CustomerView, at_ms: int) -> bool:
         return customer.channels.get("email") is not None
 
-    def changes_at(self, customer: CustomerView, at_ms: int) -> int | None:
+    def changes_at(self, customer: CustomerView, at_ms: int, *, now: bool) -> int | None:
         return None
 
 
