@@ -37,7 +37,7 @@ def test_a_topic_mostly_of_rubbish_stops_the_worker_which_says_why_and_loses_not
 
     letters = [
         decode_record(DeadLetter, reading.value or b"")
-        for reading in installation.reader(prefixed(installation.settings, DEADLETTER)).news()
+        for reading in installation.records(prefixed(installation.settings, DEADLETTER))
     ]
     assert {letter.value for letter in letters} == {f"rubbish {number}".encode() for number in range(BAD)}
     assert len({letter.dead_letter_id for letter in letters}) == BAD

@@ -24,7 +24,7 @@ from pipeline.settings import Settings, load_settings
 from pipeline.topics import changelog_topic, channel_topic, inbox_topic, topics, trigger_topic
 from pipeline.wire.channel_event import encode
 from tests.harness.groups import members
-from tests.harness.reading import CustomerTable, Sent, TopicReader, lag, sent_triggers
+from tests.harness.reading import CustomerTable, Reading, Sent, TopicReader, lag, sent_triggers
 from tests.harness.waiting import PATIENCE_SECONDS, wait_until
 
 LOG_LINES = 120
@@ -130,6 +130,7 @@ class Installation:
             {"bootstrap.servers": bootstrap, "group.id": f"{prefix}omni", "enable.auto.commit": False, "log_level": 0}
         )
         self._readers: list[TopicReader] = []
+        self._known: dict[str, tuple[TopicReader, list[Reading]]] = {}
         self._workers: list[Worker] = []
         self.customers = CustomerTable(self.reader(changelog_topic(self.settings, "customer")))
 
@@ -191,12 +192,16 @@ class Installation:
         self._readers.append(reader)
         return reader
 
+    def records(self, topic: str) -> list[Reading]:
+        """Return all that stands on a topic (its full name); asked again, only what came since is read."""
+        reader, known = self._known.get(topic) or self._known.setdefault(topic, (self.reader(topic), []))
+        known.extend(reader.news())
+        return known
+
     def triggers(self) -> list[Sent]:
         """Return what stands on the trigger topics, copies included."""
         return [
-            sent
-            for rule in self._rules
-            for sent in sent_triggers(self.reader(trigger_topic(self.settings, rule)).news())
+            sent for rule in self._rules for sent in sent_triggers(self.records(trigger_topic(self.settings, rule)))
         ]
 
     def lag(self) -> int | None:
@@ -231,6 +236,10 @@ class Installation:
         for reader in self._readers:
             reader.close()
         self._group.close()
+        # A client keeps one of the 1,024 thread keys of this process until it is gone, not until it is closed.
+        del self._group, self.producer, self.customers
+        self._readers.clear()
+        self._known.clear()
         for worker in self._workers[-4:]:
             lines = worker.said().splitlines()[-LOG_LINES:]
             sys.stderr.write(f"--- {worker.log.name}\n" + "\n".join(lines) + "\n")

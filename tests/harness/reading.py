@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import msgspec
@@ -71,6 +71,7 @@ class TopicReader:
     def close(self) -> None:
         """Let go of the broker."""
         self._consumer.close()
+        del self._consumer  # it is gone now, whoever still holds this reader
 
 
 class CustomerTable:
@@ -116,7 +117,7 @@ class Sent(NamedTuple):
     emitted_at_ms: int
 
 
-def sent_triggers(readings: Iterator[Reading]) -> list[Sent]:
+def sent_triggers(readings: Iterable[Reading]) -> list[Sent]:
     """Decode a trigger topic."""
     return [
         Sent(decode_record(Trigger, reading.value or b""), reading.value or b"", int(reading.headers["emitted_at"]))

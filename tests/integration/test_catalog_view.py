@@ -53,7 +53,7 @@ def events(rounds: range, now_ms: int) -> Iterator[ChannelEvent]:
 def told(installation: Installation) -> dict[str, CatalogView]:
     """The last record of each product."""
     found: dict[str, CatalogView] = {}
-    for record in installation.reader(prefixed(installation.settings, CATALOG_VIEW)).news():
+    for record in installation.records(prefixed(installation.settings, CATALOG_VIEW)):
         assert record.value is not None
         view = decode_record(CatalogView, record.value)
         assert record.key == f"{view.tenant}\x1f{view.sku}".encode()

@@ -59,7 +59,7 @@ def events(rounds: range) -> Iterator[ChannelEvent]:
 
 def last_of_each_key(installation: Installation, topic: str) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
-    for record in installation.reader(prefixed(installation.settings, topic)).news():
+    for record in installation.records(prefixed(installation.settings, topic)):
         assert record.key is not None
         assert record.value is not None
         assert set(record.headers) == {"tenant", "schema", "trace", "emitted_at"}

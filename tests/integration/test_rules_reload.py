@@ -50,7 +50,7 @@ def appended_at_ms(installation: Installation) -> dict[str, int]:
     return {
         decode(record.value).event_id: record.timestamp_ms
         for channel in installation.settings.channels
-        for record in installation.reader(channel_topic(installation.settings, channel)).news()
+        for record in installation.records(channel_topic(installation.settings, channel))
     }
 
 

@@ -169,17 +169,15 @@ def outcome(
 
         sent = installation.triggers()
         assert contradictions(sent) == []
-        values = {name: installation.reader(prefixed(installation.settings, name)) for name in (DECISIONS, DEADLETTER)}
+        values = {name: installation.records(prefixed(installation.settings, name)) for name in (DECISIONS, DEADLETTER)}
         yield Outcome(
             installation,
             installation.customers.refresh().states(),
             list({(s.trigger.trigger_id, s.trigger.status): s.trigger for s in sent}.values()),
             list(
-                {
-                    reading.value: decode_record(Decision, reading.value or b"") for reading in values[DECISIONS].news()
-                }.values()
+                {reading.value: decode_record(Decision, reading.value or b"") for reading in values[DECISIONS]}.values()
             ),
-            [decode_record(DeadLetter, reading.value or b"") for reading in values[DEADLETTER].news()],
+            [decode_record(DeadLetter, reading.value or b"") for reading in values[DEADLETTER]],
             broken_at,
             {what: before.get(what, 0) + after.get(what, 0) for what in {*before, *after}},
         )
