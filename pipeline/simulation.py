@@ -6,7 +6,7 @@ whatever the number of partitions, the seed, the repeats and the crashes.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from hashlib import sha256
@@ -27,7 +27,8 @@ from pipeline.domain.identity.config import IdentityConfig
 from pipeline.domain.messages.to_customer import Arrived, CustomerMessage
 from pipeline.domain.messages.waves import is_list
 from pipeline.domain.product.actor import ProductActor
-from pipeline.domain.product.state import ProductState, product_json
+from pipeline.domain.product.state import ProductState, product_json, waiting_in
+from pipeline.domain.product.waiters import Waiters
 from pipeline.domain.records import AudienceMember, Decision, IdentityChange, Trigger
 from pipeline.domain.rules.book import RuleBook
 from pipeline.domain.rules.in_force import Rules
@@ -231,7 +232,11 @@ class Simulation:
 
     def product_lines(self) -> list[bytes]:
         """Return every product as a line of canonical JSON, sorted."""
-        return self._lines_of("product", product_json)
+        lists: defaultdict[tuple[str, str], list[Waiters | None]] = defaultdict(list)
+        for key, state in self.bus.states("product"):
+            if is_list(key):
+                lists[state.tenant, state.sku].append(state.waiters)
+        return self._lines_of("product", lambda state: product_json(state, waiting_in(lists[state.tenant, state.sku])))
 
     def _lines_of(self, actor: str, as_json: Callable[[Any], dict[str, Json]]) -> list[bytes]:
         if actor not in self._lines:

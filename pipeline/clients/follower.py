@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
@@ -65,21 +65,23 @@ def listening(settings: Settings, topic: str) -> Iterator[Callable[[float], Iter
         yield news
 
 
-def read_partition(settings: Settings, topic: str, choose: Callable[[int], int]) -> Iterator[Received]:
-    """Yield the records of one partition (topic with prefix) up to its end as it is now. Raises BrokerError.
+def read_partitions(settings: Settings, topic: str, choose: Callable[[int], Collection[int]]) -> Iterator[Received]:
+    """Yield the records of some partitions (topic with prefix) up to their ends as they are now. Raises BrokerError.
 
-    `choose` is given the number of partitions that the topic has, and returns the one to read.
+    `choose` is given the number of partitions that the topic has, and returns those to read.
     """
     with _consuming(settings) as consumer:
         partitions = consumer.partitions_for_topic(topic)
         if not partitions:
             return
-        place = TopicPartition(topic, choose(len(partitions)))
-        consumer.assign([place])
-        consumer.seek(place, consumer.beginning_offsets([place])[place])
-        end = consumer.end_offsets([place])[place]
-        while consumer.position(place) < end:
-            yield from map(_received, consumer.poll(timeout_ms=POLL_MS).get(place, ()))
+        places = [TopicPartition(topic, number) for number in choose(len(partitions))]
+        consumer.assign(places)
+        for place, beginning in consumer.beginning_offsets(places).items():
+            consumer.seek(place, beginning)
+        ends = consumer.end_offsets(places)
+        while any(consumer.position(place) < end for place, end in ends.items()):
+            for records in consumer.poll(timeout_ms=POLL_MS).values():
+                yield from map(_received, records)
 
 
 def _topics(settings: Settings, wanted: Callable[[str], bool]) -> list[str]:

@@ -1,25 +1,26 @@
 """One customer or product, read from the changelogs: what the workers have made durable, be one running or not.
 
-A key lives in one partition, so one partition of a compacted topic is read per look-up; but refusals, which name two
-customers, are looked for in all of identity.changes.
+A key lives in one partition, so one partition of a compacted topic is read per look-up. Two are looked for in all of
+them: refusals, which name two customers, and the waiting lists of a product, which are many keys.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 import msgspec
 from aiokafka.partitioner import DefaultPartitioner
 
-from pipeline.clients.follower import Received, follow, read_partition
+from pipeline.clients.follower import Received, follow, read_partitions
 from pipeline.domain.customer.state import CustomerState
 from pipeline.domain.events import ChannelEvent
 from pipeline.domain.identity.actor import IdentityState
 from pipeline.domain.identity.hashed import node_of
 from pipeline.domain.messages.keys import Identifier, customer_key, identity_key, product_key
 from pipeline.domain.messages.to_customer import Arrived, CustomerMessage
-from pipeline.domain.product.state import ProductState
+from pipeline.domain.messages.waves import SHARDS, waiters_key
+from pipeline.domain.product.state import ProductState, waiting_in
 from pipeline.domain.records import Decision, IdentityChange
 from pipeline.settings import Settings
 from pipeline.streaming.envelope import EnvelopeDecoder, NoEnvelope
@@ -65,6 +66,13 @@ def product(settings: Settings, tenant: str, sku: str) -> ProductState | None:
     """Return a product's state, None if nothing is known of it. Raises BrokerError."""
     found = _state(settings, "product", product_key(tenant, sku))
     return None if found is None else _product(found)
+
+
+def waiting_for(settings: Settings, tenant: str, sku: str) -> int:
+    """Return how many customers wait for word of a product's stock or price. Raises BrokerError."""
+    keys = [waiters_key(tenant, sku, number) for number in range(SHARDS)]
+    found = _states(settings, "product", keys)
+    return waiting_in(_product(value).waiters for value in found)
 
 
 def decode_customer(value: bytes) -> CustomerState | None:
@@ -122,10 +130,10 @@ def decisions_of(settings: Settings, tenant: str, customer_id: str) -> Iterator[
     told: set[str] = set()
     key = customer_id.encode()
 
-    def partition(count: int) -> int:
-        return int(DefaultPartitioner()(key, range(count), range(count)))
+    def partition(count: int) -> tuple[int]:
+        return (int(DefaultPartitioner()(key, range(count), range(count))),)
 
-    for record in read_partition(settings, prefixed(settings, DECISIONS), partition):
+    for record in read_partitions(settings, prefixed(settings, DECISIONS), partition):
         if record.key != key or record.value is None:
             continue
         try:
@@ -139,15 +147,20 @@ def decisions_of(settings: Settings, tenant: str, customer_id: str) -> Iterator[
 
 
 def _state(settings: Settings, actor: str, key: str) -> memoryview | None:
-    found: bytes | None = None
-    for record in _records_of(settings, changelog_topic(settings, actor), key):
-        if record.key == key.encode():
-            found = record.value
-    return None if found is None else state_bytes(found)
+    return next(iter(_states(settings, actor, [key])), None)
 
 
-def _records_of(settings: Settings, topic: str, key: str) -> Iterator[Received]:
-    return read_partition(settings, topic, lambda count: shard(key, count))
+def _states(settings: Settings, actor: str, keys: Sequence[str]) -> list[memoryview]:
+    found: dict[bytes, bytes | None] = {key.encode(): None for key in keys}
+    for record in _records_of(settings, changelog_topic(settings, actor), *keys):
+        if record.key in found:
+            found[record.key] = record.value
+    bodies = [state_bytes(value) for value in found.values() if value is not None]
+    return [body for body in bodies if body is not None]
+
+
+def _records_of(settings: Settings, topic: str, *keys: str) -> Iterator[Received]:
+    return read_partitions(settings, topic, lambda count: {shard(key, count) for key in keys})
 
 
 def _pass_over(record: Received, error: Exception) -> None:

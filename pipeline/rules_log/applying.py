@@ -11,7 +11,7 @@ from kafka.errors import KafkaError, RetriableError
 
 from pipeline.broker import BrokerError, bootstrap_of
 from pipeline.broker.topic_admin import connected, create_topics
-from pipeline.clients.follower import read_partition
+from pipeline.clients.follower import read_partitions
 from pipeline.rules_file import read_text, rules_of
 from pipeline.rules_log.log import LEAD_MS, Applied, By, RulesLog
 from pipeline.settings import Settings
@@ -60,7 +60,7 @@ def apply_rules(settings: Settings, path: Path, by: By, from_ms: int | None = No
 def read_log(settings: Settings) -> RulesLog:
     """Return all versions that were applied. Raises BrokerError."""
     log = RulesLog(settings.clock == "event")
-    for record in read_partition(settings, prefixed(settings, RULES), lambda _: 0):
+    for record in read_partitions(settings, prefixed(settings, RULES), lambda _: (0,)):
         log.take(record.offset, record.appended_at_ms, record.value, record.headers)
     return log
 

@@ -42,6 +42,15 @@ def tell_stock(installation: Installation, omni: Omni, folder: Path, pieces: int
     wait_until(lambda: installation.lag_of([topic]) == 0, "the stock is taken in")
 
 
+def waiting(installation: Installation, omni: Omni) -> int:
+    """Return how many wait for the product, as anybody may ask."""
+    shown = omni("product", "A", "--json", env=installation.environment)
+    assert shown.code == 0, shown.stderr
+    number = json.loads(shown.stdout)["waiting"]
+    assert isinstance(number, int)
+    return number
+
+
 def test_b30_a_worker_killed_in_the_middle_of_a_wave_tells_nobody_twice_and_nobody_beyond_the_stock(
     install: Install, omni: Omni, tmp_path: Path
 ) -> None:
@@ -52,6 +61,7 @@ def test_b30_a_worker_killed_in_the_middle_of_a_wave_tells_nobody_twice_and_nobo
     began_ms = int(time.time() * 1000) - WAITING
     installation.publish(asked(number, began_ms) for number in range(WAITING))
     installation.settle()
+    assert waiting(installation, omni) == WAITING
 
     tell_stock(installation, omni, tmp_path, PIECES)
     wait_until(installation.triggers, "the first are told")
@@ -68,6 +78,7 @@ def test_b30_a_worker_killed_in_the_middle_of_a_wave_tells_nobody_twice_and_nobo
     assert len({each.trigger.trigger_id for each in told}) == PIECES
     assert len({each.trigger.customer_id for each in told}) == PIECES
     assert {each.trigger.caused_by for each in told} == {f"s-{PIECES}"}
+    assert waiting(installation, omni) == WAITING - PIECES
 
 
 def told_once(installation: Installation) -> list[Trigger]:

@@ -124,7 +124,7 @@ def test_while_workers_are_killed_every_event_counts_once_and_copies_and_command
     state = product(settings, "default", "HOT")
     assert state is not None
     shown = omni("product", "HOT", "--json", env=environment)
-    assert json.loads(shown.stdout) == json.loads(json.dumps(product_json(state)))
+    assert json.loads(shown.stdout) == json.loads(json.dumps(product_json(state, 0)))
     lists = json.loads(omni("assortment", "--store", "berlin", "--top", "3", "--json", env=environment).stdout)
     assert [line["sku"] for line in lists["best_sellers"]] == ["HOT", "OWN-0", "OWN-10"]
     assert all(line["skus"][0] == "HOT" for line in lists["bought_together"])

@@ -83,7 +83,7 @@ def test_products_and_stock_among_events_are_known_by_their_fields(omni: Omni, m
     assert (shoe["name"], shoe["price_minor"], shoe["currency"]) == ("Product A", 8_900, "EUR")
     assert shoe["stock"] == {"": {"38": 4, "40": 1}, "HH": {"38": 1}}
     assert shoe["available"] == 6
-    assert "name" not in products["B"]
+    assert (products["B"]["name"], products["B"]["waiting"]) == (None, 0)
     assert products["B"]["stock"] == {"": {"": 7}}
     assert (products["C"]["deleted"], products["C"]["available"]) == (True, 0)
 

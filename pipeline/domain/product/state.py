@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec import Struct
 
 from pipeline.domain.customer.as_json import Json
@@ -9,7 +11,7 @@ from pipeline.domain.customer.waiting import Waiting
 from pipeline.domain.messages.to_product import ProductMessage
 from pipeline.domain.messages.waves import ENDLESS
 from pipeline.domain.product.companions import Companions
-from pipeline.domain.product.demand import Demand
+from pipeline.domain.product.demand import Demand, Tally
 from pipeline.domain.product.facts import Facts
 from pipeline.domain.product.keys import is_sku
 from pipeline.domain.product.orders_in_all import OrdersInAll
@@ -97,17 +99,33 @@ class ProductState(Struct, frozen=True, array_like=True, gc=False):
         return {} if self.stock is None or self.is_deleted else self.stock.by_size()
 
 
-def product_json(state: ProductState) -> dict[str, Json]:
-    """Return the product as an object with sorted keys: equal states are equal bytes."""
+def product_json(state: ProductState, waiting: int) -> dict[str, Json]:
+    """Return the product as an object with sorted keys: equal states are equal bytes. What nobody told is null.
+
+    `waiting` is how many customers wait for it: its waiting lists know (`waiting_in`).
+    """
     said: dict[str, Json] = {
         "sku": state.sku,
         "tenant": state.tenant,
         "substitutes": [{"sku": sku, "visits": visits} for sku, visits in state.substituted()],
+        "waiting": waiting,
+        "available": None if state.stock is None else state.available(),
+        **(state.facts or _NO_FACTS).json(),
+        "category": state.category,
         **state.companions.json(),
+        **(state.prices or _NO_PRICES).json(),
+        **(state.stock or _NO_STOCK).json(),
+        **(state.waves or _NO_WAVES).json(),
+        **(state.demand or _NO_DEMAND).json(),
     }
-    for part in (state.facts, state.prices, state.stock, state.waves, state.demand):
-        if part is not None:
-            said |= part.json()
-    if state.stock is not None:
-        said["available"] = state.available()
+    if state.facts is None:
+        said |= {"name": None, "category": state.category or None, "updated_at": None}
     return dict(sorted(said.items()))
+
+
+def waiting_in(lists: Iterable[Waiters | None]) -> int:
+    """Return how many customers in waiting lists of a product wait for word of its stock or of its price."""
+    return sum(each.waiting for each in lists if each is not None)
+
+
+_NO_FACTS, _NO_PRICES, _NO_STOCK, _NO_WAVES, _NO_DEMAND = Facts(), Prices(), Stock(), Waves(), Demand(Tally(0))

@@ -23,6 +23,11 @@ class Waiter(Struct, frozen=True, array_like=True, gc=False):
     later: bool = False
     number: int = 0
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether they wait for word of a price, or of stock and were not told since they asked."""
+        return self.wanted.price or (self.wanted.rank > 0 and self.told_ms < self.wanted.asked_ms)
+
     def may_be_told(self, of_ms: int, at_ms: int) -> bool:
         """Whether a piece that is there since `of_ms` (0: not known) may be offered at `at_ms`.
 

@@ -60,6 +60,11 @@ class Waiters(Struct, frozen=True, array_like=True, gc=False):
     asked: bool = False
     priced: bool = False
 
+    @property
+    def waiting(self) -> int:
+        """Return how many customers wait for word of its price, or of its stock and were not told since they asked."""
+        return sum(each.is_waiting for each in self.customers.values())
+
     def take(self, message: ToWaiters) -> tuple[Waiters | None, Sequence[Effect]]:
         """Take in one message; None where nobody waits any more."""
         match message:

@@ -87,7 +87,7 @@ class Waves(Struct, frozen=True, array_like=True, gc=False):
     def json(self) -> dict[str, Json]:
         """Return what of a product's object is about those who wait for it."""
         kept = {size: self.kept(size) for size in sorted({hold.size for hold in self.holds})}
-        return {"kept": kept} if kept else {}
+        return {"kept": kept}
 
 
 class Wave:

@@ -166,7 +166,7 @@ def test_sites_and_people_see_that_it_can_be_ordered_and_how_many_pieces_there_a
 
     view = catalog_view(state, 1)
     assert (view.backorder, view.stock) == (True, {"": {"38": 2}})
-    said = product_json(state)
+    said = product_json(state, 0)
     assert (said["backorder"], said["available"]) == (True, 2)
 
 

@@ -90,11 +90,11 @@ def test_two_currencies_are_kept_apart_and_never_compared() -> None:
         "EUR": 10_000,
         "USD": 8_900,
     }
-    assert (product_json(state)["price_minor"], product_json(state)["currency"]) == (8_900, "USD")
+    assert (product_json(state, 0)["price_minor"], product_json(state, 0)["currency"]) == (8_900, "USD")
 
 
 def test_a_product_told_without_a_price_keeps_the_one_it_has() -> None:
-    assert product_json(of(product(0, price=10_000), product(1, "Boot")))["price_minor"] == 10_000
+    assert product_json(of(product(0, price=10_000), product(1, "Boot")), 0)["price_minor"] == 10_000
 
 
 def test_prices_remembered_are_bounded_the_oldest_go() -> None:
@@ -120,7 +120,7 @@ def test_a_deleted_product_has_nothing_for_those_who_wait_whatever_stock_is_told
 
     assert gone.available == {"s38": (2, 0)}
     assert more.available == {}
-    assert (state.available(), state.is_deleted, product_json(state)["deleted"]) == (0, True, True)
+    assert (state.available(), state.is_deleted, product_json(state, 0)["deleted"]) == (0, True, True)
     state, again, _ = told(state, product(3))
     assert again.available == {"s38": (0, 9)}
 
@@ -129,7 +129,7 @@ def test_the_price_of_a_deleted_product_is_no_news() -> None:
     state, changed, _ = told(of(product(0, price=10_000)), product(1, price=5_000, deleted=True))
 
     assert changed.price is None
-    assert product_json(state)["price_minor"] == 5_000
+    assert product_json(state, 0)["price_minor"] == 5_000
 
 
 def test_a_deletion_that_is_older_than_what_is_known_deletes_nothing() -> None:
@@ -142,29 +142,36 @@ def test_stock_of_an_unknown_sku_is_kept_until_somebody_says_what_it_is() -> Non
     state = of(stock(0, s38=2))
 
     assert state.facts is None
-    assert product_json(state) == {
-        "available": 2,
-        "baskets": 0,
-        "complements": [],
-        "rhythm_days": None,
-        "sku": "shoe",
+    said = product_json(state, 0)
+    assert {name: said[name] for name in ("name", "category", "price_minor", "currency", "stock", "available")} == {
+        "name": None,
+        "category": None,
+        "price_minor": None,
+        "currency": None,
         "stock": {"": {"s38": 2}},
-        "substitutes": [],
-        "tenant": "default",
+        "available": 2,
     }
     assert told(state, product(1))[0].available("s38") == 2
 
 
-def test_the_json_of_a_product_has_all_that_the_catalogue_told() -> None:
-    said = product_json(of(product(0, price=10_000), product(1, price=8_900), stock(0, s38=2)))
+def test_the_json_of_a_product_has_the_same_names_whatever_is_known_of_it() -> None:
+    known = product_json(of(product(0, price=10_000), stock(0, s38=2)), 0)
 
-    assert {name: said[name] for name in ("name", "category", "price_minor", "currency", "stock", "available")} == {
+    assert list(product_json(NOTHING, 0)) == list(known) == sorted(known)
+
+
+def test_the_json_of_a_product_has_all_that_the_catalogue_told() -> None:
+    said = product_json(of(product(0, price=10_000), product(1, price=8_900), stock(0, s38=2)), 7)
+
+    named = ("name", "category", "price_minor", "currency", "stock", "available", "waiting")
+    assert {name: said[name] for name in named} == {
         "name": "Shoe",
         "category": "shoes",
         "price_minor": 8_900,
         "currency": "EUR",
         "stock": {"": {"s38": 2}},
         "available": 2,
+        "waiting": 7,
     }
     assert said["prices"] == {
         "EUR": [
@@ -200,7 +207,7 @@ def test_on_the_event_clock_nothing_depends_on_the_order_of_arrival() -> None:
         assert state is not None
         assert actor.wakes_at(state) == TEN + 3 * MINUTE_MS
         assert (state.is_deleted, state.available()) == (False, 2)
-        outcomes.add(msgspec.json.encode(product_json(state)))
+        outcomes.add(msgspec.json.encode(product_json(state, 0)))
 
     assert len(outcomes) == 1
 
@@ -235,6 +242,6 @@ def test_b20_one_update_id_with_two_contents_gives_one_product_in_any_order(
         assert state is not None
         after, _ = actor.wake(state, TEN + MINUTE_MS)
         assert after is not None
-        found.append(product_json(after))
+        found.append(product_json(after, 0))
 
     assert found[0] == found[1]

@@ -54,7 +54,7 @@ def test_a_variant_that_a_later_list_does_not_name_is_deleted_and_keeps_its_name
     products = shop([variant(0, "A"), variant(0, "B"), variants(0, "A", "B"), variant(5, "A"), variants(5, "A")])
 
     assert deleted(products) == {"B"}
-    assert (product_json(products["B"])["name"], product_json(products["B"])["deleted"]) == ("Shoe", True)
+    assert (product_json(products["B"], 0)["name"], product_json(products["B"], 0)["deleted"]) == ("Shoe", True)
 
 
 def test_whatever_overtakes_what_the_latest_list_holds() -> None:

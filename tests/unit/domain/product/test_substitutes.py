@@ -46,7 +46,7 @@ def test_a_substitute_was_seen_beside_the_product_twice_and_is_rarely_bought_wit
     visits(products, "B", "D", number=2)
     visits(products, "B", "C")
 
-    assert product_json(products["A"])["substitutes"] == [{"sku": "B", "visits": 3}]
+    assert product_json(products["A"], 0)["substitutes"] == [{"sku": "B", "visits": 3}]
 
 
 def test_what_is_seen_beside_a_product_is_bounded_and_what_was_seen_most_stays() -> None:
