@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
 import os
 import sys
@@ -12,10 +13,11 @@ from pathlib import Path
 from typing import cast
 
 from pipeline.cli import COMMANDS, CommandModule
-from pipeline.errors import OmniError
+from pipeline.errors import DONE, NO, OmniError
 from pipeline.settings import FIELDS, load_settings
 
 INTERRUPTED = 130
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,9 +46,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # `omni tail … | head`: the reader has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        _write_no_more()
+        return DONE
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        _write_no_more()
+        sys.stderr.write(f"omni: There is no room where this writes ({error}). Free some, and run it again.\n")
+        return NO
     return status
+
+
+def _write_no_more() -> None:
+    """Let what is buffered for standard output go nowhere, or the interpreter's end would fail on it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _overview() -> argparse.ArgumentParser:

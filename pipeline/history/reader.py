@@ -16,7 +16,7 @@ from pipeline.history.engine import HistoryUnavailable, QueryRefused, Reader
 from pipeline.history.folder import Folder, FolderInUse
 from pipeline.history.migrations import migrations, unapplied
 from pipeline.history.owner import RemoteReader
-from pipeline.settings import Settings
+from pipeline.settings import Settings, SettingsError
 
 WAIT_SECONDS: Final = 10.0
 
@@ -24,13 +24,16 @@ WAIT_SECONDS: Final = 10.0
 def open_reader(place: Settings | Path, wait_seconds: float = WAIT_SECONDS) -> Reader:
     """Return the server's reader, the owner's of the embedded folder, or the folder itself if nobody owns it.
 
-    A path is an embedded history. Raises HistoryUnavailable, also where no history was ever written.
+    A path is an embedded history. Raises HistoryUnavailable, also where no history was ever written, and SettingsError
+    where a file is named.
     """
     if not isinstance(place, Path) and place.clickhouse_url:
         from pipeline.history.server import Server
 
         return Server(place.clickhouse_url)
     folder = Folder(place if isinstance(place, Path) else place.history_path)
+    if folder.path.is_file():
+        raise SettingsError(f"history_path: {folder.path} is a file; an embedded history is a folder.")
     if not folder.exists:
         raise HistoryUnavailable(
             f"there is no history in {folder.path} yet. `omni history` writes it from Kafka, `omni simulate --history` "

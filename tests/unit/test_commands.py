@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +18,7 @@ from pipeline.errors import NO, UNREACHABLE, USAGE, OmniError
 from pipeline.history.engine import HistoryUnavailable, QueryRefused
 from pipeline.identity_file import IdentityFileError
 from pipeline.rules_file import RulesFileError
-from pipeline.settings import SettingsError
+from pipeline.settings import PROJECT_DIR, SettingsError
 from pipeline.sources import SourceError
 from pipeline.streaming.envelope import UnknownVersion
 from pipeline.wire.registry import RegistryNotReachable
@@ -36,6 +38,30 @@ def test_help_lists_every_command_without_importing_any(capsys: pytest.CaptureFi
     assert left.value.code == 0
     shown = capsys.readouterr().out
     assert all(f"  {name} " in shown and command.summary in shown for name, command in COMMANDS.items())
+
+
+def test_a_full_disk_is_said_in_one_sentence() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "pipeline", "topics", "table"],
+            cwd=PROJECT_DIR,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    assert done.returncode == NO
+    assert done.stderr == (
+        "omni: There is no room where this writes ([Errno 28] No space left on device). Free some, and run it again.\n"
+    )
+
+
+def test_a_history_that_is_a_file_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "rows.csv").write_text("a,b\n")
+
+    assert main(["sql", "SELECT 1", "--history", "rows.csv"]) == USAGE
+
+    assert "rows.csv is a file; an embedded history is a folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
