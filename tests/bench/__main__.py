@@ -42,7 +42,8 @@ class Plan(Struct, frozen=True):
     latency_seconds: float
     memory_events: int
     memory_customers: int
-    """Few, so that what is remembered of each is full early in the run: what grows then is a leak."""
+    """Few, and as busy as each other, so that what is remembered of each is full early in the run: what grows then is a
+    leak."""
     recovery_events: int
     recovery_customers: int
 
@@ -67,7 +68,7 @@ FULL = Plan(
     3,
     30.0,
     2_000_000,
-    500,
+    200,
     400_000,
     200_000,
 )
@@ -133,7 +134,7 @@ def _measure(plan: Plan, parts: list[str], partitions: int) -> Results:
         if "endurance" in parts:
             say(f"endurance, {plan.memory_events:,} events, then recovery of {plan.recovery_customers:,} customers")
             results.endurance = Endurance(
-                endurance.memory(track, Spec(plan.memory_events, plan.memory_customers, first_ms)),
+                endurance.memory(track, Spec(plan.memory_events, plan.memory_customers, first_ms, key_exponent=0.0)),
                 endurance.recovery(track, Spec(plan.recovery_events, plan.recovery_customers, first_ms)),
             )
         results.load.append(machine.load())

@@ -57,6 +57,7 @@ class Spec(Struct, frozen=True):
     customers: int
     first_ms: int
     seed: int = 20_261_124
+    key_exponent: float = KEY_EXPONENT
 
 
 class Sample(Struct, frozen=True, gc=False):
@@ -101,7 +102,7 @@ def stream(spec: Spec) -> Iterator[Sample]:
 
 def _originals(spec: Spec, chance: random.Random) -> Iterator[Sample]:
     """Generate events in the order of their times, without end."""
-    customer_of = _zipf(spec.customers, KEY_EXPONENT)
+    customer_of = _zipf(spec.customers, spec.key_exponent)
     sku_of = _zipf(SKUS, SKU_EXPONENT)
     types, upto = list(MIX), list(accumulate(MIX.values()))
     places = random.Random(spec.seed).sample(range(spec.customers), spec.customers)
