@@ -41,7 +41,11 @@ def test_rows_with_one_sort_key_lie_on_one_shard() -> None:
 def test_what_is_filled_from_existing_rows_is_read_from_all_shards_and_written_to_all() -> None:
     filled = [re.findall(r"(?:INSERT INTO|FROM) (\w+)", each) for each in STATEMENTS if each.startswith("INSERT")]
 
-    assert filled == [["customer_events_log", "events_log"], ["customer_decisions_log", "decisions_log"]]
+    assert filled == [
+        ["customer_events_log", "events_log"],
+        ["customer_decisions_log", "decisions_log"],
+        ["order_events_log", "events_log"],
+    ]
     for tables in filled:
         assert TABLES.issuperset(tables), "the Distributed tables, not one shard's own"
 

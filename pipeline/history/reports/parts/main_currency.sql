@@ -8,7 +8,7 @@ if(
         FROM
         (
             SELECT order_currency, toInt64(uniqExact(event_id)) AS orders
-            FROM events_log
+            FROM order_events_log
             WHERE tenant = $tenant AND event_type = 'order_completed' AND order_currency NOT IN ('', 'XXX')
             GROUP BY order_currency
         )

@@ -23,8 +23,8 @@
         sumIf(abs(ifNull(order_amount_minor, 0)), event_type = 'order_refunded') AS refunded_minor,
         if(undone, 0, amount_minor - least(refunded_minor, amount_minor)) AS net_minor,
         NOT undone AND (refunded_minor = 0 OR refunded_minor < amount_minor) AS kept
-    FROM events
-    WHERE tenant = $tenant AND event_type IN ('order_completed', 'order_cancelled', 'order_refunded')
+    FROM order_events
+    WHERE tenant = $tenant
     GROUP BY customer_id, order_key
     HAVING completed > 0
 )
