@@ -1,10 +1,12 @@
 -- Retention of the history, for ClickHouse 19.6 and later. Take the dashes away from what you want, with your own days.
 -- It holds for rows already there, and takes effect with merges.
--- The tables by customer hold the same rows once more: give each as long as its log, or a timeline shows less or more.
+-- The tables by customer and those of orders hold the same rows once more, and the contents say which of them are kept:
+-- give each as long as its log, or a timeline and a report show less or more.
 -- None for customer_overrides_log: without its row an old event would fall back to the customer it was written for.
 
 -- ALTER TABLE events_log             MODIFY TTL toDateTime(intDiv(occurred_at_ms, 1000)) + INTERVAL 400 DAY;
 -- ALTER TABLE customer_events_log    MODIFY TTL toDateTime(intDiv(occurred_at_ms, 1000)) + INTERVAL 400 DAY;
+-- ALTER TABLE order_events_log       MODIFY TTL toDateTime(intDiv(occurred_at_ms, 1000)) + INTERVAL 400 DAY;
 -- ALTER TABLE triggers_log           MODIFY TTL toDateTime(intDiv(fired_at_ms, 1000)) + INTERVAL 400 DAY;
 -- ALTER TABLE decisions_log          MODIFY TTL toDateTime(intDiv(decided_at_ms, 1000)) + INTERVAL 90 DAY;
 -- ALTER TABLE customer_decisions_log MODIFY TTL toDateTime(intDiv(decided_at_ms, 1000)) + INTERVAL 90 DAY;
