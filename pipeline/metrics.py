@@ -179,11 +179,11 @@ CATALOG_DROPPED = Counter(
 )
 CATALOG_MISSED = Counter("omni_catalog_missed_questions", "Questions about a product that is not in the copy.")
 RECOVERED = Counter("omni_recovered_records", "Changelog records read back at assignment, by actor.", ["actor"])
-CHANGELOGS_CUT = Counter(
-    "omni_cut_changelogs",
-    "Partitions of a changelog found shorter than what had been kept of them, by actor. Any: the broker lost records, "
-    "the log says which.",
-    ["actor"],
+LOGS_CUT = Counter(
+    "omni_cut_topics",
+    "Partitions found shorter than what had been handled or kept of them, by topic. Any: the broker lost records, the "
+    "log says which.",
+    ["topic"],
 )
 RECOVERY_SECONDS = Gauge(
     "omni_recovery_seconds", "Seconds from the last revocation (at first: from the start) until events flowed again."

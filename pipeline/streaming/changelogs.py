@@ -81,7 +81,7 @@ class ChangelogRecovery(Recovery):
         """Read a changelog whole that has lost its end: what is kept here, nobody else could ever come to know."""
         table.partitions_of.begin_anew(tp.partition)
         self.active_offsets[tp] = None  # type: ignore[assignment] # Faust's word for: from the earliest record
-        metrics.CHANGELOGS_CUT.labels(table.name).inc()
+        metrics.LOGS_CUT.labels(tp.topic).inc()
         log.error(
             "%s/%d has lost its end: it was known here up to offset %d and now ends at %d, so the broker has lost "
             "records. What is kept of it here is removed and read anew; the states of this partition fall back to that "

@@ -10,11 +10,14 @@ What differs from Faust's consumer, each for a loss or a standstill that was see
 - What may be committed is what the lanes have made durable, not what the stream iterator has moved past. A commit that
   failed is tried again; Faust takes it for done, and its lag stays.
 - Commits happen before revocation, while the partitions are still ours.
+- A partition that ends before what is committed is read on where it is new. The client would begin at its earliest
+  record, and all below the committed offset would be taken for handled.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, TypeAlias
@@ -26,6 +29,10 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, ensure_aiok
 from faust.transport.drivers.aiokafka import Consumer as KafkaConsumer
 from faust.transport.drivers.aiokafka import Producer as KafkaProducer
 from faust.types import TP
+
+from pipeline import metrics
+
+log = logging.getLogger(__name__)
 
 FETCH_MAX_WAIT_MS = 100
 """How long the broker holds a fetch that finds nothing. Every other request on the connection waits behind it; Faust's
@@ -62,6 +69,15 @@ class LaneConsumerThread(AIOKafkaConsumerThread):
         wanted = [ensure_aiokafka_TP(tp) for tp in self.assignment()]
         found = await self.call_thread(self._ensure_consumer()._coordinator.fetch_committed_offsets, wanted)
         return {TP(*tp): said for tp, said in found.items()}
+
+    async def first_after(self, tp: TP, time_ms: int | None, end: int) -> int:
+        """Return the first offset after a time, `end` if there is none, or the earliest where there is no time."""
+        place, client = ensure_aiokafka_TP(tp), self._ensure_consumer()
+        if time_ms is None:
+            earliest = await self.call_thread(client.beginning_offsets, [place])
+            return int(earliest[place])
+        found = (await self.call_thread(client.offsets_for_times, {place: time_ms + 1}))[place]
+        return end if found is None else int(found.offset)
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         watermarks: dict[TP, int] = self.consumer.watermarks  # type: ignore[attr-defined]
@@ -136,7 +152,7 @@ class LaneConsumer(KafkaConsumer):
         """Go to what is committed, or to the earliest record where nothing is."""
         async with self._delivering:
             commits = await self._thread.commits()
-            start = {tp: said.offset for tp, said in commits.items()}
+            start = {tp: said.offset for tp, said in commits.items()} | await self._after_the_cut(commits)
             fresh = {tp for tp in self.assignment() if tp not in start and not self._is_changelog_tp(tp)}
             if fresh:
                 earliest = await self._thread.earliest_offsets(*map(ensure_aiokafka_TP, fresh))
@@ -148,6 +164,28 @@ class LaneConsumer(KafkaConsumer):
             self.durable.clear()
             if self.on_flowing is not None:
                 await self.on_flowing(self.started_at, said_watermarks(commits))
+
+    async def _after_the_cut(self, commits: Mapping[TP, OffsetAndMetadata]) -> dict[TP, int]:
+        """Return where to go on with partitions that end before what is committed: records are gone, new ones came.
+
+        Where a watermark was said, at the first record after it. Without one from the beginning: an inbox knows from
+        its envelopes what it has handled.
+        """
+        said = {tp: commit for tp, commit in commits.items() if not self._is_changelog_tp(tp)}
+        ends = await self._thread.highwaters(*map(ensure_aiokafka_TP, said)) if said else {}
+        cut = {TP(*tp): end for tp, end in ends.items() if end < said[TP(*tp)].offset}
+        start = dict[TP, int]()
+        for tp, end in cut.items():
+            watermark = said_watermarks({tp: said[tp]}).get(tp)
+            start[tp] = await self._thread.first_after(tp, watermark, end)
+            metrics.LOGS_CUT.labels(tp.topic).inc()
+            log.error(
+                "%s/%d has lost its end: it was handled up to offset %d and now ends at %d, so the broker has lost "
+                "records, or the topic was made anew. It is read on from offset %d; what was lost before it was "
+                "handled is missing, and whoever sent it can send it again: what came already does not count twice",
+                tp.topic, tp.partition, said[tp].offset - 1, end, start[tp],
+            )  # fmt: skip
+        return start
 
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
         """Seek, with no fetch under way."""

@@ -32,6 +32,10 @@ class RecordsMissing(RuntimeError):
     """Records of an internal topic were skipped between two batches: going on would lose them silently."""
 
 
+class LogCut(RuntimeError):
+    """A partition goes on before where it was: it has lost its end. Starting again finds out where it is new."""
+
+
 class Engine(Protocol):
     """What a lane drives: `ActorPartition`, or ingest.
 
@@ -169,6 +173,8 @@ class Lane:
         while not self._stopping:
             records = await self._next()
             if records:
+                if records[0].offset < self.next_offset:
+                    raise LogCut(f"{self.name}: after offset {self.next_offset - 1} came {records[0].offset}")
                 await self.process(records)
                 self.pending_bytes -= _size(records)
             if not self._stopping and (not records or self._rest_seconds() <= 0):

@@ -80,8 +80,8 @@ CASES = {
         labels={"instance": "w1"},
     ),
     "OmniChangelogCut": Case(
-        {'omni_cut_changelogs_total{actor="customer", instance="w1"}': "1x60"},
-        {'omni_cut_changelogs_total{actor="customer", instance="w1"}': "0x60"},
+        {'omni_cut_topics_total{topic="channel.web", instance="w1"}': "1x60"},
+        {'omni_cut_topics_total{topic="channel.web", instance="w1"}': "0x60"},
         labels={"actor": "customer"},
     ),
     "OmniStalled": Case(
