@@ -129,6 +129,15 @@ def test_revenue_is_without_what_was_told_twice_cancelled_or_refunded_as_a_whole
     assert shown(history, "omni-products: Revenue per day", events) == {"EUR": 10_499}
 
 
+def test_revenue_is_without_refunds_in_its_own_currency_only(history: HistoryWriter) -> None:
+    events = [arrived("sold", order_id="o-1", currency="EUR", amount_minor=10_000)]
+    for currency, amount_minor in (("JPY", 9_000), ("EUR", 1_000)):
+        refund: dict[str, Any] = {"order_id": "o-1", "currency": currency, "amount_minor": amount_minor}
+        events.append(arrived(currency, event_type="order_refunded", **refund))
+
+    assert shown(history, "omni-products: Revenue per day", events) == {"EUR": 9_000}
+
+
 def test_what_an_order_lacks_is_named(history: HistoryWriter) -> None:
     events = [arrived("full"), arrived("poor", order_id=None, items=(Item("shoe"),)), arrived("bare", items=())]
 

@@ -37,6 +37,10 @@ def order(tenant: str, customer_id: str, after_ms: int, amount_minor: int = 1_00
     return event(tenant, customer_id, after_ms, "order_completed", **given)
 
 
+def refund(tenant: str, customer_id: str, after_ms: int, order_id: str, **fields: Any) -> Row:
+    return event(tenant, customer_id, after_ms, "order_refunded", **{"order_id": order_id, "currency": "EUR"} | fields)
+
+
 def by_way_of(name: str, medium: str = "", source: str = "") -> dict[str, Any]:
     return {
         "context": Context(campaign=Campaign(source or None, medium or None, name or None)),
@@ -183,7 +187,7 @@ def shop() -> Iterator[Row]:
     yield event("shop", "anna", MINUTE_MS, "product_viewed")
     yield order("shop", "anna", 2 * MINUTE_MS, 5_000)
     yield order("shop", "anna", 40 * DAY_MS, 7_000, channel="pos", order_id="o-anna")
-    yield event("shop", "anna", 41 * DAY_MS, "order_refunded", order_id="o-anna", amount_minor=2_000, currency="EUR")
+    yield refund("shop", "anna", 41 * DAY_MS, "o-anna", amount_minor=2_000)
     yield event("shop", "ben", 0, "page_viewed")
     yield event("shop", "ben", 30 * MINUTE_MS - 1, "page_viewed")
     yield event("shop", "ben", 60 * MINUTE_MS, "page_viewed")

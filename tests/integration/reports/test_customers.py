@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.domain.time import DAY_MS
+from pipeline.domain.time import DAY_MS, HOUR_MS
 from pipeline.history.engine import Engine
 from pipeline.history.writer import HistoryWriter
 from tests.integration.reports.answers import asked, column, only
-from tests.integration.reports.stories import order
+from tests.integration.reports.stories import order, refund
 
 pytestmark = pytest.mark.clickhouse
 
@@ -57,6 +57,35 @@ def test_rfm_scores_are_fifths_of_the_buyers_in_one_currency_and_equals_score_th
         ("c-4", "EUR"): (5, 1, 1),
         ("c-4", "USD"): (1, 1, 1),
     }
+
+
+def test_an_order_refunded_in_full_is_no_purchase_with_an_amount_or_without_and_a_free_one_is(engine: Engine) -> None:
+    rows = [order("refunded", name, 0, 1_000, order_id=name) for name in ("told", "untold", "half")]
+    for name, amount_minor in (("told", 1_000), ("untold", None), ("half", 500)):
+        rows.append(refund("refunded", name, HOUR_MS, name, amount_minor=amount_minor))
+    HistoryWriter(engine).write([*rows, order("refunded", "free", 0, 0)])
+
+    found = asked(engine, "rfm", "refunded")
+
+    told = {row["customer_id"]: (row["purchase_days"], row["orders"], row["spend_minor"]) for row in found}
+    assert told == {"half": (1, 1, 500), "free": (1, 1, 0)}
+    assert only(asked(engine, "cohorts", "refunded"))["customers"] == 2
+
+
+def test_a_refund_is_set_off_in_the_currency_of_its_order_alone_or_where_one_is_not_known(engine: Engine) -> None:
+    moneys = {"same": ("EUR", "EUR"), "other": ("EUR", "JPY"), "refund-untold": ("EUR", None), "untold": (None, "EUR")}
+    rows = []
+    for name, (ordered, refunded) in moneys.items():
+        rows.append(order("moneys", name, 0, 10_000, order_id=name, currency=ordered))
+        rows.append(refund("moneys", name, HOUR_MS, name, amount_minor=9_000, currency=refunded))
+    HistoryWriter(engine).write(rows)
+
+    assert column(asked(engine, "rfm", "moneys"), "customer_id", "spend_minor") == {
+        "same": 1_000, "other": 10_000, "refund-untold": 1_000, "untold": 1_000,
+    }  # fmt: skip
+    assert only(asked(engine, "cohorts", "moneys"))["spend_minor"] == 12_000
+    assert only(asked(engine, "channel_study", "moneys"))["spend_minor"] == 12_000
+    assert only(asked(engine, "touchpoints", "moneys"))["revenue_minor"] == 12_000
 
 
 def test_the_channel_study_tells_what_customers_of_one_channel_and_of_two_spend(engine: Engine) -> None:

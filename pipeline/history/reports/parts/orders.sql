@@ -1,7 +1,8 @@
 -- One row per order that was completed, told once or often, with what went back since: `net_minor` is what it was
 -- worth, `skus`, `quantities` and `attributes` its lines, `kept` is 0 for a cancelled order and for one whose refunds
--- come to all of it. All is as it was told first: of two events of one moment (an order and its copy in another channel)
--- the one with the lower hash, so that it is the same one in whatever order rows are read.
+-- come to all of it. A refund in another currency is left out, as the customer's own state leaves it out: nobody told
+-- what it is worth in this one. All is as it was told first: of two events of one moment (an order and its copy in
+-- another channel) the one with the lower hash, so that it is the same one in whatever order rows are read.
 (
     SELECT
         customer_id,
@@ -20,7 +21,15 @@
         argMinIf(`items.quantity`, told_place, event_type = 'order_completed') AS quantities,
         argMinIf(`items.attributes`, told_place, event_type = 'order_completed') AS attributes,
         max(event_type = 'order_cancelled' OR event_type = 'order_refunded' AND isNull(order_amount_minor)) AS undone,
-        sumIf(abs(ifNull(order_amount_minor, 0)), event_type = 'order_refunded') AS refunded_minor,
+        groupArrayIf(
+            (toString(order_currency), toInt64(abs(ifNull(order_amount_minor, 0)))), event_type = 'order_refunded'
+        ) AS refunds,
+        arraySum(
+            refund -> if(
+                refund.1 = order_money OR refund.1 IN ('', 'XXX') OR order_money IN ('', 'XXX'), refund.2, toInt64(0)
+            ),
+            refunds
+        ) AS refunded_minor,
         if(undone, 0, amount_minor - least(refunded_minor, amount_minor)) AS net_minor,
         NOT undone AND (refunded_minor = 0 OR refunded_minor < amount_minor) AS kept
     FROM order_events
