@@ -3,8 +3,8 @@
 -- The rate is the share of customers who bought the product in a channel, of those who looked at, took up, tried on or
 -- bought it there, with Wilson's interval. A gap is where even the upper limit of a channel is below the lower limit of
 -- the best one; `missed` is how many buyers more it would have had at that lower limit. Among hundreds of products a
--- few gaps are chance all the same: raise the confidence for a long list. An order that was cancelled or refunded in
--- full is no purchase.
+-- few gaps are chance all the same: raise the confidence for a long list. What was cancelled, refunded or given back is
+-- no purchase.
 --
 -- $from time: what happened from then on
 -- $to time: before then
@@ -60,8 +60,8 @@ FROM
                     cityHash64(customer_id) AS customer_hash,
                     order_channel AS channel,
                     1 AS bought,
-                    skus,
-                    quantities
+                    arrayMap(line -> line.1, lines) AS skus,
+                    arrayMap(line -> line.2, lines) AS quantities
                 FROM $orders
                 WHERE kept AND ordered_at_ms >= $from AND ordered_at_ms < $to
             )

@@ -3,9 +3,9 @@
 -- One row per customer and currency. `purchase_days` are the days (UTC) with an order: several orders on one day are
 -- one purchase, as in the literature; the frequency of a model as BG/NBD is one less. `spend_minor` is what is left
 -- after refunds; an order that was cancelled or refunded in full is no purchase. `account` is empty for who has none.
--- The scores are fifths, 5 the best, of when they last bought, of purchase days and of spending, among the buyers in the
--- same currency: 1 and a point for each fifth of them that is wholly below. Equals score the same, so that 1 is more than
--- a fifth where most have bought once.
+-- The scores are fifths, 5 the best, of when they last bought, of purchase days and of spending, among the buyers in
+-- the same currency: 1 and a point for each fifth of them that is wholly below. Equals score the same, so that 1 is
+-- more than a fifth where most have bought once.
 --
 -- $from time: orders from then on
 -- $to time: orders before then

@@ -10,7 +10,7 @@ from pipeline.history.engine import Engine
 from pipeline.history.writer import HistoryWriter
 from tests.history_rows import TEN_O_CLOCK
 from tests.integration.reports.answers import asked, only
-from tests.integration.reports.stories import order
+from tests.integration.reports.stories import order, refund
 
 pytestmark = pytest.mark.clickhouse
 
@@ -37,6 +37,28 @@ def test_an_order_told_again_is_of_the_moment_it_was_told_first(engine: Engine) 
     assert len(asked(engine, "basket_affinities", "again", min_baskets="1")) == 2
     assert asked(engine, "basket_affinities", "again", min_baskets="1", **later) == []
     assert asked(engine, "channel_gaps", "again", min_viewers="1", **later) == []
+
+
+def test_what_was_given_back_of_an_order_is_neither_in_its_basket_nor_sold(engine: Engine) -> None:
+    """Of shoes and socks one gives the socks back, one of two pairs, one both pairs in two goes, one all there was."""
+    given_back = {"kept": [], "all-socks": [1], "one-pair": [1], "both-pairs": [1, 1], "everything": [1]}
+    rows = []
+    for name, returns in given_back.items():
+        pairs = 2 if "pair" in name else 1
+        bought = (Item("shoe", 1, 900, "EUR"), *(Item("socks", 1, 100, "EUR"),) * pairs)
+        rows.append(order("returns", name, 0, 2_000, items=bought, order_id=name))
+        back = [Item("socks", pieces, 100, "EUR") for pieces in returns]
+        back += [Item("shoe", 1, 900, "EUR")] if name == "everything" else []
+        rows += [refund("returns", name, HOUR_MS + n, name, items=(item,)) for n, item in enumerate(back)]
+    HistoryWriter(engine).write(rows)
+
+    pairs_bought = asked(engine, "basket_affinities", "returns", min_baskets="1")
+    sold = asked(engine, "channel_gaps", "returns", min_viewers="1")
+
+    assert {(row["a"], row["b"]): (row["baskets"], row["support"]) for row in pairs_bought} == {
+        ("shoe", "socks"): (2, 0.5), ("socks", "shoe"): (2, 0.5),
+    }  # fmt: skip
+    assert {row["sku"]: (row["buyers"], row["sales"]) for row in sold} == {"shoe": (4, 4), "socks": (2, 2)}
 
 
 def test_s22_a_product_that_sells_in_one_channel_and_not_in_another_is_flagged(engine: Engine) -> None:

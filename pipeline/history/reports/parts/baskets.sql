@@ -1,10 +1,9 @@
--- One row per order that was kept: the distinct products or categories in it.
+-- One row per order of which something was kept: the distinct products or categories in it.
 (
     SELECT arrayDistinct(arrayFilter(
-        (name, quantity) -> name != '' AND quantity >= 0,
-        if($by = 'category', arrayMap(each -> visitParamExtractString(each, 'category'), attributes), skus),
-        quantities
+        name -> name != '',
+        arrayMap(line -> if($by = 'category', visitParamExtractString(line.3, 'category'), line.1), lines)
     )) AS names
     FROM $orders
-    WHERE kept AND ordered_at_ms >= $from AND ordered_at_ms < $to
+    WHERE kept AND notEmpty(lines) AND ordered_at_ms >= $from AND ordered_at_ms < $to
 )
