@@ -7,10 +7,12 @@ is what the engine gets.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from string import Template
 from textwrap import dedent
 from typing import Any, Final, Literal
 
 from pipeline.history.reports.catalogue import report
+from pipeline.history.reports.parts import parts
 
 Json = dict[str, Any]
 PROMETHEUS: Final = {"type": "prometheus", "uid": "omni-prometheus"}
@@ -19,6 +21,10 @@ CLICKHOUSE: Final = {"type": "grafana-clickhouse-datasource", "uid": "omni-click
 
 CHOSEN: Final = {"from": "${__from}", "to": "${__to}", "now": "${__to}", "tenant": "${tenant:sqlstring}"}
 """What stands for a report's parameters where Grafana fills in what its user has chosen (times in ms)."""
+HAPPENED: Final = "tenant = ${tenant:sqlstring} AND $__timeFilter(occurred_at)"
+"""Of events and identity changes: the tenant and the time chosen."""
+ORDERED: Final = "ordered_at_ms >= ${__from} AND ordered_at_ms < ${__to}"
+"""Of `$orders`, which are of the tenant chosen: the time chosen."""
 COLUMNS: Final = 24
 HEIGHT: Final = 8
 SCHEMA_VERSION: Final = 39
@@ -137,8 +143,8 @@ def promql(expression: str, legend: str = "") -> Query:
 
 
 def sql(text: str) -> Query:
-    """Ask the history."""
-    return Query(dedent(text).strip())
+    """Ask the history. `$orders` in it are the orders as reports count them."""
+    return Query(Template(dedent(text).strip()).safe_substitute(parts(CHOSEN, ["orders"])))
 
 
 def _laid_out(panels: tuple[Panel, ...]) -> list[Json]:

@@ -13,6 +13,8 @@ from pipeline.domain.events import Item
 from pipeline.domain.messages.to_customer import Arrived
 from pipeline.history.engine import Engine
 from pipeline.history.recorder import Recorder
+from pipeline.history.reports.asking import ask
+from pipeline.history.reports.catalogue import report
 from pipeline.history.rows import Kind, Row
 from pipeline.history.writer import HistoryWriter
 from pipeline.identity_file import load_identity
@@ -22,7 +24,7 @@ from pipeline.rules_file import load_rules
 from pipeline.settings import Settings, load_settings
 from pipeline.simulation import Simulation
 from pipeline.sources.shop import shop
-from tests.history_rows import CHANGE, DECISION, LETTER, ORIGIN, TEN_O_CLOCK, TRIGGER, arrived
+from tests.history_rows import CHANGE, DECISION, LETTER, ORIGIN, SOCKS, TEN_O_CLOCK, TRIGGER, arrived
 
 pytestmark = pytest.mark.clickhouse
 
@@ -107,11 +109,16 @@ def test_every_panel_has_rows_and_none_for_a_time_in_which_nothing_happened(demo
     assert ["default"] in demo.query(TENANT).rows
 
 
-def shown(history: HistoryWriter, title: str, events: list[Arrived]) -> dict[str, Any]:
-    """Return what a panel has of these events: the name in a row and its number, which come last."""
+def rows_of(history: HistoryWriter, title: str, events: list[Arrived]) -> list[dict[str, Any]]:
+    """Return what a panel has of these events."""
     history.write([Row(Kind.EVENT, event, "told", number, ORIGIN) for number, event in enumerate(events)])
     (query,) = (query for name, _, query in ASKED if name == title)
-    return {name: number for *_, name, number in (row.values() for row in asked(history.engine, query))}
+    return asked(history.engine, query)
+
+
+def shown(history: HistoryWriter, title: str, events: list[Arrived]) -> dict[str, Any]:
+    """Return what a panel has of these events: the name in a row and its number, which come last."""
+    return {name: number for *_, name, number in (row.values() for row in rows_of(history, title, events))}
 
 
 def test_orders_are_counted_once_each_also_without_an_id(history: HistoryWriter) -> None:
@@ -136,6 +143,46 @@ def test_revenue_is_without_refunds_in_its_own_currency_only(history: HistoryWri
         events.append(arrived(currency, event_type="order_refunded", **refund))
 
     assert shown(history, "omni-products: Revenue per day", events) == {"EUR": 9_000}
+
+
+def looked_and_ordered() -> list[Arrived]:
+    """One looks at shoes and buys them, told twice; three take back what they ordered, one of them the socks alone."""
+    events = [arrived("look", event_type="product_viewed", channel="web", order_id=None)]
+    for channel in ("web", "pos"):
+        at_ms = TEN_O_CLOCK + (channel == "pos") * 1_000
+        events.append(arrived(f"sold-{channel}", order_id="o-1", channel=channel, occurred_at_ms=at_ms))
+    returns: dict[str, dict[str, Any]] = {
+        "cancelled": {"event_type": "order_cancelled", "items": ()},
+        "refunded": {"event_type": "order_refunded", "items": (), "amount_minor": 10_499, "currency": "EUR"},
+        "socks-back": {"event_type": "order_refunded", "items": (SOCKS,)},
+    }
+    for name, back in returns.items():
+        events.append(arrived(f"{name}-order", customer_id=name, order_id=name, channel="pos"))
+        events.append(arrived(name, customer_id=name, order_id=name, channel="pos", **back))
+    return events
+
+
+def test_what_was_bought_is_what_reports_call_bought(history: HistoryWriter) -> None:
+    seen = rows_of(history, "omni-products: From view to order", looked_and_ordered())
+
+    assert [(row["sku"], row["viewed"], row["bought"], row["pieces"]) for row in seen] == [
+        ("shoe-38", 1, 2, 4), ("socks", 1, 1, 1),
+    ]  # fmt: skip
+    sold = ask(history.engine, report("channel_gaps"), {"min_viewers": "1"}).objects()
+    for row in seen:
+        of_sku = [each for each in sold if each["sku"] == row["sku"]]
+        assert sum(each["buyers"] for each in of_sku) == row["bought"]
+        assert sum(each["sales"] for each in of_sku) == row["pieces"]
+
+
+def test_orders_of_a_channel_are_those_that_reports_count(history: HistoryWriter) -> None:
+    seen = rows_of(history, "omni-customers: Channels", looked_and_ordered())
+
+    assert [(row["channel"], row["events"], row["customers"], row["orders"]) for row in seen] == [
+        ("pos", 7, 4, 1), ("web", 2, 1, 1),
+    ]  # fmt: skip
+    bought = ask(history.engine, report("channel_study"), {}).objects()
+    assert sum(row["orders"] for row in bought) == sum(row["orders"] for row in seen)
 
 
 def test_what_an_order_lacks_is_named(history: HistoryWriter) -> None:

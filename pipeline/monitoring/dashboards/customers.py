@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.monitoring.panels import Dashboard, lines, numbers, promql, report_table, sql, table
-
-HAPPENED = "tenant = ${tenant:sqlstring} AND $__timeFilter(occurred_at)"
+from pipeline.monitoring.panels import HAPPENED, ORDERED, Dashboard, lines, numbers, promql, report_table, sql, table
 
 CUSTOMERS = Dashboard(
     "omni-customers",
@@ -50,15 +48,23 @@ CUSTOMERS = Dashboard(
         ),
         table(
             "Channels",
-            "Events, customers and orders of each channel, and how many of its customers come by another too.",
+            "Events, customers and kept orders of each channel, and how many of its customers come by another too.",
             sql(f"""
                 SELECT
                     channel, sum(events) AS events, count() AS customers, sum(orders) AS orders,
                     countIf(channels > 1) AS also_elsewhere
                 FROM
                 (
-                    SELECT channel, customer_id, count() AS events, countIf(event_type = 'order_completed') AS orders
-                    FROM events WHERE {HAPPENED} GROUP BY channel, customer_id
+                    SELECT channel, customer_id, sum(told) AS events, sum(bought) AS orders
+                    FROM
+                    (
+                        SELECT channel, customer_id, count() AS told, 0 AS bought
+                        FROM events WHERE {HAPPENED} GROUP BY channel, customer_id
+                        UNION ALL
+                        SELECT order_channel AS channel, customer_id, 0 AS told, count() AS bought
+                        FROM $orders WHERE kept AND {ORDERED} GROUP BY channel, customer_id
+                    )
+                    GROUP BY channel, customer_id
                 ) AS here
                 ANY LEFT JOIN
                 (

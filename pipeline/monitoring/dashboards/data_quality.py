@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pipeline.monitoring.panels import Dashboard, bars, lines, promql, report_table, sql, table
+from pipeline.monitoring.panels import HAPPENED, Dashboard, bars, lines, promql, report_table, sql, table
 
-HAPPENED = "tenant = ${tenant:sqlstring} AND $__timeFilter(occurred_at)"
 REFUSED = "tenant IN ('', ${tenant:sqlstring}) AND $__timeFilter(appended_at)"
 RECEIVED = "tenant = ${tenant:sqlstring} AND $__timeFilter(received_at)"
 

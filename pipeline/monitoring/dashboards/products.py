@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from pipeline.history.reports.parts import parts
-from pipeline.monitoring.panels import CHOSEN, Dashboard, Query, bars, lines, report_table, sql, table
-
-HAPPENED = "tenant = ${tenant:sqlstring} AND $__timeFilter(occurred_at)"
+from pipeline.monitoring.panels import HAPPENED, ORDERED, Dashboard, Query, bars, lines, report_table, sql, table
 
 
 def of_orders(columns: str, where: str = "") -> Query:
     """Ask for a number per day and `name`, both named in `columns`, of orders as reports count them."""
-    found = sql(f"""
+    return sql(f"""
         SELECT toDateTime(toStartOfDay(toDateTime(intDiv(ordered_at_ms, 1000), 'UTC'))) AS time, {columns}
-        FROM ORDERS
-        WHERE ordered_at_ms >= ${{__from}} AND ordered_at_ms < ${{__to}}{where}
+        FROM $orders
+        WHERE {ORDERED}{where}
         GROUP BY time, name ORDER BY time, name
     """)
-    return Query(found.text.replace("ORDERS", parts(CHOSEN, ["orders"])["orders"]))
 
 
 PRODUCTS = Dashboard(
@@ -37,7 +33,8 @@ PRODUCTS = Dashboard(
         ),
         table(
             "From view to order",
-            "Customers that viewed a product, put it into a cart, and bought it.",
+            "Customers that viewed a product, put it into a cart, and bought it; what was cancelled, refunded or given "
+            "back is not bought.",
             sql(f"""
                 SELECT
                     sku,
@@ -49,7 +46,15 @@ PRODUCTS = Dashboard(
                 (
                     SELECT customer_id, event_type, items.sku AS skus, items.quantity AS quantities
                     FROM events
-                    WHERE event_type IN ('product_viewed', 'product_added', 'order_completed') AND {HAPPENED}
+                    WHERE event_type IN ('product_viewed', 'product_added') AND {HAPPENED}
+                    UNION ALL
+                    SELECT
+                        customer_id,
+                        'order_completed' AS event_type,
+                        arrayMap(line -> line.1, lines) AS skus,
+                        arrayMap(line -> line.2, lines) AS quantities
+                    FROM $orders
+                    WHERE kept AND {ORDERED}
                 ) AS told
                 ARRAY JOIN skus AS sku, quantities AS quantity
                 GROUP BY sku ORDER BY bought DESC, carted DESC, viewed DESC, sku LIMIT 50
