@@ -37,12 +37,15 @@ FROM
             sum(spent) AS spend_minor
         FROM
         (
-            SELECT customer_hash, used, visited, in_span, ordered, spent
+            SELECT
+                customer_hash,
+                length(arrayDistinct(arrayConcat(visited_in, ordered_in))) AS used,
+                visited, in_span, ordered, spent
             FROM
             (
                 SELECT
                     customer_hash,
-                    uniqExactIf(visit_${by_word}, started_at_ms >= $from AND started_at_ms < $to) AS used,
+                    groupUniqArrayIf(visit_${by_word}, started_at_ms >= $from AND started_at_ms < $to) AS visited_in,
                     countIf(started_at_ms >= $from AND started_at_ms < $to) AS visited,
                     max(visit_in_span) AS in_span
                 FROM $visits
@@ -51,11 +54,24 @@ FROM
             ANY LEFT JOIN
             (
                 SELECT
-                    cityHash64(customer_id) AS customer_hash,
-                    count() AS ordered,
+                    customer_hash,
+                    groupUniqArrayIf(visit_${by_word}, visit_${by_word} != 'of its visit') AS ordered_in,
+                    sum(kept) AS ordered,
                     sumIf(net_minor, order_money = $main_currency) AS spent
-                FROM $orders
-                WHERE kept AND ordered_at_ms >= $from AND ordered_at_ms < $to
+                FROM
+                (
+                    -- A channel whose group a link decides has that of the visit that the order is in.
+                    SELECT
+                        cityHash64(customer_id) AS customer_hash,
+                        order_channel AS visit_channel,
+                        'of its visit' AS link_group,
+                        $channel_group AS visit_channel_group,
+                        kept,
+                        net_minor,
+                        order_money
+                    FROM $orders
+                    WHERE ordered_at_ms >= $from AND ordered_at_ms < $to
+                )
                 GROUP BY customer_hash
             ) AS bought USING customer_hash
         )

@@ -7,8 +7,9 @@ import pytest
 from pipeline.domain.time import DAY_MS, HOUR_MS
 from pipeline.history.engine import Engine
 from pipeline.history.writer import HistoryWriter
+from tests.history_rows import TEN_O_CLOCK
 from tests.integration.reports.answers import asked, column, only
-from tests.integration.reports.stories import order, refund
+from tests.integration.reports.stories import by_way_of, event, order, refund
 
 pytestmark = pytest.mark.clickhouse
 
@@ -95,6 +96,25 @@ def test_the_channel_study_tells_what_customers_of_one_channel_and_of_two_spend(
     assert (one["buyers"], one["spend_minor"], one["spend_minor_per_customer"]) == (1, 1_000, 500)
     assert (two["channels"], two["customers"], two["visits"], two["orders"]) == ("2", 1, 2, 2)
     assert (two["spend_minor"], two["currency"]) == (5_000 + 7_000 - 2_000, "EUR")
+
+
+def test_a_channel_is_used_by_an_order_in_it_too_within_the_session_of_another(engine: Engine) -> None:
+    """Anna looks on the web and buys at a till in one session, Ben sends it back, Cem buys where he looked."""
+    rows = []
+    for name, channel in (("anna", "pos"), ("ben", "pos"), ("cem", "web")):
+        rows.append(
+            event("within", name, 0, "page_viewed", **{**by_way_of("autumn", "cpc", "google"), "session_id": name})
+        )
+        rows.append(order("within", name, HOUR_MS, channel=channel, session_id=name, order_id=name))
+    HistoryWriter(engine).write([*rows, event("within", "ben", DAY_MS, "order_cancelled", order_id="ben")])
+    order_alone = {"from": str(TEN_O_CLOCK + HOUR_MS)}
+
+    for by in ("channel", "channel_group"):
+        one, two = asked(engine, "channel_study", "within", by=by)
+        assert (one["channels"], one["customers"], one["visits"], one["orders"]) == ("1", 1, 1, 1), by
+        assert (two["channels"], two["customers"], two["visits"], two["buyers"]) == ("2", 2, 2, 1), by
+    (later,) = asked(engine, "channel_study", "within", **order_alone)
+    assert (later["channels"], later["customers"], later["share"], later["visits"]) == ("1", 3, 1, 0)
 
 
 def test_a_cohort_is_followed_from_its_first_month(engine: Engine) -> None:
