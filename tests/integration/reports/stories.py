@@ -56,6 +56,20 @@ def decided(tenant: str, customer_id: str, after_ms: int, outcome: Any, reason: 
     return Row(Kind.DECISION, given, "decisions/0", 0, ORIGIN)
 
 
+def reminded(
+    tenant: str, customer_id: str, after_ms: int, cause: str, cart_id: str, amount_minor: int
+) -> Iterator[Row]:
+    """The rule `left` reminds of a cart: what was decided and what was sent."""
+    at_ms, trigger_id = TEN_O_CLOCK + after_ms, uuid4().hex
+    sent = replace(
+        TRIGGER, tenant=tenant, trigger_id=trigger_id, rule="left", customer_id=customer_id, caused_by=cause,
+        due_at_ms=at_ms, fired_at_ms=at_ms,
+        context={"cart_id": cart_id, "amount_minor": amount_minor, "currency": "EUR"},
+    )  # fmt: skip
+    yield Row(Kind.TRIGGER, sent, "triggers.left/0", 0, ORIGIN)
+    yield decided(tenant, customer_id, after_ms, "fired", "", rule="left", caused_by=cause, trigger_id=trigger_id)
+
+
 # Paths, how many ended with a purchase of 1.00, how many without.
 PATHS = (
     ("search > email > direct", 30, 120),
@@ -203,14 +217,7 @@ def carts() -> Iterator[Row]:
         if name == "dan":
             yield decided("carts", name, HOUR_MS, "held_out", "rule_holdout", rule="left", caused_by=cause)
         elif name != "anna":
-            due_ms = TEN_O_CLOCK + HOUR_MS
-            sent = replace(
-                TRIGGER, tenant="carts", trigger_id=f"t-{name}", rule="left", customer_id=name, caused_by=cause,
-                due_at_ms=due_ms, fired_at_ms=due_ms,
-                context={"cart_id": f"cart-{name}", "amount_minor": 4_000, "currency": "EUR"},
-            )  # fmt: skip
-            yield Row(Kind.TRIGGER, sent, "triggers.left/0", 0, ORIGIN)
-            yield decided("carts", name, HOUR_MS, "fired", "", rule="left", caused_by=cause, trigger_id=f"t-{name}")
+            yield from reminded("carts", name, HOUR_MS, cause, f"cart-{name}", 4_000)
     yield order("carts", "anna", MINUTE_MS, 4_000, cart_id="cart-anna")
     yield order("carts", "ben", DAY_MS, 3_500, cart_id="cart-ben")
     yield order("carts", "cem", DAY_MS, 900, cart_id="another")
