@@ -1,8 +1,11 @@
 -- From which stage to which customers go, how many, how long they stay, and where they are.
 --
 -- The stages are those of the customer's state: awareness, consideration, purchase, use, and support while a case is
--- open. A row with an empty `stage` is where journeys begin, one with an empty `next` where customers are at the end of
--- the span. `share` is of all that leave the stage or are still in it. Nobody goes back to awareness.
+-- open (who has one when the span begins is in support from its beginning on); `none` is after a case where the span
+-- tells nothing else. A row with an empty `stage` is where journeys begin, one with an empty `next` where customers are
+-- at the end of the span. `share` is of all that leave the stage or are still in it. `median_hours` is the time in the
+-- stage; of those still in it the time so far, until the end of the span or the newest event of all. Nobody goes back to
+-- awareness.
 --
 -- $from time: what happened from then on
 -- $to time: before then
@@ -45,18 +48,17 @@ FROM
                 arrayMap(
                     (each, place, cases) -> multiIf(
                         cases > 0, 'support',
-                        each = 'closed', arrayReverse(arrayPushFront(
+                        each NOT IN ('closed', 'awareness'), each,
+                        arrayReverse(arrayPushFront(
                             arrayFilter(
                                 other -> other NOT IN ('opened', 'closed', 'awareness'), arraySlice(names, 1, place)
                             ),
-                            if(has(arraySlice(names, 1, place), 'awareness'), 'awareness', '')
-                        ))[1],
-                        each = 'awareness' AND place > 1, '',
-                        each
+                            if(has(arraySlice(names, 1, place), 'awareness'), 'awareness', 'none')
+                        ))[1]
                     ),
                     names, arrayEnumerate(names), open
                 ) AS stages,
-                arrayFilter(each -> each.2 != '', arrayMap((each, stage) -> (intDiv(each, 16), stage), told, stages)) AS placed,
+                arrayMap((each, stage) -> (intDiv(each, 16), stage), told, stages) AS placed,
                 arrayFilter(
                     (each, before) -> each.2 != before.2, placed, arrayPushFront(arrayPopBack(placed), (toInt64(0), ''))
                 ) AS entered,
@@ -65,15 +67,20 @@ FROM
                     arrayPushFront(entered, (entered[1].1, '')),
                     arrayPushBack(entered, (toInt64(0), ''))
                 ) AS steps,
-                max(occurred_at_ms) AS ended_ms
+                max(occurred_at_ms) AS last_ms,
+                greatest(last_ms, least(toInt64($to), (
+                    SELECT max(least(occurred_at_ms, received_at_ms)) FROM events_log WHERE tenant = $tenant
+                ))) AS ended_ms
             FROM
             (
-                SELECT cityHash64(customer_id) AS customer_hash, occurred_at_ms, $journey_mark AS mark
+                SELECT cityHash64(customer_id) AS customer_hash, occurred_at_ms, toUInt8($journey_mark) AS mark
                 FROM events
-                WHERE tenant = $tenant AND occurred_at_ms >= $from AND occurred_at_ms < $to
+                WHERE tenant = $tenant AND occurred_at_ms >= $from AND occurred_at_ms < $to AND mark > 0
+                UNION ALL
+                SELECT customer_hash, occurred_at_ms, mark FROM $case_marks
             )
-            WHERE mark > 0
             GROUP BY customer_hash
+            HAVING last_ms >= $from
         )
         ARRAY JOIN steps AS step
         GROUP BY stage, next

@@ -26,8 +26,8 @@ PASSIVE: Final = frozenset(
 )  # fmt: skip
 """What happens to a customer, or ends what was begun: it is no visit."""
 
-_MARKS: Final = ("closed", "opened", *STAGES)
-"""What events say of a journey; of what is told for one moment the first in this order comes first."""
+_MARKS: Final = ("opened", "closed", *STAGES)
+"""What a journey is told by; of what is told for one moment the first in this order comes first."""
 _COMMENT: Final = re.compile(r"^\s*--.*\n", re.MULTILINE)
 
 
@@ -52,7 +52,7 @@ def _templates() -> dict[str, Template]:
     found |= {
         "passive_types": texts(sorted(PASSIVE)),
         "known_types": texts(EVENT_TYPES),
-        "journey_stages": f"['', {texts(STAGES)}]",
+        "journey_stages": f"['', {texts(STAGES)}, 'none']",
         "journey_mark": _journey_mark(),
         "journey_marks": f"[{texts(_MARKS)}]",
         "feedback_score": _feedback_score(),
@@ -63,10 +63,11 @@ def _templates() -> dict[str, Template]:
 
 
 def _journey_mark() -> str:
-    """Return the place in `_MARKS` of the stage that an event enters, or of what it says of a case; 0 for others."""
+    """Return the place in `_MARKS` of the stage that an event enters; 0 for others."""
     assert SUPPORT not in ENTERING, "support is entered and left with cases"
-    told = {"closed": ["case_closed"], "opened": ["case_opened"], **{name: sorted(ENTERING[name]) for name in ENTERING}}
-    entering = ", ".join(f"event_type IN ({texts(types)}), {_MARKS.index(mark) + 1}" for mark, types in told.items())
+    entering = ", ".join(
+        f"event_type IN ({texts(sorted(types))}), {_MARKS.index(stage) + 1}" for stage, types in ENTERING.items()
+    )
     return f"multiIf({entering}, 0)"
 
 

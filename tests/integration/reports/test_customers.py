@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.domain.time import DAY_MS, HOUR_MS
+from pipeline.domain.time import DAY_MS, HOUR_MS, MINUTE_MS
 from pipeline.history.engine import Engine
 from pipeline.history.writer import HistoryWriter
 from tests.history_rows import TEN_O_CLOCK
@@ -149,6 +149,89 @@ def test_journeys_are_told_from_stage_to_stage(engine: Engine) -> None:
     }
     (stayed,) = (row for row in rows if row["stage"] == "support")
     assert (stayed["median_hours"], stayed["share"]) == (1, 1)
+
+
+Told = list[tuple[int, str, dict[str, str | int]]]  # minute, event type, properties
+LOOKED: Told = [(1, "product_viewed", {})]
+BOUGHT: Told = [(2, "order_completed", {})]
+
+
+def changes(engine: Engine, tenant: str, told: Told, **given: str) -> dict[tuple[str, str], int]:
+    """From which stage to which one customer went, by what was told of them in channels that take turns."""
+    channels = ("chat", "call_center")
+    HistoryWriter(engine).write(
+        [
+            event(tenant, "mia", minute * MINUTE_MS, event_type, channels[number % 2], properties=properties)
+            for number, (minute, event_type, properties) in enumerate(told)
+        ]
+    )
+    rows = asked(engine, "journey_stages", tenant, **given)
+    return {(row["stage"], row["next"]): row["changes"] for row in rows}
+
+
+def test_a_case_told_to_be_closed_twice_does_not_hide_the_one_opened_after(engine: Engine) -> None:
+    told: Told = [*LOOKED, (10, "case_opened", {"case_id": 1}), (20, "case_closed", {"case_id": 1})]
+    told += [(21, "case_closed", {"case_id": "1"}), (30, "case_opened", {"id": 2})]
+
+    assert changes(engine, "closed-twice", told) == {
+        ("", "consideration"): 1, ("consideration", "support"): 2, ("support", "consideration"): 1, ("support", ""): 1,
+    }  # fmt: skip
+
+
+def test_a_case_told_to_be_opened_in_two_channels_is_over_once_closed(engine: Engine) -> None:
+    told: Told = [*BOUGHT, (10, "case_opened", {"case_id": "g1"}), (11, "case_opened", {"case_id": "g1"})]
+    told += [(30, "case_closed", {"case_id": "g1"})]
+
+    assert changes(engine, "opened-twice", told) == {
+        ("", "purchase"): 1, ("purchase", "support"): 1, ("support", "purchase"): 1, ("purchase", ""): 1,
+    }  # fmt: skip
+
+
+def test_a_word_that_names_no_case_closes_all_that_were_opened_before(engine: Engine) -> None:
+    told: Told = [*BOUGHT, (10, "case_opened", {"case_id": "1"}), (11, "case_opened", {"case_id": "2"})]
+    told += [(30, "case_closed", {}), (40, "case_opened", {"case_id": "1"})]
+
+    assert changes(engine, "closed-all", told) == {
+        ("", "purchase"): 1, ("purchase", "support"): 2, ("support", "purchase"): 1, ("support", ""): 1,
+    }  # fmt: skip
+
+
+def test_of_two_cases_one_being_closed_leaves_the_other_open(engine: Engine) -> None:
+    told: Told = [*BOUGHT, (10, "case_opened", {"case_id": "1"}), (11, "case_opened", {"case_id": "2"})]
+    told += [(30, "case_closed", {"case_id": "1"}), (31, "product_viewed", {})]
+
+    assert changes(engine, "one-of-two", told) == {("", "purchase"): 1, ("purchase", "support"): 1, ("support", ""): 1}
+
+
+def test_who_has_a_case_open_when_the_span_begins_is_in_support_until_it_is_closed(engine: Engine) -> None:
+    told: Told = [*BOUGHT, (10, "case_opened", {"case_id": "1"})]
+    told += [(70, "product_viewed", {}), (80, "case_closed", {"case_id": "1"}), (90, "case_opened", {"case_id": "2"})]
+    later, much_later = str(TEN_O_CLOCK + HOUR_MS), str(TEN_O_CLOCK + 2 * HOUR_MS)
+
+    assert changes(engine, "open-before", told, **{"from": later}) == {
+        ("", "support"): 1, ("support", "consideration"): 1, ("consideration", "support"): 1, ("support", ""): 1,
+    }  # fmt: skip
+    assert asked(engine, "journey_stages", "open-before", **{"from": much_later}) == [], "nothing happened since"
+
+
+def test_who_is_known_by_a_case_alone_is_in_no_stage_once_it_is_closed(engine: Engine) -> None:
+    told: Told = [(10, "case_opened", {}), (20, "case_closed", {}), (30, "page_viewed", {})]
+
+    assert changes(engine, "case-alone", told) == {
+        ("", "support"): 1, ("support", "none"): 1, ("none", "awareness"): 1, ("awareness", ""): 1,
+    }  # fmt: skip
+
+
+def test_the_time_in_the_last_stage_runs_until_the_end_of_the_span_or_the_newest_event_of_all(engine: Engine) -> None:
+    rows = [event("waiting", "mia", 0, "order_completed"), event("waiting", "ben", 5 * HOUR_MS, "page_viewed")]
+    HistoryWriter(engine).write(rows)
+
+    def hours(**given: str) -> dict[str, float]:
+        found = asked(engine, "journey_stages", "waiting", **given)
+        return {row["stage"]: row["median_hours"] for row in found if row["next"] == ""}
+
+    assert hours() == {"purchase": 5, "awareness": 0}
+    assert hours(to=str(TEN_O_CLOCK + 2 * HOUR_MS)) == {"purchase": 2}
 
 
 def test_opinions_of_every_scale_are_one_score_per_touchpoint(engine: Engine) -> None:
