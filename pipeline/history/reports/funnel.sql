@@ -1,10 +1,11 @@
 -- How far visits get on the way to a purchase, step by step, by device or channel, over time.
 --
--- A step is an event type, or `type/word` where its property `step` or `page` is that word. Steps count in their order;
--- other events may lie between. What goes through the funnel is a session where one is told, else (or with --scope
--- customer) a customer, from the first step on for the length of the window. `of_previous` is the share that took the
--- step of those at the step before, with the limits between which the true share lies (Wilson's interval): two periods
--- differ where these do not overlap.
+-- A step is an event type, or `type/word` where its property `step` or `page` is that word. Steps count in their order,
+-- each later than the one before by a millisecond at least; other events may lie between. What goes through the funnel
+-- is a session where one is told, else (or with --scope customer) a customer, from the first step on for the length of
+-- the window. It counts once a period in which it takes the first step, with what follows from its latest first step.
+-- `of_previous` is the share that took the step of those at the step before, with the limits between which the true
+-- share lies (Wilson's interval): two periods differ where these do not overlap.
 --
 -- $from time: steps from then on
 -- $to time: before then
@@ -13,7 +14,7 @@
 -- $scope session|customer = session: what goes through the funnel
 -- $window duration = 7d: from the first step to the last
 -- $by none|device|channel|country|campaign_medium = none: rows
--- $per none|day|week|month = none: periods, by the first step
+-- $per none|day|week|month = none: periods, by the first step of the way
 -- $confidence two_sided = 0.95: of the interval
 --
 -- chart: bar reached by period, name, step
@@ -40,19 +41,26 @@ FROM
     FROM
     (
         SELECT
-            if(
-                $per = 'none',
-                '',
-                toString(multiIf($per = 'week', toMonday(day), $per = 'month', toStartOfMonth(day), day))
-            ) AS period,
+            if($per = 'none', '', toString(begun_on)) AS period,
             name,
-            sumForEach(arrayMap(step -> toUInt64(level >= step), $steps_numbers)) AS counts
+            sumForEach(arrayMap(begun -> has(begun, begun_on), begun_by_step)) AS counts
         FROM
         (
             SELECT
                 name,
-                level,
-                toDate(toUInt16(intDiv(begun_ms, 86400000))) AS day
+                $steps_chains,
+                arrayMap(
+                    chain -> arrayDistinct(arrayMap(
+                        each -> multiIf(
+                            $per = 'week', toMonday(toDate(toUInt16(intDiv(each.2, 86400000)))),
+                            $per = 'month', toStartOfMonth(toDate(toUInt16(intDiv(each.2, 86400000)))),
+                            $per = 'day', toDate(toUInt16(intDiv(each.2, 86400000))),
+                            toDate(0)
+                        ),
+                        arrayFilter(each -> each.1 - each.2 <= $window, chain)
+                    )),
+                    $steps
+                ) AS begun_by_step
             FROM
             (
                 SELECT
@@ -65,10 +73,7 @@ FROM
                         )) AS word,
                         occurred_at_ms * 1048576 + cityHash64(word) % 1048576 -- of one moment: by hash
                     ) AS name,
-                    minIf(occurred_at_ms, $steps_first) AS begun_ms,
-                    windowFunnel($window_seconds)(
-                        toDateTime(intDiv(occurred_at_ms, 1000)), $steps
-                    ) AS level
+                    $steps_told
                 FROM events
                 WHERE
                     tenant = $tenant AND occurred_at_ms >= $from AND occurred_at_ms < $to
@@ -76,7 +81,7 @@ FROM
                 GROUP BY customer_hash, session_hash
             )
         )
-        WHERE level > 0
+        ARRAY JOIN begun_by_step[1] AS begun_on
         GROUP BY period, name
     )
     ARRAY JOIN $steps_numbers AS number

@@ -44,7 +44,7 @@ def written(parameter: Parameter, typed: str) -> dict[str, str]:
     """Return the words that stand for `typed` in a template, as SQL literals.
 
     >>> written(Parameter("window", "duration", "7d", ""), "1h")
-    {'window': '3600000', 'window_seconds': '3600'}
+    {'window': '3600000'}
     >>> written(Parameter("by", "sku|category", "sku", ""), "category")
     {'by': "'category'", 'by_word': 'category'}
     >>> written(Parameter("confidence", "two_sided", "0.95", ""), "0.95")
@@ -58,8 +58,7 @@ def written(parameter: Parameter, typed: str) -> dict[str, str]:
             case "time":
                 return {name: str(_time_ms(name, typed))}
             case "duration":
-                duration_ms = parse_duration(typed)
-                return {name: str(duration_ms), f"{name}_seconds": str(duration_ms // 1000)}
+                return {name: str(parse_duration(typed))}
             case "number":
                 return {name: str(_within(int(typed), 0, 1_000_000))}
             case "share":
@@ -102,7 +101,7 @@ def _inside(typed: str) -> float:
 
 
 def _steps(name: str, steps: list[str]) -> dict[str, str]:
-    """Return conditions, one a step, and the lists that go with them."""
+    """Return what is told of each step, the chains that lead there (see `_NEXT_CHAIN`), and what goes with them."""
     if len(steps) > MOST_STEPS:
         raise ValueError(f"more than {MOST_STEPS} steps")
     conditions = []
@@ -116,8 +115,18 @@ def _steps(name: str, steps: list[str]) -> dict[str, str]:
             condition += f" AND ({told})"
         conditions.append(condition)
     return {
-        name: ", ".join(conditions),
-        f"{name}_first": conditions[0],
+        f"{name}_told": ", ".join(
+            f"groupArrayIf(occurred_at_ms, {condition}) AS told_{number}"
+            for number, condition in enumerate(conditions, 1)
+        ),
+        f"{name}_chains": ", ".join(
+            ["arrayMap(at -> (at, at), arraySort(told_1)) AS chain_1"]
+            + [
+                f"arrayMap((chain, told) -> {_NEXT_CHAIN}, [chain_{number - 1}], [told_{number}])[1] AS chain_{number}"
+                for number in range(2, len(steps) + 1)
+            ]
+        ),
+        name: f"[{', '.join(f'chain_{number}' for number in range(1, len(steps) + 1))}]",
         f"{name}_types": texts(sorted({step.partition("/")[0] for step in steps})),
         f"{name}_names": f"[{texts(steps)}]",
         f"{name}_numbers": str(list(range(1, len(steps) + 1))),
@@ -125,3 +134,18 @@ def _steps(name: str, steps: list[str]) -> dict[str, str]:
 
 
 _STEP_KEYS: Final = ("step", "page")
+_PUT_IN_ORDER: Final = """arraySort(arrayConcat(
+    arrayMap(at -> (at, 0, toInt64(0)), told),
+    arrayMap(
+        (each, before) -> (each.1, 1, each.2 - before.2),
+        chain, arrayPopBack(arrayPushFront(chain, (toInt64(0), toInt64(0))))
+    )
+))"""
+_NEXT_CHAIN: Final = f"""arrayFilter(each -> each.2 > 0, arrayMap(
+    (each, begun) -> (each.1, if(each.2 = 0, begun, toInt64(0))),
+    {_PUT_IN_ORDER}, arrayCumSum(each -> each.3, {_PUT_IN_ORDER})
+))"""
+"""The times a step was taken after the one before it, each with when the latest way there began: from those of the
+step before (`chain`) and the times the step was told at all (`told`). Of one moment the step comes first, so that it
+does not follow what happens with it. Ways that end later began no earlier, so that what the begins grow by sums up to
+the latest one: arrays are as long as there are events, whatever a robot does."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.domain.time import HOUR_MS
+from pipeline.domain.time import DAY_MS, HOUR_MS
 from pipeline.history.engine import Engine
 from pipeline.history.writer import HistoryWriter
 from tests.history_rows import TEN_O_CLOCK
 from tests.integration.reports.answers import asked, column, only
-from tests.integration.reports.stories import event
+from tests.integration.reports.stories import event, order
 
 pytestmark = pytest.mark.clickhouse
 
@@ -77,3 +77,70 @@ def test_a_funnel_shows_where_phones_lose_their_customers(engine: Engine) -> Non
     assert paying["phone"]["of_previous"] == 0.6
     assert (paying["phone"]["low"], paying["phone"]["high"]) == pytest.approx((0.3127, 0.8318), abs=0.0001)
     assert paying["desktop"]["step"] == "checkout_step_viewed/payment"
+
+
+def test_a_way_through_a_funnel_is_of_the_period_in_which_it_began(engine: Engine) -> None:
+    march = 97 * DAY_MS  # the 1st of March, 10:00
+    HistoryWriter(engine).write(
+        [
+            event("months", "anna", 57 * DAY_MS, "product_viewed"),  # the 20th of January
+            event("months", "anna", march, "product_viewed"),
+            event("months", "anna", march + 1_000, "product_added"),
+            order("months", "anna", march + 2_000),
+            event("months", "ben", 67 * DAY_MS, "product_viewed"),  # the 30th of January
+            order("months", "ben", 70 * DAY_MS),  # in February
+        ]
+    )
+    given = {"steps": "product_viewed,order_completed", "scope": "customer"}
+
+    by_month = asked(engine, "funnel", "months", per="month", **given)
+    in_all = asked(engine, "funnel", "months", **given)
+
+    assert [(row["period"], row["reached"]) for row in by_month] == [
+        ("2027-01-01", 2), ("2027-01-01", 1), ("2027-03-01", 1), ("2027-03-01", 1),
+    ]  # fmt: skip
+    assert [row["reached"] for row in in_all] == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("steps", "told", "reached"),
+    [
+        ("product_viewed,product_added", [(100, "product_added"), (900, "product_viewed")], [1, 0]),
+        ("product_viewed,product_added", [(100, "product_viewed"), (900, "product_added")], [1, 1]),
+        ("product_viewed,product_added", [(100, "product_viewed"), (100, "product_added")], [1, 0]),
+        (
+            "product_viewed,product_viewed,order_completed",
+            [(0, "product_viewed"), (2_000, "order_completed")],
+            [1, 0, 0],
+        ),
+        (
+            "product_viewed,product_viewed,order_completed",
+            [(0, "product_viewed"), (1, "product_viewed"), (2_000, "order_completed")],
+            [1, 1, 1],
+        ),
+    ],
+)
+def test_steps_of_a_funnel_follow_each_other_to_the_millisecond(
+    engine: Engine, steps: str, told: list[tuple[int, str]], reached: list[int], request: pytest.FixtureRequest
+) -> None:
+    tenant = request.node.callspec.id
+    HistoryWriter(engine).write([event(tenant, "anna", after_ms, event_type) for after_ms, event_type in told])
+
+    assert [row["reached"] for row in asked(engine, "funnel", tenant, steps=steps)] == reached
+
+
+def test_the_window_of_a_funnel_opens_with_the_latest_first_step(engine: Engine) -> None:
+    told = [(0, "product_viewed"), (2, "product_viewed"), (2, "product_added"), (3, "product_added")]
+    HistoryWriter(engine).write([event("window", "anna", hour * HOUR_MS, each) for hour, each in told])
+    steps = "product_viewed,product_added"
+
+    assert [row["reached"] for row in asked(engine, "funnel", "window", steps=steps, window="1h")] == [1, 1]
+    assert [row["reached"] for row in asked(engine, "funnel", "window", steps=steps, window="59m")] == [1, 0]
+
+
+def test_a_funnel_may_have_as_many_steps_as_are_allowed(engine: Engine) -> None:
+    HistoryWriter(engine).write([event("stairs", "anna", number, "page_viewed") for number in range(19)])
+
+    rows = asked(engine, "funnel", "stairs", steps=",".join(["page_viewed"] * 20))
+
+    assert [row["reached"] for row in rows] == [1] * 19 + [0]
