@@ -131,10 +131,14 @@ def bars(title: str, says: str, query: Query, width: int = COLUMNS // 2) -> Pane
     return Panel(title, says, "barchart", (query,), width=width)
 
 
-def report_table(title: str, name: str, width: int = COLUMNS, **given: str) -> Panel:
-    """Show what `omni report NAME` answers, for the tenant and the time chosen; `given` are its other parameters."""
+def report_table(title: str, name: str, also: str = "", width: int = COLUMNS, **given: str) -> Panel:
+    """Show what `omni report NAME` answers, for the tenant and the time chosen; `given` are its other parameters.
+
+    `also` is said besides what the report answers.
+    """
     asked = report(name)
-    return table(title, asked.sentence, Query(asked.filled(CHOSEN, given).strip()), width)
+    says = f"{asked.sentence} {also}".strip()
+    return table(title, says, Query(asked.filled(CHOSEN, given).strip()), width)
 
 
 def promql(expression: str, legend: str = "") -> Query:

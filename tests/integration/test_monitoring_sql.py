@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from msgspec.structs import replace
 
 from pipeline.domain.events import Item
 from pipeline.domain.messages.to_customer import Arrived
+from pipeline.domain.time import DAY_MS, parse_duration
 from pipeline.history.engine import Engine
 from pipeline.history.recorder import Recorder
 from pipeline.history.reports.asking import ask
@@ -28,10 +30,11 @@ from tests.history_rows import CHANGE, DECISION, LETTER, ORIGIN, SOCKS, TEN_O_CL
 
 pytestmark = pytest.mark.clickhouse
 
-DAY_MS = 86_400_000
-A_WEEK_LATER = TEN_O_CLOCK + 8 * DAY_MS
+DAYS = (0, 9, 20)
+"""On which the demo's shop is open: before and after what is watched for a week, and long before."""
+LAST_DAY = TEN_O_CLOCK + DAYS[-1] * DAY_MS
 ASKED = [
-    (f"{board.uid}: {panel.title}", panel, query)
+    (f"{board.uid}: {panel.title}", panel, query, parse_duration(board.span))
     for board in DASHBOARDS
     for panel in board.panels
     for query in panel.queries
@@ -40,26 +43,28 @@ ASKED = [
 
 
 def rare() -> Iterator[Row]:
-    """What the shop of the demo does not do in some hours."""
+    """What the shop of the demo does not do in some hours, on the last day."""
+    at: dict[str, Any] = {"occurred_at_ms": LAST_DAY, "received_at_ms": LAST_DAY + 40}
     events: list[Arrived] = [
-        arrived("refund", event_type="order_refunded", order_id="order-9"),
-        arrived("opinion", event_type="feedback_given", order_id=None, properties={"nps": 9}),
-        arrived("a-week-later", event_type="page_viewed", occurred_at_ms=A_WEEK_LATER, received_at_ms=A_WEEK_LATER),
-        arrived("no-lines", items=(), order_id=""),
-        arrived("twice", digest=1),
-        arrived("twice", digest=2, received_at_ms=TEN_O_CLOCK + 500),
+        arrived("refund", event_type="order_refunded", order_id="order-9", **at),
+        arrived("opinion", event_type="feedback_given", order_id=None, properties={"nps": 9}, **at),
+        arrived("no-lines", items=(), order_id="", **at),
+        arrived("twice", digest=1, **at),
+        arrived("twice", digest=2, occurred_at_ms=LAST_DAY, received_at_ms=LAST_DAY + 500),
     ]
     for number, event in enumerate(events):
         yield Row(Kind.EVENT, event, "rare", number, ORIGIN)
-    yield Row(Kind.TRIGGER, replace(TRIGGER, status="revoked"), "rare", 10, ORIGIN)
-    yield Row(Kind.DECISION, replace(DECISION, outcome="held_out", reason="rule_holdout"), "rare", 11, ORIGIN)
-    yield Row(Kind.IDENTITY_CHANGE, replace(CHANGE, change="refused", reason="kind_limit"), "rare", 12, ORIGIN)
-    yield Row(Kind.DEAD_LETTER, LETTER, "rare", 13, ORIGIN)
+    yield Row(Kind.TRIGGER, replace(TRIGGER, status="revoked", fired_at_ms=LAST_DAY), "rare", 10, ORIGIN)
+    held_out = replace(DECISION, outcome="held_out", reason="rule_holdout", decided_at_ms=LAST_DAY)
+    yield Row(Kind.DECISION, held_out, "rare", 11, ORIGIN)
+    refused = replace(CHANGE, change="refused", reason="kind_limit", occurred_at_ms=LAST_DAY)
+    yield Row(Kind.IDENTITY_CHANGE, refused, "rare", 12, ORIGIN)
+    yield Row(Kind.DEAD_LETTER, replace(LETTER, appended_at_ms=LAST_DAY), "rare", 13, ORIGIN)
 
 
 @pytest.fixture
 def demo(history: HistoryWriter) -> Engine:
-    """Half a day of the demo's shop and what is rare in it."""
+    """Some hours of the demo's shop on three days of a month, and what is rare in it."""
     settings: Settings = load_settings(environ={})
     recorder = Recorder(history)
     simulation = Simulation(
@@ -70,8 +75,8 @@ def demo(history: HistoryWriter) -> Engine:
         recorder.published,
         recorder.arrived,
     )
-    events = shop(seed=7, customers=400, start_ms=TEN_O_CLOCK, hours=12)
-    simulation.play((simulation.read(event) for event in events), TEN_O_CLOCK + 2 * DAY_MS)
+    events = (shop(seed, customers=400, start_ms=TEN_O_CLOCK + day * DAY_MS, hours=4) for seed, day in enumerate(DAYS))
+    simulation.play((simulation.read(event) for event in chain.from_iterable(events)), LAST_DAY + 2 * DAY_MS)
     assert recorder.rows()["triggers"] > 20
     history.write(list(rare()))
     return history.engine
@@ -90,21 +95,23 @@ def filled_in(text: str, from_ms: int, to_ms: int) -> str:
     return text
 
 
-def asked(engine: Engine, query: Query, **span: int) -> list[dict[str, Any]]:
-    given = {"from_ms": TEN_O_CLOCK - DAY_MS, "to_ms": TEN_O_CLOCK + 7 * DAY_MS} | span
-    return engine.query(filled_in(query.text, **given)).objects()
+def asked(engine: Engine, query: Query, from_ms: int, to_ms: int) -> list[dict[str, Any]]:
+    return engine.query(filled_in(query.text, from_ms, to_ms)).objects()
 
 
-def test_every_panel_has_rows_and_none_for_a_time_in_which_nothing_happened(demo: Engine) -> None:
+def test_every_panel_has_rows_for_the_time_that_it_shows_at_first_and_none_for_one_in_which_nothing_happened(
+    demo: Engine,
+) -> None:
+    ((newest_ms,),) = demo.query("SELECT max(occurred_at_ms) FROM events").rows
     empty, wrong = [], []
-    for title, panel, query in ASKED:
-        rows = asked(demo, query)
+    for title, panel, query, span_ms in ASKED:
+        rows = asked(demo, query, newest_ms - span_ms, newest_ms)
         if not rows:
             empty.append(title)
             continue
         check_shape(panel, rows)
         if "__from" in query.text or "__timeFilter" in query.text:
-            wrong += [title for _ in asked(demo, query, from_ms=0, to_ms=DAY_MS)]
+            wrong += [title for _ in asked(demo, query, 0, DAY_MS)]
     assert (empty, wrong) == ([], [])
     assert ["default"] in demo.query(TENANT).rows
 
@@ -112,8 +119,8 @@ def test_every_panel_has_rows_and_none_for_a_time_in_which_nothing_happened(demo
 def rows_of(history: HistoryWriter, title: str, events: list[Arrived]) -> list[dict[str, Any]]:
     """Return what a panel has of these events."""
     history.write([Row(Kind.EVENT, event, "told", number, ORIGIN) for number, event in enumerate(events)])
-    (query,) = (query for name, _, query in ASKED if name == title)
-    return asked(history.engine, query)
+    (query,) = (query for name, _, query, _ in ASKED if name == title)
+    return asked(history.engine, query, TEN_O_CLOCK - DAY_MS, TEN_O_CLOCK + DAY_MS)
 
 
 def shown(history: HistoryWriter, title: str, events: list[Arrived]) -> dict[str, Any]:

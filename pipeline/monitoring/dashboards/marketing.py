@@ -11,7 +11,7 @@ MARKETING = Dashboard(
     "omni-marketing",
     "Marketing",
     "Triggers, why others were not sent, and their effect.",
-    "7d",
+    "30d",
     (
         lines(
             "Triggers per hour",
@@ -61,7 +61,11 @@ MARKETING = Dashboard(
                 GROUP BY rule, outcome, reason ORDER BY proposals DESC, rule, reason
             """),
         ),
-        report_table("Effect of each rule", "trigger_effect"),
+        report_table(
+            "Effect of each rule",
+            "trigger_effect",
+            "Who got one, or was held out, in the last week is still watched: choose a longer time.",
+        ),
         report_table("Abandoned carts", "abandonment"),
         report_table("Touchpoints that purchases are credited to", "touchpoints"),
         report_table("Gaps between channels", "channel_gaps", min_viewers="10"),
