@@ -13,6 +13,7 @@ from pipeline.cli.answer_format import chosen_format
 from pipeline.cli.arguments import add_history_place, history_place
 from pipeline.cli.report_chart import draw, in_words
 from pipeline.errors import DONE, USAGE, OmniError
+from pipeline.history.engine import Answer
 from pipeline.history.formats import rows_json
 from pipeline.history.reader import open_reader
 from pipeline.history.reports.asking import ask
@@ -79,12 +80,20 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     sys.stdout.write(in_words(wanted, answer) if args.chart and not args.json else write(answer))
     if args.plot is not None:
         sys.stdout.flush()
-        try:
-            draw(wanted, answer, args.plot)
-        except OSError as error:
-            raise OmniError(f"--plot {args.plot}: cannot be written: {error.strerror}", USAGE) from None
-        sys.stderr.write(f"omni: drawn into {args.plot}\n")
+        _plot(wanted, answer, args.plot)
     return DONE
+
+
+def _plot(wanted: Report, answer: Answer, file: Path) -> None:
+    """Draw into `file` what there is to draw, and say so."""
+    if not answer.rows:
+        sys.stderr.write(f"omni: no rows, so nothing is drawn into {file}\n")
+        return
+    try:
+        draw(wanted, answer, file)
+    except OSError as error:
+        raise OmniError(f"--plot {file}: cannot be written: {error.strerror}", USAGE) from None
+    sys.stderr.write(f"omni: drawn into {file}\n")
 
 
 def _list(as_json: bool) -> None:

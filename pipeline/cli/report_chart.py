@@ -96,7 +96,7 @@ def _heat(report: Report, answer: Answer) -> list[str]:
 
 
 def draw(report: Report, answer: Answer, file: Path) -> None:
-    """Draw the chart into `file`, in the format its name ends in. Raises OSError, OmniError."""
+    """Draw the chart of some rows into `file`, in the format its name ends in. Raises OSError, OmniError."""
     try:
         from matplotlib.figure import Figure
     except ModuleNotFoundError:
@@ -108,8 +108,7 @@ def draw(report: Report, answer: Answer, file: Path) -> None:
     figure = Figure(figsize=(10, 2 + 0.3 * max(lines, 4)), layout="constrained")
     axes = figure.subplots()
     axes.set_title(report.sentence, loc="left", fontsize=10, wrap=True)
-    if answer.rows:
-        (_draw_heat if is_heat else _draw_bars)(report, answer, axes)
+    (_draw_heat if is_heat else _draw_bars)(report, answer, axes)
     try:
         figure.savefig(file, dpi=120)
     except ValueError as error:

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from pipeline.history.reports.catalogue import reports
+from pipeline.history.rows import Kind, Row
 from pipeline.history.server import Server
 from pipeline.history.writer import open_history
 from tests.clickhouse_server import ClickhouseServer
 from tests.conftest import Omni
-from tests.history_rows import TEN_O_CLOCK, event_row
+from tests.history_rows import DECISION, ORIGIN, TEN_O_CLOCK, event_row
 
 pytestmark = pytest.mark.clickhouse
 
@@ -32,6 +34,7 @@ def folder(tmp_path: Path) -> Path:
                 number,
                 customer_id=customer_id,
                 occurred_at_ms=TEN_O_CLOCK + days * DAY_MS,
+                received_at_ms=TEN_O_CLOCK + days * DAY_MS,
                 channel=("web", "pos")[number % 2],
                 amount_minor=1_000 * (number + 1),
                 currency="EUR",
@@ -39,6 +42,7 @@ def folder(tmp_path: Path) -> Path:
             for number, (customer_id, days) in enumerate(customers)
         ]
     )
+    writer.write([Row(Kind.DECISION, replace(DECISION, outcome="fired"), "decisions/0", 0, ORIGIN)])
     writer.close()
     return folder
 
@@ -110,6 +114,14 @@ def test_a_report_is_drawn_into_a_file(omni: Omni, folder: Path, tmp_path: Path,
     picture = (tmp_path / "chart.png").read_bytes()
     assert picture.startswith(b"\x89PNG")
     assert len(picture) > 5_000
+
+
+def test_an_answer_without_rows_is_not_drawn_and_said_to_have_none(omni: Omni, folder: Path, tmp_path: Path) -> None:
+    empty = omni("report", "sessions", "--tenant", "nobody", "--history", folder, "--plot", tmp_path / "chart.png")
+
+    assert (empty.code, empty.stdout) == (0, "")
+    assert empty.stderr == f"omni: no rows, so nothing is drawn into {tmp_path / 'chart.png'}\n"
+    assert not (tmp_path / "chart.png").exists()
 
 
 @pytest.mark.parametrize(

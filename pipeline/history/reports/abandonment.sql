@@ -17,7 +17,7 @@
 -- $currency text: of the money (default: that of most orders)
 -- $confidence two_sided = 0.95: of the interval
 --
--- chart: interval rate low high by rule
+-- chart: interval rate low high by rule, rules_version
 SELECT
     rule,
     rules_version,

@@ -11,7 +11,7 @@
 -- $to time: orders before then
 -- $tenant text = default: whose
 --
--- chart: bar spend_minor by account
+-- chart: bar spend_minor by account, currency
 SELECT
     customer_account AS account,
     purchase_days,

@@ -18,7 +18,7 @@
 -- $power one_sided = 0.8: how surely a difference of `detect` is to be seen
 -- $currency text: of the money (default: that of most orders)
 --
--- chart: interval uplift uplift_low uplift_high by rule
+-- chart: interval uplift uplift_low uplift_high by rule, against
 SELECT
     rule,
     against,

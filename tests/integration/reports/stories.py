@@ -265,7 +265,23 @@ def twins() -> Iterator[Row]:
         yield order("twins", "anna", HOUR_MS, amount_minor, event_id=f"order-{number}", order_id="o-1", **told)
 
 
+def versions_and_holdouts() -> Iterator[Row]:
+    """One rule in two versions of the file; two customers get its reminder, one is held out of it, one of all rules."""
+    left = (Item("shoe", 1, 4_000, "EUR"),)
+    sides = (("fired", "", "v1"), ("fired", "", "v2"), ("held_out", "rule_holdout", "v1"))
+    for number, (outcome, reason, version) in enumerate((*sides, ("held_out", "global_holdout", "v2"))):
+        name, cause = f"customer-{number}", f"touched-{number}"
+        yield event("charts", name, 0, "product_added", event_id=cause, cart_id=f"cart-{number}", items=left)
+        made: dict[str, Any] = {"rule": "left", "caused_by": cause, "rules_version": version}
+        if outcome == "fired":
+            made["trigger_id"] = f"t-{number}"
+            sent = replace(TRIGGER, tenant="charts", customer_id=name, context={"cart_id": f"cart-{number}"}, **made)
+            yield Row(Kind.TRIGGER, sent, "triggers.left/0", 0, ORIGIN)
+        yield decided("charts", name, HOUR_MS, outcome, reason, **made)
+        yield order("charts", "customer-0", 9 * DAY_MS + number, currency=("EUR", "CHF")[number % 2])
+
+
 STORIES = (
     published_paths, visits_of_one, merged, newcombe, baskets, gaps, opinions, journey, shop, carts, steps, flaws,
-    twins,
+    twins, versions_and_holdouts,
 )  # fmt: skip

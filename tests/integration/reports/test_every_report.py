@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from pipeline.cli.report_chart import in_words
 from pipeline.domain.time import DAY_MS, rfc3339
 from pipeline.history.engine import Engine
+from pipeline.history.reports.asking import ask
 from pipeline.history.reports.catalogue import report, reports
 from tests.history_rows import TEN_O_CLOCK
 from tests.integration.reports.answers import asked
@@ -42,3 +44,19 @@ def test_a_report_is_the_same_in_whatever_order_rows_of_one_moment_are_read(engi
     for word in by.choices if by is not None else ():
         assert read({"by": word}, "ASC") == read({"by": word}, "DESC"), word
     assert read({}, "ASC") == read({}, "DESC")
+
+
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [
+        ("trigger_effect", ["rule_holdout", "global_holdout"]),
+        ("abandonment", ["v1", "v2"]),
+        ("rfm", ["CHF", "EUR"]),
+    ],
+)
+def test_a_row_of_a_chart_is_named_by_what_tells_it_from_the_others(
+    engine: Engine, name: str, labels: list[str]
+) -> None:
+    drawn = in_words(report(name), ask(engine, report(name), {"tenant": "charts"}))
+
+    assert [line.split("  ")[0].strip() for line in drawn.splitlines()[2:]] == labels
