@@ -62,6 +62,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         _list(args.json)
         return DONE
     wanted = report(args.name)
+    if args.plot is not None and (args.sql or args.about):
+        other = "--sql" if args.sql else "--about"
+        raise OmniError(f"--plot draws an answer, and with {other} there is none: leave one of them out", USAGE)
     given = {
         name.removeprefix(PREFIX): value
         for name, value in vars(args).items()

@@ -77,6 +77,15 @@ def test_options_narrow_a_report(omni: Omni, folder: Path) -> None:
     assert [row["customer_id"] for row in json.loads(december.stdout)] == ["anna"]
 
 
+@pytest.mark.parametrize(("typed", "currency", "spend_minor"), [("eur", "EUR", 4_000), ("CHF", "CHF", 0)])
+def test_a_currency_may_be_typed_small_and_one_without_orders_has_no_money(
+    omni: Omni, folder: Path, typed: str, currency: str, spend_minor: int
+) -> None:
+    told = omni("report", "channel_study", "--history", folder, "--json", "--currency", typed, "--to", "2026-11-25")
+
+    assert [(row["currency"], row["spend_minor"]) for row in json.loads(told.stdout)] == [(currency, spend_minor)]
+
+
 def test_a_report_is_drawn_with_characters(omni: Omni, folder: Path) -> None:
     bars = omni("report", "channel_study", "--history", folder, "--chart")
     interval = omni("report", "sessions", "--history", folder, "--chart")
@@ -130,6 +139,17 @@ def test_an_answer_without_rows_is_not_drawn_and_said_to_have_none(omni: Omni, f
         (("funel",), "there is no report funel. Did you mean funnel?"),
         (("rfm", "--steps", "a,b"), "the report rfm has no --steps; it has --from, --to, --tenant"),
         (("rfm", "--from", "monday"), "--from monday: "),
+        (
+            ("rfm", "--from", "2026-12-01", "--to", "2026-12-01"),
+            "--from 2026-12-01 --to 2026-12-01: no time lies between. --to is not in the span: name the day after",
+        ),
+        (("rfm", "--from", "2026-12-02", "--to", "2026-12-01T23:59:59Z"), "no time lies between"),
+        (("paths", "--currency", "ZZZ1"), "--currency ZZZ1: currency: 'ZZZ1' is not three letters, as in EUR"),
+        (
+            ("sessions", "--plot", "chart.png", "--sql"),
+            "--plot draws an answer, and with --sql there is none: leave one",
+        ),
+        (("sessions", "--plot", "chart.png", "--about"), "--plot draws an answer, and with --about there is none"),
         (("touchpoints", "--model", "best"), "--model best: it is one of first, last, last_non_direct"),
         (("rfm", "--format", "exel"), "--format exel: not known."),
         (("rfm", "--plot", "nowhere/chart.png"), "--plot nowhere/chart.png: cannot be written"),

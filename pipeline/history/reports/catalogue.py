@@ -60,6 +60,12 @@ class Report(Struct, frozen=True):
         told = dict[str, str]()
         for name, parameter in self.parameters.items():
             told |= written(parameter, given.get(name, parameter.default))
+        if "from" in told and int(told["from"]) >= int(told["to"]):
+            raise OmniError(
+                f"--from {given.get('from', '')} --to {given.get('to', '')}: no time lies between. "
+                "--to is not in the span: name the day after the last one",
+                USAGE,
+            )
         words = {**told, **words}
         statement = Template(self.template)
         return statement.substitute({**parts(words, statement.get_identifiers()), **words})

@@ -14,6 +14,7 @@ from pipeline.domain.time import parse_duration
 from pipeline.errors import USAGE, OmniError
 from pipeline.history.texts import texts
 from pipeline.wire.json_fields import time_ms
+from pipeline.wire.tidy import tidy_currency
 
 LATEST_MS: Final = 32_503_680_000_000
 """The year 3000: after everything."""
@@ -49,6 +50,8 @@ def written(parameter: Parameter, typed: str) -> dict[str, str]:
     {'by': "'category'", 'by_word': 'category'}
     >>> written(Parameter("confidence", "two_sided", "0.95", ""), "0.95")
     {'z_confidence': '1.959964'}
+    >>> written(Parameter("currency", "text", "", ""), "eur")
+    {'currency': "'EUR'"}
 
     Raises OmniError where it is no value of that kind.
     """
@@ -67,6 +70,8 @@ def written(parameter: Parameter, typed: str) -> dict[str, str]:
                 return {f"z_{name}": f"{NormalDist().inv_cdf((1 + _inside(typed)) / 2):.6f}"}
             case "one_sided":
                 return {f"z_{name}": f"{NormalDist().inv_cdf(_inside(typed)):.6f}"}
+            case "text" if name == "currency":
+                return {name: texts([tidy_currency(typed) or ""])}
             case "steps":
                 return _steps(name, [step.strip() for step in typed.split(",")])
     except (ValueError, InvalidEvent) as error:
