@@ -10,7 +10,7 @@
 -- $tenant text = default: whose
 -- $confidence two_sided = 0.95: of the interval
 --
--- chart: interval score low high by touchpoint
+-- chart: interval score low high by touchpoint, channel
 SELECT
     touchpoint,
     channel,

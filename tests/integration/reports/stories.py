@@ -266,7 +266,7 @@ def twins() -> Iterator[Row]:
 
 
 def versions_and_holdouts() -> Iterator[Row]:
-    """One rule in two versions of the file; two customers get its reminder, one is held out of it, one of all rules."""
+    """One rule in two versions of the file, two holdouts, two currencies, and a touchpoint of two channels."""
     left = (Item("shoe", 1, 4_000, "EUR"),)
     sides = (("fired", "", "v1"), ("fired", "", "v2"), ("held_out", "rule_holdout", "v1"))
     for number, (outcome, reason, version) in enumerate((*sides, ("held_out", "global_holdout", "v2"))):
@@ -278,6 +278,8 @@ def versions_and_holdouts() -> Iterator[Row]:
             sent = replace(TRIGGER, tenant="charts", customer_id=name, context={"cart_id": f"cart-{number}"}, **made)
             yield Row(Kind.TRIGGER, sent, "triggers.left/0", 0, ORIGIN)
         yield decided("charts", name, HOUR_MS, outcome, reason, **made)
+        opinion = {"touchpoint": "search", "stars": number + 1}
+        yield event("charts", name, 0, "feedback_given", ("app", "web")[number // 2], properties=opinion)
         yield order("charts", "customer-0", 9 * DAY_MS + number, currency=("EUR", "CHF")[number % 2])
 
 

@@ -52,6 +52,7 @@ def test_a_report_is_the_same_in_whatever_order_rows_of_one_moment_are_read(engi
         ("trigger_effect", ["rule_holdout", "global_holdout"]),
         ("abandonment", ["v1", "v2"]),
         ("rfm", ["CHF", "EUR"]),
+        ("feedback", ["app", "web"]),
     ],
 )
 def test_a_row_of_a_chart_is_named_by_what_tells_it_from_the_others(
