@@ -36,6 +36,7 @@ Sent: TypeAlias = Callable[[int, str, str], str]
 class Expected(msgspec.Struct, forbid_unknown_fields=True):
     """All messages, all that was not sent, all customers, the changes of identity of these sorts, rows of history.
 
+    `reports` are all rows of `omni report NAME`, asked with the options `given`.
     `assortments` are what `omni assortment` shows at a time: of each the lists named, each whole. `audiences`: all
     `members` of the story's audiences, `at` a time.
     """
@@ -47,6 +48,7 @@ class Expected(msgspec.Struct, forbid_unknown_fields=True):
     assortments: list[Object] = []
     audiences: list[Object] = []
     history: list[Object] = []
+    reports: list[Object] = []
 
     def quoting(self, sent: Callable[[str, str], str]) -> Expected:
         """Return the same with what it quotes of messages filled in."""
@@ -98,6 +100,11 @@ class Scenario(msgspec.Struct, forbid_unknown_fields=True):
             for time in range(times):
                 more = {"event_id": f"{event['event_id']}-{time}"} if time else {}
                 yield json_event.from_object(event | more)
+
+    def report_words(self, asked: Object) -> list[str]:
+        """Return the words after `omni report` that ask for one of the expected `reports`."""
+        given = {"tenant": self.tenant, **asked.get("given", {})}
+        return [asked["name"], "--json", *(w for name, value in given.items() for w in (f"--{name}", _moment(value)))]
 
     def _line(self, item: str | Object) -> Object:
         line = {"sku": item} if isinstance(item, str) else item

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
-from tests.scenarios.matching import differences, members_unlike, messages_unlike
+from pipeline.domain.events import ChannelEvent
+from pipeline.wire.json_event import encode
+from tests.conftest import Omni
+from tests.scenarios.matching import difference, differences, members_unlike, messages_unlike
 from tests.scenarios.outcome import outcome_of
 from tests.scenarios.playing import events_of, play, play_live
-from tests.scenarios.scenario import FOLDER, Object, Scenario, clock_ms, read_scenario, scenario_files, time_of
+from tests.scenarios.scenario import (
+    FOLDER,
+    Object,
+    Scenario,
+    clock_ms,
+    read_scenario,
+    rules_text,
+    scenario_files,
+    time_of,
+)
 from tests.simulation.shop import results
 
 
@@ -41,6 +54,28 @@ def test_audiences_have_the_members_they_must_and_show_them_these_products(scena
             assert len(members_unlike([*members, member], outcome)) == 1
             other = {**member, "items": [*member["items"], "ANOTHER"]}
             assert len(members_unlike([*members[:number], other, *members[number + 1 :]], outcome)) == 2
+
+
+REPORTED = [path for path in scenario_files() if read_scenario(path).expected.reports]
+
+
+@pytest.mark.clickhouse
+@pytest.mark.parametrize("path", REPORTED, ids=lambda path: path.stem)
+def test_reports_on_a_history_that_a_file_of_the_story_gave_answer_what_they_must(
+    path: Path, omni: Omni, tmp_path: Path
+) -> None:
+    scenario = read_scenario(path)
+    told = [encode(event) for event in events_of(scenario, tmp_path) if isinstance(event, ChannelEvent)]
+    (tmp_path / "story.jsonl").write_bytes(b"\n".join(told))
+    (tmp_path / "rules.yaml").write_text(rules_text([scenario]), encoding="utf-8")
+    played = omni("simulate", "story.jsonl", "--rules", "rules.yaml", "--history", "history")
+    assert played.code == 0, played.stderr
+
+    for asked in scenario.expected.reports:
+        answer = omni("report", *scenario.report_words(asked), "--history", "history")
+        assert answer.code == 0, answer.stderr
+        found = json.loads(answer.stdout)
+        assert difference(asked["rows"], found) is None, (asked, found)
 
 
 def test_a_message_decision_or_customer_that_is_missing_or_too_much_is_told(scenario: Scenario, tmp_path: Path) -> None:

@@ -102,6 +102,8 @@ def test_all_stories_end_on_kafka_as_they_must(
             counts = ", ".join(f"(SELECT count() FROM {table}) AS {table}" for table in everything)
             wait_until(lambda: rows(omni, installed, f"SELECT {counts}") == [everything], f"history has {everything}")
             told = [rows(omni, installed, each["sql"]) for _, each in asked]
+            reports = [(scenario, each) for scenario in scenarios for each in scenario.expected.reports]
+            answers = [json.loads(answer("report", *scenario.report_words(each))) for scenario, each in reports]
     finally:
         installation.close()
 
@@ -117,6 +119,8 @@ def test_all_stories_end_on_kafka_as_they_must(
         assert difference(_sorted(others, name), _sorted(records, name), name) is None
     for (scenario, each), found in zip(asked, told, strict=True):
         assert difference(each["rows"], found) is None, (scenario.title, each["sql"], found)
+    for (scenario, each), found in zip(reports, answers, strict=True):
+        assert difference(each["rows"], found) is None, (scenario.title, each, found)
 
 
 def _steps(events: list[Told], ahead: Outcome) -> Iterator[Step]:
