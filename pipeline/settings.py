@@ -69,8 +69,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     the topics are created. A changed customer is published once per `customers_every_ms`, 0: never; a changed product
     once per `products_every_ms`, 0: never, and then nobody counts who looks at it. What was bought together counts half
     after `complements_half_life_days`, 0: it never fades.
-    `history_path` left out is `<data_dir>/history`. `origins` maps a field to where its value came from; absent means
-    its default.
+    `history_path` left out is `<data_dir>/history`. `omni history --migrate` has the history delete what is older than
+    `history_keep_days`; 0 leaves that as it is, and new tables keep everything. `origins` maps a field to where its
+    value came from; absent means its default.
     """
 
     bootstrap: Addresses | None = None
@@ -88,6 +89,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     registry_url: HttpUrl | None = None
     clickhouse_url: ClickhouseUrl | None = None
     history_path: Path = Path()
+    history_keep_days: Annotated[int, Meta(ge=0, le=3650)] = 0
     web_port: Annotated[int, Meta(ge=0, le=65535)] = 6066
     history_port: Annotated[int, Meta(ge=0, le=65535)] = 6166
     log_level: Literal["debug", "info", "warning", "error"] = "info"

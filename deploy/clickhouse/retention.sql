@@ -1,4 +1,5 @@
--- Retention of the history, for ClickHouse 19.6 and later. Take the dashes away from what you want, with your own days.
+-- Retention of the history, for ClickHouse 19.6 and later, where `history_keep_days`, one age for all, is not enough.
+-- Take the dashes away from what you want, with your own days.
 -- It holds for rows already there, and takes effect with merges.
 -- The tables by customer and those of orders hold the same rows once more, and the contents say which of them are kept:
 -- give each as long as its log, or a timeline and a report show less or more.

@@ -23,6 +23,8 @@ from pipeline.errors import DONE, USAGE, OmniError
 from pipeline.history.consumer import consumer_for
 from pipeline.history.engine import HistoryUnavailable
 from pipeline.history.migrations import apply, pending
+from pipeline.history.retention import NAME as KEEPING
+from pipeline.history.retention import keep, to_keep
 from pipeline.history.sink import Sink
 from pipeline.history.writer import HistoryWriter, open_engine, open_history
 from pipeline.settings import Settings, mask_url
@@ -53,7 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--port", dest="history_port", metavar="N", help="port of /metrics (default: 6166, else the next free one)"
     )
-    parser.add_argument("--migrate", action="store_true", help="only bring the tables up to date, then stop")
+    parser.add_argument(
+        "--migrate", action="store_true", help="only bring the tables up to date, also in what they keep, then stop"
+    )
     parser.add_argument(
         "--dry-run", action="store_true", help="with --migrate: print the statements only (the empty database is made)"
     )
@@ -62,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Open both ends, work until a signal."""
     if args.migrate:
-        return _migrate(history_place(args, settings), args.dry_run, args.json)
+        return _migrate(history_place(args, settings), settings.history_keep_days, args.dry_run, args.json)
     if args.dry_run:
         raise OmniError("--dry-run belongs to --migrate.", USAGE)
     bootstrap = bootstrap_of(settings)
@@ -100,19 +104,21 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     return DONE
 
 
-def _migrate(place: Settings | Path, dry_run: bool, as_json: bool) -> int:
-    """Apply what has not been applied, or print it as SQL."""
+def _migrate(place: Settings | Path, keep_days: int, dry_run: bool, as_json: bool) -> int:
+    """Apply what has not been applied, and for how long rows are kept, or print it as SQL."""
     engine = open_engine(place)
     try:
+        kept = to_keep(engine, keep_days)
         if dry_run:
             waiting = [(migration.name, statements) for migration, statements in pending(engine)]
+            waiting += [(KEEPING, kept)] if kept else []
             if as_json:
                 print(json.dumps({"pending": [{"name": name, "statements": each} for name, each in waiting]}))
             else:
                 for name, statements in waiting:
                     sys.stdout.write(f"-- {name}\n" + "".join(f"{each};\n\n" for each in statements))
             return DONE
-        applied = apply(engine)
+        applied = apply(engine) + ([KEEPING] if keep(engine, keep_days) else [])
     finally:
         engine.close()
     for name in applied:

@@ -107,11 +107,11 @@ def apply(engine: Engine) -> list[str]:
     """
     if not _has_notes(engine):  # on a cluster each statement waits for every server, also for one that is down
         for statement in statements_for(_NOTES, engine.target()):
-            _run(engine, statement, _NOTES.name)
+            run(engine, statement, _NOTES.name)
     ran = []
     for migration, statements in pending(engine):
         for statement in statements:
-            _run(engine, statement, migration.name)
+            run(engine, statement, migration.name)
         note: list[Column] = [[migration.number], [migration.name], [time.time_ns() // 1_000_000]]
         engine.insert(block_of(_NOTES_TABLE, _NOTE_COLUMNS, note))
         ran.append(migration.name)
@@ -122,7 +122,7 @@ def _has_notes(reader: Reader) -> bool:
     return bool(reader.query(f"EXISTS TABLE {_NOTES_TABLE}").rows[0][0])
 
 
-def _run(engine: Engine, statement: str, name: str) -> None:
+def run(engine: Engine, statement: str, name: str) -> None:
     """Run a statement; where another process is at the same one, an old server may refuse either: try again."""
     attempt = 1
     while True:
