@@ -104,7 +104,7 @@ def fired(
     """Send a proposal at the logical time `at_ms`, and remember it as long as a purchase may overtake it."""
     name = _name(customer, rule.name, proposal.subject, proposal.generation)
     trigger_id = _uuid(_TRIGGERS, name)
-    expires_at_ms = after(proposal.due_at_ms, rule.expires_after_ms)
+    expires_at_ms = expiry_of(proposal, rule.expires_after_ms)
     variant, context = variant_of(rule, customer, rules.policy, at_ms), proposal.context
     split = split_of(rule, customer)
     if split is not None:
@@ -161,6 +161,12 @@ def counted(draft: Draft) -> list[Effect]:
         decisions = [e.record for e in effects if isinstance(e, Publish) and isinstance(e.record, Decision)]
         effects.extend(Count("decisions", f"{decision.outcome}_{decision.reason}") for decision in decisions)
     return effects
+
+
+def expiry_of(proposal: Proposal, duration_ms: int | None) -> int | None:
+    """Return when it is too late for a proposal that may wait so long (None: for ever), or has a time of its own."""
+    ends = [] if duration_ms is None else [proposal.due_at_ms + duration_ms]
+    return min((*ends, proposal.until_ms) if proposal.until_ms else ends, default=None)
 
 
 def after(at_ms: int, duration_ms: int | None) -> int | None:

@@ -31,7 +31,7 @@ from msgspec.structs import replace
 from pipeline.domain.arbiter.caps import cause_of, remember, room_at
 from pipeline.domain.arbiter.held import put, supersede
 from pipeline.domain.arbiter.holdout import held_out
-from pipeline.domain.arbiter.outcomes import after, fired, kept_out, refused, waiting
+from pipeline.domain.arbiter.outcomes import expiry_of, fired, kept_out, refused, waiting
 from pipeline.domain.arbiter.reach import ways
 from pipeline.domain.customer.availability import to_be_had
 from pipeline.domain.customer.draft import Draft
@@ -102,7 +102,7 @@ def _decide(
     rooms = [room_at(rule, channel, customer.sent, policy.caps, at_ms, zone) for channel, _ in possible]
     room_ms = min(rooms)
     if room_ms > at_ms:
-        expires_at_ms = after(proposal.due_at_ms, rule.expires_after_ms or DEFERRED_AT_MOST_MS) or 0
+        expires_at_ms = expiry_of(proposal, rule.expires_after_ms or DEFERRED_AT_MOST_MS) or 0
         if rule.when_capped == "drop" or room_ms >= expires_at_ms:
             return [refused(rules, rule.name, proposal, DropReason.CAPPED, instant_ms, customer)]
         held = Held(rule.name, room_ms, proposal, rules.number)
@@ -127,7 +127,7 @@ def _refusal(
     rules: Rules, rule: Rule, proposal: Proposal, instant_ms: int, at_ms: int, customer: Draft, was_held: bool
 ) -> DropReason | None:
     """Return why a proposal is not to be sent in any channel, now or later."""
-    expires_at_ms = after(proposal.due_at_ms, rule.expires_after_ms)
+    expires_at_ms = expiry_of(proposal, rule.expires_after_ms)
     if expires_at_ms is not None and at_ms >= expires_at_ms:
         return DropReason.EXPIRED
     if rule.when is not None and not rule.when.holds(customer, at_ms):

@@ -18,10 +18,22 @@ def at_once(
     about: str = "",
     items: tuple[Item, ...] = (),
     context: Mapping[str, Scalar] = {},
+    until_ms: int = 0,
 ) -> Proposal:
     """Return a proposal because of an event, due with it, and once per event and subject."""
     event, at_ms = change.event, change.at_ms
-    return Proposal(subject, event.event_id, at_ms, about, at_ms, event.event_id, items, dict(context), reason)
+    return Proposal(
+        subject,
+        event.event_id,
+        at_ms,
+        about,
+        at_ms,
+        event.event_id,
+        items,
+        dict(context),
+        reason,
+        until_ms=until_ms,
+    )
 
 
 def wait(subject: str, due_at_ms: int, change: Change, note: str = "") -> WakeAt:
@@ -36,6 +48,7 @@ def in_time(
     about: str = "",
     items: tuple[Item, ...] = (),
     context: Mapping[str, Scalar] = {},
+    until_ms: int = 0,
 ) -> Proposal:
     """Return the proposal that a timer was armed for."""
     return Proposal(
@@ -48,6 +61,7 @@ def in_time(
         items,
         dict(context),
         reason,
+        until_ms=until_ms,
     )
 
 

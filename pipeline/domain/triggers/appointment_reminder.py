@@ -25,8 +25,8 @@ class Config(kind.Config, frozen=True):
 class AppointmentReminder(kind.Kind):
     """Fires when an appointment is `ahead` away.
 
-    Unless it was called off or has been kept; moved, it is reminded of at its new time. At most once per appointment
-    and time.
+    Unless it was called off, has been kept, or has begun; moved, it is reminded of at its new time. At most once per
+    appointment and time.
     """
 
     config_type = Config
@@ -79,7 +79,8 @@ class AppointmentReminder(kind.Kind):
             "store_id": appointment.store_id,
             "topic": appointment.topic,
         }
-        return (in_time(timer, f"An appointment is at {rfc3339(appointment.at_ms)}", context=context),)
+        reason = f"An appointment is at {rfc3339(appointment.at_ms)}"
+        return (in_time(timer, reason, context=context, until_ms=appointment.at_ms),)
 
 
 def _subject(appointment_id: str, appointment: Appointment) -> str:

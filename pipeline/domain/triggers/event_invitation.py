@@ -77,7 +77,8 @@ class EventInvitation(kind.Kind):
             return ()
         context = {"event": config.event, "starts_at": rfc3339(self._starts_at_ms)}
         reason = f"{config.event} is {place}"
-        return (Mark(config.event, change.at_ms), at_once(change, reason, subject=config.event, context=context))
+        invitation = at_once(change, reason, subject=config.event, context=context, until_ms=self._starts_at_ms)
+        return (Mark(config.event, change.at_ms), invitation)
 
     def on_release(self, proposal: Proposal, customer: CustomerView) -> DropReason | None:
         """Do not invite whom the other side of a merge has invited while it waited."""

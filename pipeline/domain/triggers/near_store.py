@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Literal, get_args
+from zoneinfo import ZoneInfo
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from pipeline.domain.arbiter.policy import QuietHours
 from pipeline.domain.events import Scalar
-from pipeline.domain.local_time import UTC, named_zone, within
+from pipeline.domain.local_time import UTC, end_of, named_zone, period_of, within
 from pipeline.domain.places import METRES_PER_DEGREE, metres_between
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.time import EPOCH, HOUR_MS
@@ -47,10 +49,27 @@ class Store(Struct, frozen=True):
 
     def is_open(self, at_ms: int) -> bool:
         """Whether it is open."""
-        there = (EPOCH + timedelta(milliseconds=at_ms)).astimezone(named_zone(self.time_zone) or UTC)
+        there = self._local(at_ms)
         if _DAYS[there.weekday()] in self.closed_on:
             return False
         return self.opens is None or within(self.opens, there.hour * 60 + there.minute)
+
+    def closes_at_ms(self, at_ms: int) -> int:
+        """Return when it closes that is open at `at_ms`; 0: never."""
+        ends = [] if self.opens is None else [end_of(self.opens, at_ms, self._zone)]
+        if self.closed_on:
+            day_ms = at_ms
+            while _DAYS[self._local(day_ms).weekday()] not in self.closed_on:
+                _, day_ms = period_of("day", day_ms, self._zone)
+            ends.append(day_ms)
+        return min(ends, default=0)
+
+    @property
+    def _zone(self) -> ZoneInfo:
+        return named_zone(self.time_zone) or UTC
+
+    def _local(self, at_ms: int) -> datetime:
+        return (EPOCH + timedelta(milliseconds=at_ms)).astimezone(self._zone)
 
     def metres_to(self, latitude: float, longitude: float) -> float:
         """Return the distance; where it is plain that it is far, only the part from north to south."""
@@ -75,8 +94,8 @@ class Config(kind.Config, frozen=True):
 class NearStore(kind.Kind):
     """Fires when a customer is seen, in any channel, within the radius of a store that is open; the nearest of several.
 
-    Unless they are in a store already. At most once per visit to the area: who has left may be told again, after
-    `cooldown` if the rule has one.
+    Unless they are in a store already, or it has closed before they can be told. At most once per visit to the area:
+    who has left may be told again, after `cooldown` if the rule has one.
     """
 
     config_type = Config
@@ -112,14 +131,29 @@ class NearStore(kind.Kind):
             steps += [Mark(store_id, at_ms) for _, store_id in come]
         if is_open and not is_inside:
             metres, store_id = min(is_open)
-            context: dict[str, Scalar] = {"store_id": store_id, "metres": round(metres)}
-            reason = f"{metres:.0f} m from the store {store_id}, which is open"
-            steps.append(at_once(change, reason, subject=store_id, context=context))
+            reason, context = _said(store_id, metres)
+            until_ms = self._stores[store_id].closes_at_ms(at_ms)
+            steps.append(at_once(change, reason, subject=store_id, context=context, until_ms=until_ms))
         return steps
 
     def on_release(self, proposal: Proposal, customer: CustomerView) -> DropReason | None:
-        """Do not tell who has gone on."""
+        """Do not tell who has gone on, nor who is in a store by now, or was since."""
         store, visits = self._stores.get(proposal.subject), customer.facets.visits
         if store is None or visits is None or visits.place is None:
             return DropReason.NOT_SO
-        return DropReason.NOT_SO if store.metres_to(*visits.place[:2]) > store.radius_m * LEFT else None
+        went_in = any(each.entered_at_ms >= proposal.since_ms for each in visits.stores.values())
+        has_gone = store.metres_to(*visits.place[:2]) > store.radius_m * LEFT
+        return DropReason.NOT_SO if has_gone or went_in or visits.inside is not None else None
+
+    def as_of_now(self, proposal: Proposal, customer: CustomerView) -> Proposal:
+        """Tell how far it is from where the customer was seen last."""
+        store, visits = self._stores.get(proposal.subject), customer.facets.visits
+        if store is None or visits is None or visits.place is None:
+            return proposal
+        reason, context = _said(store.store_id, store.metres_to(*visits.place[:2]))
+        return replace(proposal, reason=reason, context=context)
+
+
+def _said(store_id: str, metres: float) -> tuple[str, dict[str, Scalar]]:
+    reason = f"{metres:.0f} m from the store {store_id}, which is open"
+    return reason, {"store_id": store_id, "metres": round(metres)}

@@ -157,7 +157,8 @@ class Proposal(Struct, frozen=True, array_like=True, gc=False):
 
     `offer` stands instead of the rule's, where the rule has several messages. `told_as`, of word of a
     product: under this subject the rule is to remember (see `Mark`) when it went out, or would have but for a holdout;
-    what waits or is dropped was not told. `part`: see `Timer`.
+    what waits or is dropped was not told. `part`: see `Timer`. From `until_ms` on it is too late, whatever the rule
+    says: the appointment has begun; 0: there is no such time.
     """
 
     subject: str
@@ -172,6 +173,7 @@ class Proposal(Struct, frozen=True, array_like=True, gc=False):
     offer: OfferPolicy | None = None
     told_as: str = ""
     part: str = ""
+    until_ms: int = 0
 
     @property
     def keeps_a_piece(self) -> bool:

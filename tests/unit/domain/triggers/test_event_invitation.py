@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from pipeline.domain.events import ChannelEvent, Context, Item
 from pipeline.domain.rules.in_force import Rule
@@ -86,3 +87,17 @@ def test_two_who_become_one_are_not_invited_again() -> None:
 def test_a_time_nobody_can_read_and_half_a_position_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"tomorrow|together"):
         Config(**wrong)
+
+
+def test_b26_an_invitation_held_over_night_does_not_come_once_the_event_has_begun() -> None:
+    early = replace(invitation(quiet_hours="22:00-08:00").config, starts_at=rfc3339(at_ms("1d 07:30")))
+    rule = replace(invitation(quiet_hours="22:00-08:00"), config=early)
+    story = Story(rule).at("22:30", seen()).at("1d 08:00")
+
+    assert story.decisions == [("22:30", "held", "quiet_hours"), ("1d 08:00", "dropped", "expired")]
+
+
+def test_an_invitation_is_of_no_use_once_the_event_has_begun() -> None:
+    story = Story(invitation()).at("3d 10:00", seen())
+
+    assert [trigger.expires_at_ms for trigger in story.triggers] == [at_ms("5d 18:00")]

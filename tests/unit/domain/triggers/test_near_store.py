@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from pipeline.domain.arbiter.policy import QuietHours
 from pipeline.domain.customer.draft import Draft
@@ -13,7 +14,7 @@ from pipeline.domain.reasons import DropReason
 from pipeline.domain.rules.in_force import Rule, Rules
 from pipeline.domain.triggers.near_store import Config, Store
 from pipeline.domain.triggers.steps import Proposal
-from tests.unit.domain.triggers.story import Story, a_rule, event
+from tests.unit.domain.triggers.story import Story, a_rule, at_ms, event
 
 DOOR = (52.5200, 13.4050)
 CORNER = (52.5215, 13.4050)  # 167 m
@@ -154,3 +155,58 @@ def test_a_zone_that_does_not_exist_and_a_store_named_twice_are_refused() -> Non
         Store("a", *DOOR, time_zone="Berlin")
     with pytest.raises(ValueError, match="two stores have the same store_id"):
         Config((MITTE, MITTE))
+
+
+# --- held over night ----------------------------------------------------------------------------------------------
+
+LATE = Store("late", *DOOR, 300, QuietHours(9 * 60, 23 * 60), (), "Europe/Berlin")  # until 22:00 UTC
+NIGHT_AND_DAY = Store("night", *DOOR)
+
+
+def held(store: Store) -> Story:
+    """Seen at the corner at 21:30, in quiet hours."""
+    return Story(near(store, quiet_hours="21:00-07:00")).at("21:30", at(CORNER))
+
+
+def test_b26_a_word_held_over_night_does_not_come_once_the_store_has_closed() -> None:
+    story = held(LATE).at("1d 07:00")
+
+    assert story.decisions == [("21:30", "held", "quiet_hours"), ("1d 07:00", "dropped", "expired")]
+
+
+def test_b26_who_went_in_meanwhile_is_not_told_of_the_store() -> None:
+    stays, gone = held(NIGHT_AND_DAY), held(NIGHT_AND_DAY)
+    for story in (stays, gone):
+        story.at("21:40", event("store_entered", store_id="night", channel="store_sensor"))
+    gone.at("21:50", event("store_exited", store_id="night", channel="store_sensor"))
+
+    for story in (stays, gone):
+        assert story.at("1d 07:00").decisions[1:] == [("1d 07:00", "dropped", "not_so")]
+
+
+def test_b26_who_is_still_near_in_the_morning_is_told_how_far_it_is_by_now() -> None:
+    story = held(NIGHT_AND_DAY).at("1d 01:00", at(DOOR)).at("1d 07:00")
+
+    assert [trigger.reason for trigger in story.triggers] == ["0 m from the store night, which is open"]
+    assert story.triggers[0].context == {"store_id": "night", "metres": 0}
+
+
+@pytest.mark.parametrize(
+    ("store", "seen", "closes"),
+    [
+        (MITTE, "10:00", "19:00"),
+        (replace(MITTE, opens=QuietHours(20 * 60, 2 * 60)), "20:00", "1d 01:00"),
+        (replace(MITTE, opens=QuietHours(20 * 60, 2 * 60)), "4d 20:00", "4d 23:00"),  # Saturday: closed on Sunday
+        (replace(MITTE, opens=None), "10:00", "4d 23:00"),
+    ],
+)
+def test_word_of_a_store_is_of_no_use_once_it_has_closed(store: Store, seen: str, closes: str) -> None:
+    story = Story(near(store)).at(seen, at(CORNER))
+
+    assert [trigger.expires_at_ms for trigger in story.triggers] == [at_ms(closes)]
+
+
+def test_word_of_a_store_that_never_closes_is_of_use_for_ever() -> None:
+    story = Story(near(NIGHT_AND_DAY)).at("10:00", at(CORNER))
+
+    assert [trigger.expires_at_ms for trigger in story.triggers] == [None]
