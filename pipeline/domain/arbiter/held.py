@@ -94,7 +94,7 @@ def drop_unheard(
     gone: list[Held] = []
     effects: list[Effect] = []
     for held in customer.held:
-        if not held.proposal.told_as:
+        if not held.proposal.is_of_a_product:
             continue
         logic = judge(held).logic.get(held.rule)
         reason = DropReason.RULE_REMOVED if logic is None else logic.on_release(held.proposal, customer)

@@ -103,7 +103,7 @@ def split(
     left.orders = their_orders
     left.timers, left.aside = aside.parted(draft, leaving.__contains__, at_home, cause)
     left.sent, left.marks = draft.sent, draft.marks
-    their_held = tuple(held for held in draft.held if theirs(held.proposal) and not held.proposal.told_as)
+    their_held = tuple(held for held in draft.held if theirs(held.proposal) and not held.proposal.is_of_a_product)
     left.cooldowns = draft.cooldowns
     left.fired = tuple(
         replace(fired, part=at_home(fired.part) if theirs(fired) else draft.customer_id) for fired in draft.fired
@@ -155,7 +155,7 @@ def split(
 
 def _is_word_for(customer: Draft, held: Proposal) -> bool:
     """Whether what is held is word of a product the customer wants. A piece it is offered anew, by the product."""
-    return bool(held.told_as and not held.keeps_a_piece and wants_of(customer, held.about, Want.ANY).since)
+    return bool(held.is_of_a_product and not held.keeps_a_piece and wants_of(customer, held.about, Want.ANY).since)
 
 
 def credit(draft: Draft, before: Part, part_id: str, event: ChannelEvent, at_ms: int) -> None:

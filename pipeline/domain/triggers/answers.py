@@ -18,6 +18,7 @@ def at_once(
     about: str = "",
     items: tuple[Item, ...] = (),
     context: Mapping[str, Scalar] = {},
+    told_as: str = "",
     until_ms: int = 0,
 ) -> Proposal:
     """Return a proposal because of an event, due with it, and once per event and subject."""
@@ -32,6 +33,7 @@ def at_once(
         items,
         dict(context),
         reason,
+        told_as=told_as,
         until_ms=until_ms,
     )
 
@@ -107,6 +109,18 @@ def ordered_since(customer: CustomerView, at_ms: int) -> bool:
 def was_sent(rule: str, subject: str, customer: CustomerView) -> bool:
     """Whether the rule has sent its message about this subject lately, perhaps by the other side of a merge."""
     return any(fired.rule == rule and fired.subject == subject for fired in customer.fired)
+
+
+def was_told(rule: str, proposal: Proposal, customer: CustomerView) -> bool:
+    """Whether the rule has told what a proposal says while that was held, perhaps by the other side of a merge."""
+    return proposal.told_as != "" and customer.mark(rule, proposal.told_as) is not None
+
+
+def orders_kept(customer: CustomerView) -> int:
+    """Return how many orders were completed and not given back whole; of those long forgotten, all are taken to be."""
+    return customer.orders_counted - sum(
+        order.amount_minor is not None and not order.is_kept for order in customer.orders.values()
+    )
 
 
 def is_in_a_cart(sku: str, customer: CustomerView) -> bool:

@@ -13,11 +13,15 @@ from pipeline.domain.places import metres_between
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.time import DAY_MS, epoch_ms, rfc3339
 from pipeline.domain.triggers import kind
-from pipeline.domain.triggers.answers import at_once, was_sent
+from pipeline.domain.triggers.answers import at_once, was_told
 from pipeline.domain.triggers.steps import Change, Mark, Proposal, Step
 from pipeline.domain.triggers.view import CustomerView
 
 _WRITTEN = "write it like 2027-03-20T18:00:00+01:00"
+
+_TRIED = "\x1ftried"  # no event is called so
+_MAKES_REACHABLE = frozenset({"identified", "subscribed", "consent_granted"})
+"""Events after which one who could not be written to before may be."""
 
 
 class Config(kind.Config, frozen=True):
@@ -47,7 +51,8 @@ class Config(kind.Config, frozen=True):
 class EventInvitation(kind.Kind):
     """Fires when a customer near the event, of its size and taste, is seen in any channel within `ahead` before it.
 
-    Unless it has begun. At most once per customer.
+    Unless it has begun. At most once per customer; who cannot be written to is tried again a day later, or once they
+    have said who they are, subscribed or consented.
     """
 
     config_type = Config
@@ -65,7 +70,7 @@ class EventInvitation(kind.Kind):
         config = self._config
         if not self._starts_at_ms - config.ahead_ms <= change.at_ms < self._starts_at_ms:
             return ()
-        if customer.mark(self.rule, config.event) is not None:
+        if customer.mark(self.rule, config.event) is not None or self._tried_just_now(change, customer):
             return ()
         interests = customer.facets.interests or Interests()
         if config.categories and not interests.categories.keys() & set(config.categories):
@@ -73,16 +78,29 @@ class EventInvitation(kind.Kind):
         if config.sizes and not {interests.size(category) for category in interests.sizes} & set(config.sizes):
             return ()
         place = self._near(customer)
-        if place is None:
+        if place is None or customer.held_about(self.rule, config.event) is not None:
             return ()
         context = {"event": config.event, "starts_at": rfc3339(self._starts_at_ms)}
         reason = f"{config.event} is {place}"
-        invitation = at_once(change, reason, subject=config.event, context=context, until_ms=self._starts_at_ms)
-        return (Mark(config.event, change.at_ms), invitation)
+        invitation = at_once(
+            change,
+            reason,
+            subject=config.event,
+            context=context,
+            told_as=config.event,
+            until_ms=self._starts_at_ms,
+        )
+        return (Mark(_TRIED, change.at_ms), invitation)
 
     def on_release(self, proposal: Proposal, customer: CustomerView) -> DropReason | None:
         """Do not invite whom the other side of a merge has invited while it waited."""
-        return DropReason.DONE if was_sent(self.rule, proposal.subject, customer) else None
+        return DropReason.DONE if was_told(self.rule, proposal, customer) else None
+
+    def _tried_just_now(self, change: Change, customer: CustomerView) -> bool:
+        tried_ms = customer.mark(self.rule, _TRIED)
+        if tried_ms is None or change.event.event_type in _MAKES_REACHABLE:
+            return False
+        return abs(change.at_ms - tried_ms) < DAY_MS
 
     def _near(self, customer: CustomerView) -> str | None:
         """Return in words how near the event is, None if it is not."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from msgspec import Meta
+from msgspec.structs import replace
 
 from pipeline.domain.events import Scalar
 from pipeline.domain.facets.cards import Card
@@ -13,7 +14,7 @@ from pipeline.domain.money import Currency, money_text
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.triggers import kind
 from pipeline.domain.triggers.answers import at_once, in_time, not_any_more, wait
-from pipeline.domain.triggers.steps import Cancel, Change, Step, Timer
+from pipeline.domain.triggers.steps import Cancel, Change, Proposal, Step, Timer
 from pipeline.domain.triggers.view import CustomerView
 
 
@@ -65,12 +66,29 @@ class LowBalance(kind.Kind):
 
     def on_time(self, timer: Timer, customer: CustomerView) -> Sequence[Step]:
         """Propose the word about the card, if it is still low."""
-        cards = customer.facets.cards
-        card = None if cards is None else cards.cards.get(timer.subject)
-        if card is None or not self._is_low(card):
+        card = self._low(timer.subject, customer)
+        if card is None:
             return (not_any_more(timer, DropReason.NOT_SO),)
         reason, context = _said(timer.subject, card, self._config.currency)
         return (in_time(timer, reason, context=context),)
+
+    def on_release(self, proposal: Proposal, customer: CustomerView) -> DropReason | None:
+        """Do not tell of a card that is no longer low."""
+        return DropReason.NOT_SO if self._low(proposal.subject, customer) is None else None
+
+    def as_of_now(self, proposal: Proposal, customer: CustomerView) -> Proposal:
+        """Tell what is left by now."""
+        card = self._low(proposal.subject, customer)
+        if card is None:
+            return proposal
+        reason, context = _said(proposal.subject, card, self._config.currency)
+        return replace(proposal, reason=reason, context=context)
+
+    def _low(self, card_id: str, customer: CustomerView) -> Card | None:
+        """Return the card if it is low."""
+        cards = customer.facets.cards
+        card = None if cards is None else cards.cards.get(card_id)
+        return None if card is None or not self._is_low(card) else card
 
     def _is_low(self, card: Card) -> bool:
         """Whether a card is low. Less than nothing is on none: then we never heard what there was at first."""

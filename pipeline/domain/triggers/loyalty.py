@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from msgspec import Meta
+from msgspec.structs import replace
 
 from pipeline.domain.events import Scalar
 from pipeline.domain.facets.loyalty import Loyalty as Facet
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.time import DAY_MS, rfc3339
 from pipeline.domain.triggers import kind
-from pipeline.domain.triggers.answers import at_once, in_time, not_any_more, wait
-from pipeline.domain.triggers.steps import Change, Mark, Step, Timer
+from pipeline.domain.triggers.answers import at_once, in_time, not_any_more, wait, was_told
+from pipeline.domain.triggers.steps import Change, Mark, Proposal, Step, Timer
 from pipeline.domain.triggers.view import CustomerView
 
 _REWARD = "\x1freward"  # no tier is called so
@@ -34,8 +35,8 @@ class Config(kind.Config, frozen=True):
 class Loyalty(kind.Kind):
     """Fires when a tier is reached, when points run out within `ahead`, or when `points` buy the reward.
 
-    Unless the points are gone by then, or the tier is only the first we hear of a customer who has it already. At most
-    once per tier, per date of expiry, and per time that `points` are reached.
+    Unless the points are gone or the tier is left by then, or the tier is only the first we hear of a customer who has
+    it already. At most once per tier, per date of expiry, and per time that `points` are reached.
     """
 
     config_type = Config
@@ -63,38 +64,73 @@ class Loyalty(kind.Kind):
 
     def on_time(self, timer: Timer, customer: CustomerView) -> Sequence[Step]:
         """Propose the word about points that run out, with what is left of them."""
-        loyalty = customer.facets.loyalty
-        points = _running_out(loyalty, int(timer.subject)) if loyalty and timer.subject.isdecimal() else 0
+        points = _left(timer.subject, customer.facets.loyalty or Facet())
         if points <= 0:
             return (not_any_more(timer, DropReason.NOT_SO),)
-        expires_at = rfc3339(int(timer.subject))
-        reason = f"{points} points run out on {expires_at[:10]}"
-        return (in_time(timer, reason, context={"points": points, "expires_at": expires_at}),)
+        expires_at_ms = int(timer.subject)
+        reason, context = _said_of_expiry(points, expires_at_ms)
+        return (in_time(timer, reason, context=context, until_ms=expires_at_ms),)
+
+    def on_release(self, proposal: Proposal, customer: CustomerView) -> DropReason | None:
+        """Do not tell what is no longer so, nor what was told meanwhile."""
+        if was_told(self.rule, proposal, customer):
+            return DropReason.DONE
+        loyalty = customer.facets.loyalty or Facet()
+        if self._config.on == "tier_reached":
+            is_so = loyalty.tier_name == proposal.subject
+        elif self._config.on == "reward_usable":
+            is_so = loyalty.points >= self._config.points
+        else:
+            is_so = _left(proposal.subject, loyalty) > 0
+        return None if is_so else DropReason.NOT_SO
+
+    def as_of_now(self, proposal: Proposal, customer: CustomerView) -> Proposal:
+        """Tell how many points there are by now."""
+        loyalty = customer.facets.loyalty or Facet()
+        if self._config.on == "tier_reached":
+            return proposal
+        if self._config.on == "reward_usable":
+            reason, context = self._said_of_reward(loyalty.points)
+        else:
+            reason, context = _said_of_expiry(_left(proposal.subject, loyalty), proposal.until_ms)
+        return replace(proposal, reason=reason, context=context)
 
     def _tier(self, change: Change, customer: CustomerView, now: Facet, before: Facet) -> Sequence[Step]:
         tier, was = now.tier_name, before.tier_name
         if tier is None or tier == was or customer.mark(self.rule, tier) is not None:
             return ()
-        reached: Step = Mark(tier, change.at_ms)
         if was is None and change.event.event_type == "identified":  # had it before we were told
-            return (reached,)
+            return (Mark(tier, change.at_ms),)
         rank = {name: place for place, name in enumerate(self._config.tiers)}
         if tier in rank and was in rank and rank[tier] < rank[was]:
             return ()
+        if customer.held_about(self.rule, tier) is not None:
+            return ()
         context: dict[str, Scalar] = {"tier": tier, "before": was}
-        return (reached, at_once(change, f"Tier {tier} was reached", subject=tier, context=context))
+        return (at_once(change, f"Tier {tier} was reached", subject=tier, context=context, told_as=tier),)
 
     def _reward(self, change: Change, customer: CustomerView, points: int) -> Sequence[Step]:
         told = customer.mark(self.rule, _REWARD) is not None
         if points < self._config.points:
             return (Mark(_REWARD, None),) if told else ()
-        if told:
+        if told or customer.held_about(self.rule, "") is not None:
             return ()
-        reason = f"{points} points: enough for the reward of {self._config.points}"
-        return (Mark(_REWARD, change.at_ms), at_once(change, reason, context={"points": points}))
+        reason, context = self._said_of_reward(points)
+        return (at_once(change, reason, context=context, told_as=_REWARD),)
+
+    def _said_of_reward(self, points: int) -> tuple[str, dict[str, Scalar]]:
+        return f"{points} points: enough for the reward of {self._config.points}", {"points": points}
 
 
-def _running_out(loyalty: Facet, expires_at_ms: int) -> int:
-    """Return how many of the points of one date are left: those that run out first are spent first."""
+def _said_of_expiry(points: int, expires_at_ms: int) -> tuple[str, dict[str, Scalar]]:
+    expires_at = rfc3339(expires_at_ms)
+    return f"{points} points run out on {expires_at[:10]}", {"points": points, "expires_at": expires_at}
+
+
+def _left(subject: str, loyalty: Facet) -> int:
+    """Return how many of the points are left that run out at `subject`: those that do first are spent first."""
+    if not subject.isdecimal():
+        return 0
+    expires_at_ms = int(subject)
     later = sum(points for at_ms, points in loyalty.expiries.items() if at_ms > expires_at_ms)
     return min(loyalty.expiries.get(expires_at_ms, 0), loyalty.points - later)

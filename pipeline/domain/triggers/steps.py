@@ -155,9 +155,9 @@ class OfferPolicy(Struct, frozen=True, array_like=True):
 class Proposal(Struct, frozen=True, array_like=True, gc=False):
     """Propose a trigger. Subject and generation make its id; `about` and `since_ms` see `Fired`.
 
-    `offer` stands instead of the rule's, where the rule has several messages. `told_as`, of word of a
-    product: under this subject the rule is to remember (see `Mark`) when it went out, or would have but for a holdout;
-    what waits or is dropped was not told. `part`: see `Timer`. From `until_ms` on it is too late, whatever the rule
+    `offer` stands instead of the rule's, where the rule has several messages. `told_as`: under this subject the rule
+    is to remember (see `Mark`) when it went out, or would have but for a holdout; what waits or is dropped was not
+    told. `part`: see `Timer`. From `until_ms` on it is too late, whatever the rule
     says: the appointment has begun; 0: there is no such time.
     """
 
@@ -174,6 +174,11 @@ class Proposal(Struct, frozen=True, array_like=True, gc=False):
     told_as: str = ""
     part: str = ""
     until_ms: int = 0
+
+    @property
+    def is_of_a_product(self) -> bool:
+        """Whether it is word of a product, which somebody may wait for no longer."""
+        return bool(self.told_as and self.about)
 
     @property
     def keeps_a_piece(self) -> bool:

@@ -6,21 +6,25 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from msgspec import Meta
+from msgspec.structs import replace
 
 from pipeline.domain.events import Scalar
 from pipeline.domain.money import Currency, money_text
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.triggers import kind
-from pipeline.domain.triggers.answers import at_once
-from pipeline.domain.triggers.steps import Change, Mark, Step
+from pipeline.domain.triggers.answers import at_once, orders_kept, was_told
+from pipeline.domain.triggers.steps import Change, Proposal, Step
 from pipeline.domain.triggers.view import CustomerView
 
 _ORDERS = 10
 """Orders that make a VIP where a rule asks for nothing."""
 
+_TOLD, _TOLD_BEFORE = "told", ""
+"""What is marked once it was told; earlier versions of a customer's state have the other."""
+
 
 class Config(kind.Config, frozen=True):
-    """Money spent, in minor units of `currency`, and orders completed; where both are given, both must be reached.
+    """Money spent, in minor units of `currency`, and orders kept; where both are given, both must be reached.
 
     `orders` left out: ten, or any number where money is asked for.
     """
@@ -31,9 +35,10 @@ class Config(kind.Config, frozen=True):
 
 
 class Vip(kind.Kind):
-    """Fires when an order brings a customer to `spent`, refunds taken off, and to `orders` orders.
+    """Fires when an order brings a customer to `spent`, refunds taken off, and to `orders` orders that were kept.
 
-    Unless they were told before. At most once per customer, however much is given back and bought again.
+    Unless they were told before, or are below again by the time they could be. At most once per customer, however much
+    is given back and bought again.
     """
 
     config_type = Config
@@ -47,26 +52,32 @@ class Vip(kind.Kind):
 
     def on_event(self, change: Change, customer: CustomerView) -> Sequence[Step]:
         """Compare with the thresholds after each order."""
-        spent_minor = customer.spend_minor.get(self._config.currency, 0)
-        if spent_minor < self._config.spent_minor or customer.orders_counted < self._orders:
+        if change.ordered is None or not self._is_one(customer):
             return ()
-        if customer.mark(self.rule, "") is not None:
+        if any(customer.mark(self.rule, each) is not None for each in (_TOLD, _TOLD_BEFORE)):
             return ()
-        spent = money_text(spent_minor, self._config.currency)
-        context: dict[str, Scalar] = {
-            "spent_minor": spent_minor,
-            "currency": self._config.currency,
-            "orders": customer.orders_counted,
-        }
-        reason = f"{spent} spent in {customer.orders_counted} orders"
-        return (Mark("", change.at_ms), at_once(change, reason, context=context))
+        if customer.held_about(self.rule, "") is not None:
+            return ()
+        reason, context = self._said(customer)
+        return (at_once(change, reason, context=context, told_as=_TOLD),)
 
-    def end(self, subject: str, since_ms: int, customer: CustomerView) -> DropReason | None:
-        """Say whether the customer turns out to have been one before that order."""
-        later = [
-            order for order in customer.orders.values() if order.at_ms >= since_ms and order.amount_minor is not None
-        ]
+    def on_release(self, proposal: Proposal, customer: CustomerView) -> DropReason | None:
+        """Do not tell who is none any more, nor who was told meanwhile."""
+        if was_told(self.rule, proposal, customer):
+            return DropReason.DONE
+        return None if self._is_one(customer) else DropReason.NOT_SO
+
+    def as_of_now(self, proposal: Proposal, customer: CustomerView) -> Proposal:
+        """Tell what was spent by now."""
+        reason, context = self._said(customer)
+        return replace(proposal, reason=reason, context=context)
+
+    def _is_one(self, customer: CustomerView) -> bool:
         spent_minor = customer.spend_minor.get(self._config.currency, 0)
-        spent_minor -= sum(order.spent_minor for order in later if order.currency == self._config.currency)
-        was_one = spent_minor >= self._config.spent_minor and customer.orders_counted - len(later) >= self._orders
-        return DropReason.NOT_SO if was_one else None
+        return spent_minor >= self._config.spent_minor and orders_kept(customer) >= self._orders
+
+    def _said(self, customer: CustomerView) -> tuple[str, dict[str, Scalar]]:
+        currency, orders = self._config.currency, orders_kept(customer)
+        spent_minor = customer.spend_minor.get(currency, 0)
+        context: dict[str, Scalar] = {"spent_minor": spent_minor, "currency": currency, "orders": orders}
+        return f"{money_text(spent_minor, currency)} spent in {orders} orders", context

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
 from pipeline.domain.events import ChannelEvent, Context, Item
 from pipeline.domain.rules.in_force import Rule
 from pipeline.domain.time import rfc3339
 from pipeline.domain.triggers.event_invitation import Config
-from tests.unit.domain.triggers.story import Story, a_rule, at_ms, event
+from tests.unit.domain.triggers.story import Story, a_rule, at_ms, event, order_completed
 
 BERLIN, POTSDAM, MUNICH = (52.52, 13.405), (52.396, 13.058), (48.137, 11.575)
 
 
 def invitation(**fields: Any) -> Rule:
-    return a_rule("event_invitation", event="Pop-up", starts_at=rfc3339(at_ms("5d 18:00")), ahead="3d", **fields)
+    when = {"starts_at": rfc3339(at_ms("5d 18:00")), "ahead": "3d"}
+    return a_rule("event_invitation", event="Pop-up", **(when | fields))
 
 
 def seen(place: tuple[float, float] | None = None, city: str | None = None) -> ChannelEvent:
@@ -90,8 +90,7 @@ def test_a_time_nobody_can_read_and_half_a_position_are_refused(wrong: dict[str,
 
 
 def test_b26_an_invitation_held_over_night_does_not_come_once_the_event_has_begun() -> None:
-    early = replace(invitation(quiet_hours="22:00-08:00").config, starts_at=rfc3339(at_ms("1d 07:30")))
-    rule = replace(invitation(quiet_hours="22:00-08:00"), config=early)
+    rule = invitation(starts_at=rfc3339(at_ms("1d 07:30")), quiet_hours="22:00-08:00")
     story = Story(rule).at("22:30", seen()).at("1d 08:00")
 
     assert story.decisions == [("22:30", "held", "quiet_hours"), ("1d 08:00", "dropped", "expired")]
@@ -101,3 +100,37 @@ def test_an_invitation_is_of_no_use_once_the_event_has_begun() -> None:
     story = Story(invitation()).at("3d 10:00", seen())
 
     assert [trigger.expires_at_ms for trigger in story.triggers] == [at_ms("5d 18:00")]
+
+
+def test_b26_who_is_seen_again_in_the_night_is_invited_once_in_the_morning() -> None:
+    story = Story(invitation(quiet_hours="22:00-08:00")).at("3d 22:30", seen()).at("3d 23:00", event("identified"))
+    story.at("4d 08:00").at("5d 09:00", seen())
+
+    assert story.fired == [("4d 08:00", "event_invitation")]
+
+
+def test_who_cannot_be_written_to_is_tried_again_a_day_later_and_not_with_each_event() -> None:
+    story = Story(invitation(channels=("email",))).at("3d 10:00", seen()).at("3d 10:05", seen())
+    story.at("4d 09:00", order_completed("A", identifiers={"email": "u@x.de"})).at("4d 10:00", seen())
+
+    assert story.decisions == [("3d 10:00", "dropped", "no_address"), ("4d 10:00", "fired", "sent")]
+
+
+def test_who_says_who_they_are_is_invited_at_once() -> None:
+    story = Story(invitation(channels=("email",))).at("3d 10:00", seen())
+    story.at("3d 10:05", event("identified", identifiers={"email": "u@x.de"})).at("3d 10:10", seen())
+
+    assert story.decisions == [("3d 10:00", "dropped", "no_address"), ("3d 10:05", "fired", "sent")]
+
+
+def test_who_was_seen_so_late_that_nothing_is_said_is_invited_when_seen_next() -> None:
+    story = Story(invitation(ahead="30d"))
+    story.at("-10d 10:00", seen(), arriving="10:00").at("11:00", seen())
+
+    assert story.fired == [("11:00", "event_invitation")]
+
+
+def test_who_is_held_out_is_tried_once() -> None:
+    story = Story(invitation(holdout_percent=100.0)).at("3d 10:00", seen()).at("4d 11:00", seen())
+
+    assert story.decisions == [("3d 10:00", "held_out", "rule_holdout")]

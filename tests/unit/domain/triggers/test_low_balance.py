@@ -91,3 +91,19 @@ def test_a_top_up_of_the_other_of_two_who_become_one_counts() -> None:
     story.joined_by(other, "11:30").at("13:00")
 
     assert story.fired == []
+
+
+def test_b26_in_the_morning_it_is_told_with_what_is_left_then() -> None:
+    story = Story(a_rule("low_balance", quiet_hours="21:00-07:00")).at("20:30", top_up(10))
+    story.at("21:30", charge(6)).at("22:30", charge(3)).at("1d 07:00")
+
+    assert [trigger.reason for trigger in story.triggers] == ["Card k has 1.00 EUR left"]
+    assert story.triggers[0].context["balance_minor"] == 100
+
+
+def test_b26_a_card_of_which_another_of_two_who_become_one_has_the_top_up_is_not_low_in_the_morning() -> None:
+    rule = a_rule("low_balance", quiet_hours="21:00-07:00")
+    other = Story(rule, customer_id="customer-2").at("21:45", top_up(50))
+    story = Story(rule).at("20:30", top_up(10)).at("21:30", charge(6)).joined_by(other, "22:30").at("1d 07:00")
+
+    assert story.decisions == [("21:30", "held", "quiet_hours"), ("22:30", "dropped", "not_so")]
