@@ -46,6 +46,16 @@ def test_b8_what_waits_for_one_who_was_merged_by_mistake_goes_to_her_once_that_i
     assert days.messages() == [(due, "it", MIA)]
 
 
+def test_b8_what_waits_is_not_said_to_whom_it_is_not_so_of_once_parted() -> None:
+    days = Days(rule("loyalty", ", on: reward_usable, points: 100, quiet_hours: '08:20-10:00'"))
+    days.at("08:00", email=MIA).at("08:01", "points_earned", account="u1", email=NIA, properties={"points": 60})
+    days.at("08:10", account="u1", email=MIA).at("08:30", "points_earned", email=MIA, properties={"points": 61})
+
+    days.at("08:40", "merge_undone", email=MIA).until("12:00")
+
+    assert days.messages() == []
+
+
 def test_b8_a_device_that_joined_by_the_word_of_one_side_goes_with_that_side() -> None:
     days = Days(rule("abandoned_cart", ", delay: 1h")).at("08:00", account="u1", email=NIA).at("08:01", email=MIA)
     days.at("08:02", cookie="c-mia").at("09:00", account="u1", email=MIA).at("09:10", email=MIA, cookie="c-mia")

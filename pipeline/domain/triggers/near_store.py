@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, Self, get_args
 from zoneinfo import ZoneInfo
 
 from msgspec import Meta, Struct
@@ -31,7 +31,8 @@ _DAYS = get_args(Day)
 class Store(Struct, frozen=True):
     """A store: where it is, how near is near (metres), when it opens on the clock of its `time_zone` (IANA).
 
-    Without `opens` it always does, but for the days it is `closed_on`.
+    Without `opens` it always does, but for the days it is `closed_on`; without `time_zone` it has that of the rules
+    file.
     """
 
     store_id: str
@@ -40,11 +41,11 @@ class Store(Struct, frozen=True):
     radius_m: Annotated[int, Meta(ge=1, le=50_000)] = 300
     opens: QuietHours | None = None
     closed_on: tuple[Day, ...] = ()
-    time_zone: str = "UTC"
+    time_zone: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse a zone that does not exist. Raises ValueError."""
-        if named_zone(self.time_zone) is None:
+        if self.time_zone is not None and named_zone(self.time_zone) is None:
             raise ValueError(f"unknown time_zone {self.time_zone}: write it like Europe/Berlin")
 
     def is_open(self, at_ms: int) -> bool:
@@ -66,7 +67,7 @@ class Store(Struct, frozen=True):
 
     @property
     def _zone(self) -> ZoneInfo:
-        return named_zone(self.time_zone) or UTC
+        return named_zone(self.time_zone or "UTC") or UTC
 
     def _local(self, at_ms: int) -> datetime:
         return (EPOCH + timedelta(milliseconds=at_ms)).astimezone(self._zone)
@@ -89,6 +90,12 @@ class Config(kind.Config, frozen=True):
         """Refuse two stores of one name. Raises ValueError."""
         if len({store.store_id for store in self.stores}) < len(self.stores):
             raise ValueError("two stores have the same store_id")
+
+    def in_zone(self, time_zone: str) -> Self:
+        """Return it with the zone of the rules file for stores that have none of their own."""
+        return replace(
+            self, stores=tuple(replace(store, time_zone=store.time_zone or time_zone) for store in self.stores)
+        )
 
 
 class NearStore(kind.Kind):

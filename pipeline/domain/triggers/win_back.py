@@ -11,7 +11,7 @@ from pipeline.domain.customer.orders import Order
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.time import DAY_MS, duration_text
 from pipeline.domain.triggers import kind
-from pipeline.domain.triggers.answers import in_time, not_any_more, ordered_since, wait
+from pipeline.domain.triggers.answers import in_time, not_any_more, ordered_since, orders_kept, wait
 from pipeline.domain.triggers.steps import Cancel, Change, Fired, Step, Timer
 from pipeline.domain.triggers.view import CustomerView
 
@@ -30,8 +30,8 @@ class Config(kind.Config, frozen=True):
 class WinBack(kind.Kind):
     """Fires when a customer has not bought for `times` their own rhythm, the median time between two days of buying.
 
-    Unless they buy before. At most once per last order, and per `cooldown` if the rule has one. An order we learn of
-    too late takes the trigger back.
+    Unless they buy before, or have given back all they ever bought. At most once per last order, and per `cooldown` if
+    the rule has one. An order we learn of too late takes the trigger back.
     """
 
     config_type = Config
@@ -61,8 +61,10 @@ class WinBack(kind.Kind):
         return "An order was placed before the invitation to come back was due"
 
     def end(self, subject: str, since_ms: int, customer: CustomerView) -> DropReason | None:
-        """Say whether the customer has bought after `since_ms`."""
-        return DropReason.CAME_BACK if ordered_since(customer, since_ms + 1) else None
+        """Say whether the customer has bought after `since_ms`, or keeps no order at all."""
+        if ordered_since(customer, since_ms + 1):
+            return DropReason.CAME_BACK
+        return None if orders_kept(customer) else DropReason.CALLED_OFF
 
     def on_time(self, timer: Timer, customer: CustomerView) -> Sequence[Step]:
         """Propose the invitation to come back."""
@@ -73,5 +75,5 @@ class WinBack(kind.Kind):
         purchases = customer.facets.purchases
         rhythm_days = None if purchases is None else purchases.rhythm_days()
         usual = "" if rhythm_days is None else f", usually every {rhythm_days:g} days"
-        context = {"rhythm_days": rhythm_days, "orders": customer.orders_counted}
+        context = {"rhythm_days": rhythm_days, "orders": orders_kept(customer)}
         return (in_time(timer, f"Nothing bought for {silent}{usual}", context=context),)

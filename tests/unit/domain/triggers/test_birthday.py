@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from pipeline.domain.arbiter.policy import Policy
 from pipeline.domain.events import ChannelEvent, Context, Scalar
 from pipeline.domain.rules.in_force import Rule
 from pipeline.domain.triggers.birthday import Config
@@ -44,6 +45,15 @@ def test_nine_is_nine_where_the_customer_is() -> None:
 
     assert berlin.fired == [("1d 08:00", "birthday")]
     assert tokyo.fired == [("2d 00:00", "birthday")]
+
+
+def test_of_a_customer_and_a_rule_without_a_zone_nine_is_nine_by_the_zone_of_the_rules_file() -> None:
+    in_berlin = Policy(time_zone="Europe/Berlin")
+    nowhere = Story(birthday(), policy=in_berlin).at("10:00", born("11-25")).at("2d 00:00")
+    own = Story(birthday(time_zone="Asia/Tokyo"), policy=in_berlin).at("10:00", born("11-26")).at("2d 10:00")
+
+    assert nowhere.fired == [("1d 08:00", "birthday")]
+    assert own.fired == [("2d 00:00", "birthday")]
 
 
 def test_late_on_new_years_eve_in_honolulu_it_is_the_next_year_in_utc() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from pipeline.domain.arbiter.policy import QuietHours
+from pipeline.domain.arbiter.policy import Policy, QuietHours
 from pipeline.domain.customer.draft import Draft
 from pipeline.domain.events import ChannelEvent, Context
 from pipeline.domain.reasons import DropReason
@@ -51,6 +51,13 @@ def test_after_it_has_closed_and_on_the_day_it_is_closed_nothing_is_told() -> No
     story = Story(near()).at("19:00", at(CORNER)).at("5d 10:00", at(CORNER))  # the 29th is a Sunday
 
     assert story.fired == []
+
+
+def test_a_store_without_a_zone_opens_by_that_of_the_rules_file() -> None:
+    store = replace(MITTE, time_zone=None)
+    story = Story(near(store), policy=Policy(time_zone="Europe/Berlin")).at("07:59", at(CORNER)).at("08:00", at(DOOR))
+
+    assert story.fired == [("08:00", "near_store")]
 
 
 def test_who_leaves_and_comes_back_is_told_again() -> None:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipeline.domain.events import ChannelEvent
 from pipeline.domain.rules.in_force import Rule
-from tests.unit.domain.triggers.story import Story, a_rule, order_completed, viewed
+from tests.unit.domain.triggers.story import Story, a_rule, event, order_completed, viewed
 
 
 def win_back(**fields: Any) -> Rule:
     return a_rule("win_back", **{"times": 2.0, "at_least": "10d", "without_rhythm": "90d", **fields})
+
+
+def cancelled(order: str) -> ChannelEvent:
+    return event("order_cancelled", order_id=order)
 
 
 def buying(*days: int, rule: Rule | None = None, customer_id: str = "customer-1") -> Story:
@@ -98,3 +103,26 @@ def test_of_two_waits_that_a_merge_brings_together_that_of_the_last_order_stays(
     other = buying(30, 31, 32, customer_id="customer-2")  # due on day 42, sooner than the 20 days of the other
 
     assert fired_on(buying(1, 15, 29).joined_by(other, "35d 10:00")) == ["42d 10:00"]
+
+
+def test_who_has_called_off_every_order_never_bought() -> None:
+    story = Story(win_back()).at("1d 10:00", order_completed("A", order="o1")).at("2d 10:00", cancelled("o1"))
+    story.at("3d 10:00", order_completed("A", order="o2")).at("4d 10:00", cancelled("o2"))
+
+    assert fired_on(story) == []
+    assert story.decisions[-1] == ("93d 10:00", "dropped", "called_off")
+
+
+def test_who_has_called_off_the_last_order_had_bought_before() -> None:
+    story = Story(win_back()).at("1d 10:00", order_completed("A", order="o1"))
+    story.at("3d 10:00", order_completed("A", order="o2")).at("4d 10:00", cancelled("o2"))
+
+    assert fired_on(story) == ["93d 10:00"]
+    assert story.triggers[0].context == {"rhythm_days": None, "orders": 1}
+
+
+def test_an_order_told_after_its_cancellation_is_not_waited_from() -> None:
+    story = Story(win_back()).at("2d 10:00", cancelled("o1"))
+    story.at("1d 10:00", order_completed("A", order="o1"), arriving="2d 10:01")
+
+    assert story.at("400d 10:00").records == []
