@@ -2,9 +2,9 @@
 
 One pass through gates in this order; the first that is shut decides:
 
-1. it has expired; the rule's `when` does not hold; the rule has fired within its cooldown; it was held and has become
-   pointless; all that it offers is known to be sold out; a support case is open, or the customer is upset (marketing
-   only): **dropped**
+1. it has expired, by its rule or because what it is about has begun; the rule's `when` does not hold; the rule has
+   fired within its cooldown; it was held and has become pointless; all that it offers is known to be sold out; a
+   support case is open, or the customer is upset (marketing only): **dropped**
 2. no channel with an address that may be written to, and consent: **dropped**, for what came nearest to sending;
    but where no address is known at all, and hours are quiet, 3 comes first: it may be known by the morning
 3. quiet hours on the customer's clock: **held** until they end
