@@ -20,7 +20,7 @@ from pipeline.domain.actor import Actor
 from pipeline.domain.catalog import CatalogRecord
 from pipeline.domain.customer.actor import CustomerActor, CustomerState
 from pipeline.domain.customer.as_json import Json, customer_json
-from pipeline.domain.event_types import OPERATOR_EVENTS
+from pipeline.domain.event_types import OPERATOR, OPERATOR_EVENTS
 from pipeline.domain.events import ChannelEvent
 from pipeline.domain.identity.actor import IdentityActor
 from pipeline.domain.identity.config import IdentityConfig
@@ -260,7 +260,9 @@ class Simulation:
         return totals
 
     def _conflicts(self) -> int:
-        return self.counted()["event_conflicts"]
+        """Return how many events came under an id already counted, with another content; not those of operators."""
+        counts = self.bus.counts.items()
+        return sum(number for (what, whose), number in counts if what == "event_conflicts" and whose != OPERATOR)
 
     def state_digest(self) -> str:
         """Return the SHA-256 of all customers and products."""

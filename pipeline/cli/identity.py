@@ -16,7 +16,7 @@ from pipeline.cli.identity_words import Said, explained, explanation, merge_json
 from pipeline.domain.customer.draft import former
 from pipeline.domain.customer.state import CustomerState
 from pipeline.domain.errors import InvalidEvent
-from pipeline.domain.event_types import IDENTIFIER_BLOCKED, MERGE_CONFIRMED, MERGE_UNDONE
+from pipeline.domain.event_types import IDENTIFIER_BLOCKED, MERGE_CONFIRMED, MERGE_UNDONE, OPERATOR
 from pipeline.domain.events import ChannelEvent, Scalar
 from pipeline.domain.identity.actor import IdentityState
 from pipeline.domain.identity.claims import name_of
@@ -43,7 +43,6 @@ omni identity suggest --threshold 0.95
 omni identity merge email:anna@example.com email:a.smith@example.org
 """
 
-OPERATOR = "operator"
 """Channel of an operator's events where it is one of the configured; else it is the first of these."""
 IDENTIFIERS = {"explain": 1, "merges": 1, "unmerge": 1, "merge": 2, "block": 1, "suggest": 0}
 """The actions, and how many identifiers each is about."""

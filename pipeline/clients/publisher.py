@@ -26,7 +26,7 @@ from pipeline.domain.events import ChannelEvent
 from pipeline.domain.messages.keys import Identifier
 from pipeline.domain.messages.to_product import CatalogMessage
 from pipeline.domain.records import DeadLetter
-from pipeline.errors import OmniError
+from pipeline.errors import USAGE, OmniError
 from pipeline.settings import Settings
 from pipeline.topics import CATALOG_PRODUCTS, CATALOG_STOCK, channel_topic, prefixed
 from pipeline.wire.catalog import SCHEMA_OF
@@ -74,6 +74,13 @@ class Publisher:
         if not {topic.name for topic in wanted} <= set(names):
             create_topics(bootstrap_of(settings), wanted)
             self.cluster, names = cluster_and_topics(settings)
+        catalog = (CATALOG_PRODUCTS, CATALOG_STOCK)
+        if topic is not None and topic not in catalog and not topic.startswith(CHANNEL):
+            raise UnknownTopic(
+                f"{topic} is written by workers alone. What is published goes to {CHANNEL}<name>, "
+                f"{' or '.join(catalog)}.",
+                USAGE,
+            )
         if self._all_to is not None and self._all_to not in names:
             raise UnknownTopic(
                 f"There is no topic {self._all_to}. Topics are created by: omni topics create; "

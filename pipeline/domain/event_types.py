@@ -78,6 +78,10 @@ IDENTIFIER_BLOCKED: Final = "identifier_blocked"
 """An operator's event about an identifier; it reaches no customer."""
 REFERRAL: Final = "referral"
 """Identifier kind of a referral code, which `referral_sent` makes its sender's."""
+OF_OPERATORS: Final = frozenset({IDENTIFIER_BLOCKED, MERGE_CONFIRMED, MERGE_UNDONE})
+"""What operators say, about identities."""
+OPERATOR: Final = "operator"
+"""The channel it is said in, where there is one."""
 OPERATOR_EVENTS: Final = "operator_events"
 """Counter of these, by type: no customer counts them among its events."""
 

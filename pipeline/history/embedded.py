@@ -26,6 +26,9 @@ from pipeline.history.owner import Owner
 WAIT_SECONDS: Final = 10.0  # for an owner that is just closing
 _CODE: Final = re.compile(r"Code: (\d+)")
 _VERSION: Final = re.compile(r" \(version [^)]*\)+\.?")
+QUOTED: Final = re.compile(r"'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.)*\"|`(?:[^`\\]|\\.)*`|--[^\n]*|/\*.*?\*/", re.DOTALL)
+"""Texts, quoted names and comments of a statement."""
+INTO_OUTFILE: Final = re.compile(r"\binto\s+outfile\b", re.IGNORECASE)
 EXACT: Final = {  # numbers as JSON numbers, decimals as text, which is exact
     "output_format_json_quote_64bit_integers": 0,
     "output_format_json_quote_decimals": 1,
@@ -93,6 +96,8 @@ class Embedded:
 
     def query(self, sql: str) -> Answer:
         """Answer one read-only statement, in a session of its own: safe beside an insert of another thread."""
+        if INTO_OUTFILE.search(QUOTED.sub(" ", sql)):  # which read-only sessions write all the same
+            raise QueryRefused("INTO OUTFILE writes a file: send the answer there instead, as in omni sql … > FILE")
         session = open_session(self._folder.database)
         try:
             for name, value in {**EXACT, **limits()}.items():

@@ -19,6 +19,7 @@ KNOWN_SINCE: Final = (19, 6)
 AGES: Final = {
     "events_log": "occurred_at_ms",
     "customer_events_log": "occurred_at_ms",
+    "order_events_log": "occurred_at_ms",
     "triggers_log": "fired_at_ms",
     "decisions_log": "decided_at_ms",
     "customer_decisions_log": "decided_at_ms",
@@ -26,7 +27,7 @@ AGES: Final = {
     "dead_letters_log": "appended_at_ms",
     "event_contents_log": "bitShiftRight(-precedence, 20)",
 }
-"""From when on a row of each table ages, in ms. The tables by customer hold the rows of others once more."""
+"""From when on a row of each table ages, in ms. Those by customer, and of orders, hold the rows of others once more."""
 
 
 def to_keep(engine: Engine, days: int) -> list[str]:

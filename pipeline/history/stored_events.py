@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from pipeline.domain.event_types import IDENTIFIER_BLOCKED
+from pipeline.domain.event_types import IDENTIFIER_BLOCKED, OPERATOR
 from pipeline.domain.events import Campaign, ChannelEvent, Context, Item
 from pipeline.domain.identity.actor import ALONE
 from pipeline.domain.time import HOUR_MS
@@ -33,7 +33,6 @@ COLUMNS: Final = (
 SLICE_ROWS: Final = 50_000
 """Rows asked for at once. They take 450 MB while they are read; fewer would be more questions, each of which has the
 database read the whole table."""
-OPERATOR: Final = "operator"
 
 _parse = msgspec.json.Decoder().decode
 _parse_texts = msgspec.json.Decoder(dict[str, str]).decode

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from pipeline.domain.errors import InvalidEvent
 from pipeline.domain.messages.to_product import Message
+from pipeline.errors import OmniError
 from pipeline.streaming import envelope
 from pipeline.streaming.envelope import Entry, position
 from pipeline.streaming.units import Output, Record, Topology, Unit
@@ -43,8 +44,11 @@ class Ingested(Struct, frozen=True, gc=False):
         return self.actor == "product"
 
 
-class FuseBlown(RuntimeError):
-    """Far too much is invalid: a producer is broken, and draining it into the dead letters would hide that."""
+class FuseBlown(OmniError):
+    """Far too much is invalid: a producer is broken, and draining it into the dead letters would hide that.
+
+    Ends the worker for good: every start would let some more through before it is sure again.
+    """
 
 
 class Fuse:

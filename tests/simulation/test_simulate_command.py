@@ -162,6 +162,17 @@ def test_a_merge_is_counted_and_an_operators_event_is_no_duplicate(simulate: Sim
     assert (changes.count("merged"), changes.count("unmerged")) == (1, 1)
 
 
+def test_an_operators_event_under_the_id_of_another_is_a_conflict_and_no_less_than_no_duplicate(
+    simulate: Simulate,
+) -> None:
+    visit = {"event_type": "page_viewed", "channel": "web", "event_id": "e-1", "occurred_at": clock(0)}
+    visit |= {"identifiers": {"cookie": "a1"}}
+
+    run = simulate([visit, {**visit, "event_type": "merge_undone", "occurred_at": clock(2)}])
+
+    assert (run.summary["events"], run.summary["duplicates"], run.summary["event_conflicts"]) == (1, 0, 1)
+
+
 def test_b20_the_same_event_id_with_another_payload_is_flagged_and_replaces_nothing(simulate: Simulate) -> None:
     run = simulate([cart(0, "A", event_id="e-1"), cart(0, "B", event_id="e-1")], "--until", clock(600))
 

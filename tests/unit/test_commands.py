@@ -14,7 +14,7 @@ from pipeline.broker import BrokerError
 from pipeline.cli import COMMANDS
 from pipeline.clients.publisher import UnknownTopic
 from pipeline.demo.children import Fault
-from pipeline.errors import NO, UNREACHABLE, USAGE, OmniError
+from pipeline.errors import DONE, NO, UNREACHABLE, USAGE, OmniError
 from pipeline.history.engine import HistoryUnavailable, QueryRefused
 from pipeline.identity_file import IdentityFileError
 from pipeline.rules_file import RulesFileError
@@ -54,6 +54,20 @@ def test_a_full_disk_is_said_in_one_sentence() -> None:
     assert done.stderr == (
         "omni: There is no room where this writes ([Errno 28] No space left on device). Free some, and run it again.\n"
     )
+
+
+def test_a_question_that_would_write_a_file_is_refused_and_one_that_only_speaks_of_it_is_answered(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["history", "--migrate", "--history", "h"]) == DONE
+    capsys.readouterr()
+
+    writing = "SELECT 1 INTO /* here */ OUTFILE 'rows.txt' TRUNCATE FORMAT TSV"
+    assert main(["sql", writing, "--history", "h"]) == USAGE
+    assert "INTO OUTFILE writes a file" in capsys.readouterr().err
+    assert not (tmp_path / "rows.txt").exists()
+    assert main(["sql", "SELECT 'into outfile' AS \"into outfile\" -- into outfile", "--history", "h"]) == DONE
+    assert "into outfile" in capsys.readouterr().out
 
 
 def test_a_history_that_is_a_file_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,7 +17,7 @@ from pipeline.domain.customer.recent import event_key, remember, remembered_dige
 from pipeline.domain.customer.state import CustomerState, arrival_order, waits_until_ms
 from pipeline.domain.customer.waiting import EFFECTS_PER_WAKE, put, without_first
 from pipeline.domain.customer.word_to_products import Known, say, say_anew, take_back
-from pipeline.domain.event_types import MERGE_CONFIRMED, MERGE_UNDONE
+from pipeline.domain.event_types import MERGE_CONFIRMED, MERGE_UNDONE, OF_OPERATORS, OPERATOR
 from pipeline.domain.facets import learn
 from pipeline.domain.facets.permissions import ABOUT_AN_ADDRESS
 from pipeline.domain.identity.claims import founded, is_claiming
@@ -254,7 +254,8 @@ class CustomerActor:
         known = remembered_digest(draft.recent, key)
         if known is not None:
             counter = "duplicates" if known == message.digest else "event_conflicts"
-            draft.effects.append(Count(counter, event.channel))
+            whose = OPERATOR if event.event_type in OF_OPERATORS else event.channel
+            draft.effects.append(Count(counter, whose))
             return
         draft.recent, draft.generation = remember(draft.recent, draft.generation, key, message.digest, received_at_ms)
         if event.event_type == MERGE_UNDONE:

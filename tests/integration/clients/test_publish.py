@@ -210,6 +210,18 @@ def test_wrong_usage_is_said_before_anything_is_sent(omni: Omni, words: list[str
     assert said in done.stderr
 
 
+@pytest.mark.parametrize("topic", ["omni-customer-changelog", "identity.inbox", "decisions", "triggers.cart_reminder"])
+def test_what_workers_alone_write_is_no_topic_to_publish_to(
+    omni: Omni, env: dict[str, str], events: list[ChannelEvent], tmp_path: Path, topic: str
+) -> None:
+    assert omni("topics", "create", env=env).code == 0
+
+    done = omni("publish", jsonl(tmp_path / "events.jsonl", events), "--topic", topic, env=env)
+
+    assert done.code == 2
+    assert f"{topic} is written by workers alone. What is published goes to channel.<name>" in done.stderr
+
+
 def test_an_unknown_source_is_wrong_usage(omni: Omni, env: dict[str, str]) -> None:
     done = omni("replay", "-", "--source", "rees64", env=env)
 

@@ -5,9 +5,11 @@ from typing import cast
 
 import pytest
 
+from pipeline.history.cluster import tables_of
 from pipeline.history.columns import TABLES
 from pipeline.history.engine import Answer, Engine, Target
 from pipeline.history.migrations import apply, for_version, migrations, statements_for
+from pipeline.history.retention import AGES
 
 
 def test_every_statement_is_harmless_the_second_time() -> None:
@@ -21,6 +23,13 @@ def test_every_statement_is_harmless_the_second_time() -> None:
             assert re.match(again, statement, re.DOTALL), (
                 f"{migration.name}: two processes may run this at once: {statement[:80]}"
             )
+
+
+def test_every_table_of_rows_has_an_age_but_the_one_that_says_who_became_part_of_whom() -> None:
+    tables = tables_of(each for migration in migrations() for each in migration.statements)
+
+    assert tables - AGES.keys() == {"customer_overrides_log", "schema_migrations"} & tables | {"customer_overrides_log"}
+    assert AGES.keys() <= tables
 
 
 class UpToDate:
