@@ -16,13 +16,14 @@ What an event or a timer proposes comes here once it is known whose the identifi
 (`RuleRunner`): before, address, consent and caps may still be another's.
 
 What waited goes through all gates again, together with what is due at the same moment; the higher priority goes first.
+What a rule has to say by then about the same subject supersedes it.
 Quiet hours come before the caps because room at midnight says nothing of the morning.
 What goes out then says how things are by then (`Kind.as_of_now`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TypeAlias
 
@@ -53,10 +54,10 @@ Proposed: TypeAlias = tuple[Rules, Rule, Proposal]
 
 
 def settle(
-    proposals: Iterable[Proposed],
+    proposals: Sequence[Proposed],
     customer: Draft,
     clock_ms: int | None,
-    released: Iterable[tuple[Rules, Held]] = (),
+    released: Sequence[tuple[Rules, Held]] = (),
 ) -> list[Effect]:
     """Decide proposals of the same instant and those `released` at it, the highest priority first.
 
@@ -65,10 +66,14 @@ def settle(
     """
     effects: list[Effect] = []
     contenders = [(rules, rule, proposal, proposal.due_at_ms, False) for rules, rule, proposal in proposals]
+    latest_ms = _latest(proposals, released)
     for rules, held in released:
         rule, release_at_ms = rules.by_name.get(held.rule), held.release_at_ms
         if rule is None:
             reason = DropReason.RULE_REMOVED
+            effects.append(refused(rules, held.rule, held.proposal, reason, release_at_ms, customer))
+        elif not held.for_claims and held.proposal.due_at_ms < latest_ms.get((held.rule, held.proposal.subject), 0):
+            reason = DropReason.SUPERSEDED
             effects.append(refused(rules, held.rule, held.proposal, reason, release_at_ms, customer))
         else:
             instant_ms = held.proposal.due_at_ms if held.for_claims else release_at_ms
@@ -78,6 +83,20 @@ def settle(
         at_ms = instant_ms if clock_ms is None else clock_ms
         effects += _decide(rules, rule, proposal, instant_ms, at_ms, customer, was_held)
     return effects
+
+
+def _latest(proposals: Sequence[Proposed], released: Sequence[tuple[Rules, Held]]) -> Mapping[tuple[str, str], int]:
+    """Return when the latest word of each rule about each subject was due; "" is no subject that two could share."""
+    latest_ms: dict[tuple[str, str], int] = {}
+    if not released:
+        return latest_ms
+    words = [(rule.name, proposal) for _, rule, proposal in proposals]
+    words += [(held.rule, held.proposal) for _, held in released]
+    for rule, proposal in words:
+        if proposal.subject:
+            about = (rule, proposal.subject)
+            latest_ms[about] = max(proposal.due_at_ms, latest_ms.get(about, 0))
+    return latest_ms
 
 
 def _decide(

@@ -7,11 +7,12 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from pipeline.domain.customer.orders import Order
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.time import DAY_MS
 from pipeline.domain.triggers import kind
 from pipeline.domain.triggers.answers import not_any_more
-from pipeline.domain.triggers.steps import Cancel, Change, Drop, Mark, OfferPolicy, Proposal, Step, Timer, WakeAt
+from pipeline.domain.triggers.steps import Cancel, Change, Drop, Fired, Mark, OfferPolicy, Proposal, Step, Timer, WakeAt
 from pipeline.domain.triggers.view import Condition, CustomerView
 
 MOST_STEPS = 100
@@ -73,7 +74,8 @@ class Sequence(kind.Kind):
 
     Unless a `goal` event comes: then it ends at once. Of messages held over a night or a cap, the latest is sent. At
     most once per message and run; a run begins anew no sooner than `again_after`. Of two runs that turn out to be of
-    one customer, the one further on goes on.
+    one customer, the one further on goes on. Where an order is a goal, one we learn of too late takes back what was
+    sent after it.
     """
 
     config_type = Config
@@ -100,7 +102,12 @@ class Sequence(kind.Kind):
         elif begun_ms is not None and change.at_ms < begun_ms + max(self._config.again_after_ms, 1):
             return ()
         run = Timer(self.rule, "", change.at_ms, change.at_ms, change.event.event_id, by_event=True)
-        return [Mark("", change.at_ms), *self._from(0, run, customer)]
+        of_the_run_before = Cancel(_MESSAGE, DropReason.SUPERSEDED)
+        return [of_the_run_before, Mark("", change.at_ms), *self._from(0, run, customer)]
+
+    def taken_back(self, fired: Fired, order: Order) -> str | None:
+        """Take back what was sent to one who had ordered, where that was the goal."""
+        return "An order was placed before the message was due" if "order_completed" in self._goal else None
 
     def on_time(self, timer: Timer, customer: CustomerView) -> Steps[Step]:
         """Go on after a wait."""

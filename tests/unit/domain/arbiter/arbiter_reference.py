@@ -117,6 +117,7 @@ class Reference:
     # --- the arbiter --------------------------------------------------------------------------------------------
 
     def settle(self, proposals: list[tuple[Name, int, int, bool]], clock_ms: int) -> None:
+        proposals = self.without_older(proposals, clock_ms)
         open_ = [name for name, *_ in proposals]
         ranked = sorted(proposals, key=lambda p: (-self.rules[p[0].rule].priority, *p[0][:2], p[2], p[0].generation))
         for name, due_ms, at_ms, was_held in ranked:
@@ -128,6 +129,19 @@ class Reference:
                 self.drop_waiting(name.rule, name.subject, "superseded", at_ms, now_ms, tuple(open_))
             open_.remove(name)
             self.log.append(Entry(name, outcome, reason, at_ms, now_ms, due_ms, channel, release_ms))
+
+    def without_older(
+        self, proposals: list[tuple[Name, int, int, bool]], clock_ms: int
+    ) -> list[tuple[Name, int, int, bool]]:
+        """What was held gives way to what its rule says about the same subject at the same moment."""
+        rest = []
+        for name, due_ms, at_ms, was_held in proposals:
+            if was_held and any(other[:2] == name[:2] and later_ms > due_ms for other, later_ms, *_ in proposals):
+                now_ms = at_ms if self.on_event_clock else clock_ms
+                self.log.append(Entry(name, "dropped", "superseded", at_ms, now_ms, due_ms))
+            else:
+                rest.append((name, due_ms, at_ms, was_held))
+        return rest
 
     def decide(
         self, rule: Rule, name: Name, due_ms: int, at_ms: int, now_ms: int, was_held: bool

@@ -198,3 +198,45 @@ def test_a_goal_reached_at_night_takes_back_the_message_that_waits_for_the_morni
     assert sent(story) == []
     assert ("22:30", "held", "quiet_hours") in story.decisions
     assert story.decisions[-1] == ("23:00", "dropped", "goal_reached")
+
+
+def test_a_message_due_at_the_end_of_the_night_is_sent_instead_of_the_one_held_over_it() -> None:
+    steps = Part(send="one"), Part(wait_ms=10 * HOUR_MS, send="two")
+    rule = replace(series(*steps, start=("subscribed",)), quiet_hours=QuietHours(22 * 60, 8 * 60))
+    story = Story(rule).at("22:00", event("subscribed")).at("1d 08:00").at("5d 00:00")
+
+    assert sent(story) == [("1d 08:00", "two")]
+    assert story.decisions == [
+        ("22:00", "held", "quiet_hours"),
+        ("1d 08:00", "dropped", "superseded"),
+        ("1d 08:00", "fired", "sent"),
+    ]
+
+
+def test_a_run_that_begins_anew_sends_nothing_that_the_run_before_held_over_night() -> None:
+    steps = Part(wait_ms=HOUR_MS, send="one"), Part(wait_ms=HOUR_MS, send="two"), Part(wait_ms=DAY_MS, send="three")
+    rule = replace(series(*steps, start=("subscribed",), restart=True), quiet_hours=QuietHours(22 * 60, 8 * 60))
+    story = Story(rule).at("21:30", event("subscribed")).at("22:30").at("23:30")
+    story.at("1d 07:00", event("subscribed")).at("1d 08:00").at("1d 09:00").at("1d 12:00")
+
+    assert sent(story) == [("1d 08:00", "one"), ("1d 09:00", "two")]
+    assert ("1d 07:00", "dropped", "superseded") in story.decisions
+
+
+def test_b13_an_order_learned_of_too_late_takes_back_what_was_sent_after_it_where_it_is_the_goal() -> None:
+    story = Story(series()).at("10:00", product_added("A")).at("11:00").at("1d 11:00").at("1d 12:00")
+    story.at("20:00", order_completed("A", channel="pos"), arriving="1d 12:01").at("9d 00:00")
+
+    assert [(trigger.status, trigger.context.get("step")) for trigger in story.triggers] == [
+        ("fired", "first"),
+        ("fired", "second"),
+        ("revoked", None),
+    ]
+    assert story.revoked[0].trigger_id == story.triggers[1].trigger_id
+    assert story.revoked[0].reason == "An order was placed before the message was due"
+
+
+def test_an_order_that_is_no_goal_takes_no_message_of_a_sequence_back() -> None:
+    story = Story(series(goal=("unsubscribed",))).at("10:00", product_added("A")).at("11:00")
+
+    assert story.at("10:30", order_completed("A"), arriving="11:30").revoked == []
