@@ -51,15 +51,21 @@ class Order(Struct, frozen=True, array_like=True, gc=False):
         """The SKUs of which the customer keeps a piece."""
         if not self.is_kept:
             return ()
-        if not self.back:
-            return self.skus
-        pieces = self.pieces or (1,) * len(self.skus)  # an order from before pieces were kept
-        return tuple(sku for sku, had in zip(self.skus, pieces, strict=True) if had > self.back.get(sku, 0))
+        return self._pieces_kept if self.back else self.skus
+
+    @property
+    def gone_skus(self) -> frozenset[str]:
+        """The SKUs given back, of which the customer keeps no piece; of an order not told yet, those given back."""
+        return frozenset(self.back if self.amount_minor is None else self.skus).difference(self.kept_skus)
 
     @property
     def given_back_minor(self) -> int:
-        """What went back: all of it where a refund was of the whole order, else what refunds told."""
-        return self.amount_minor or 0 if self.refunded_whole else self.refunded_minor
+        """What went back: all of it where a refund was of the whole order, else what refunds told.
+
+        Refunds that tell every piece of it and no amount are of the whole order.
+        """
+        is_whole = self.refunded_whole or (self.refunded_minor == 0 and self._all_is_back)
+        return self.amount_minor or 0 if is_whole else self.refunded_minor
 
     @property
     def spent_minor(self) -> int:
@@ -71,9 +77,19 @@ class Order(Struct, frozen=True, array_like=True, gc=False):
     @property
     def is_kept(self) -> bool:
         """Whether the customer keeps what was bought: completed, and neither cancelled nor refunded in full."""
-        if self.amount_minor is None or self.cancelled or self.refunded_whole:
+        if self.amount_minor is None or self.cancelled or self.refunded_whole or self._all_is_back:
             return False
         return self.refunded_minor == 0 or self.refunded_minor < self.amount_minor
+
+    @property
+    def _all_is_back(self) -> bool:
+        """Whether every piece came back. Of an order of more SKUs than are considered, nobody knows."""
+        return bool(self.back) and 0 < len(self.skus) < SKUS_PER_ORDER and not self._pieces_kept
+
+    @property
+    def _pieces_kept(self) -> tuple[str, ...]:
+        pieces = self.pieces or (1,) * len(self.skus)  # an order from before pieces were kept
+        return tuple(sku for sku, had in zip(self.skus, pieces, strict=True) if had > self.back.get(sku, 0))
 
 
 def amount_of(event: ChannelEvent) -> tuple[int, str] | None:

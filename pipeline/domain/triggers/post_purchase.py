@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from msgspec import Meta
+from msgspec.structs import replace
 
 from pipeline.domain.events import Item, Scalar
 from pipeline.domain.reasons import DropReason
@@ -52,13 +53,13 @@ class PostPurchase(kind.Kind):
         self.events = frozenset({config.after, "order_cancelled", "order_refunded"} | settling)
 
     def on_event(self, change: Change, customer: CustomerView) -> Sequence[Step]:
-        """Wait from the event on; stop when the order comes back; remember what was given back or reviewed."""
+        """Wait from the event on; stop when the order comes back; remember what was reviewed."""
         event = change.event
         order_id = event.order_id or event.event_id
-        if event.event_type in ("order_cancelled", "order_refunded", "product_reviewed"):
-            if event.event_type != "product_reviewed" and not _is_kept(customer, order_id):
-                return (Cancel(order_id, DropReason.CALLED_OFF),)
-            return [Mark(_of(item), max(change.at_ms, self._settled_ms(item, customer))) for item in event.items]
+        if event.event_type == "product_reviewed":
+            return [Mark(_of(item), max(change.at_ms, self._reviewed_ms(item, customer))) for item in event.items]
+        if event.event_type in ("order_cancelled", "order_refunded"):
+            return () if _is_kept(customer, order_id) else (Cancel(order_id, DropReason.CALLED_OFF),)
         if customer.mark(self.rule, order_id) is not None:
             return ()
         mark = Mark(order_id, change.at_ms)
@@ -77,6 +78,10 @@ class PostPurchase(kind.Kind):
     def on_release(self, proposal: Proposal, customer: CustomerView) -> DropReason | None:
         """Nor send what was sent on the other side while it waited."""
         return self._told_or_ended(proposal.subject, proposal.since_ms, customer)
+
+    def as_of_now(self, proposal: Proposal, customer: CustomerView) -> Proposal:
+        """Name what the customer keeps by now."""
+        return replace(proposal, items=self._items(proposal.subject, customer, proposal.items))
 
     def on_time(self, timer: Timer, customer: CustomerView) -> Sequence[Step]:
         """Propose the message with what the customer keeps."""
@@ -101,14 +106,16 @@ class PostPurchase(kind.Kind):
         return self.end(order_id, since_ms, customer)
 
     def _items(self, order_id: str, customer: CustomerView, told: tuple[Item, ...] = ()) -> tuple[Item, ...]:
-        """Return what the event told, else what was ordered, without what was given back or reviewed since."""
+        """Return what was `told`, else what was ordered, without what went back of it or was reviewed since."""
         known = customer.orders.get(order_id)
-        items = told or tuple(Item(sku) for sku in (known.skus if known is not None else ()))
         if known is None:
-            return items
-        return tuple(item for item in items if self._settled_ms(item, customer) < known.at_ms)
+            return told
+        items = told or tuple(map(Item, known.skus))
+        if self._config.about == "review":
+            items = tuple(item for item in items if self._reviewed_ms(item, customer) < known.at_ms)
+        return tuple(item for item in items if item.sku not in known.gone_skus)
 
-    def _settled_ms(self, item: Item, customer: CustomerView) -> int:
+    def _reviewed_ms(self, item: Item, customer: CustomerView) -> int:
         return customer.mark(self.rule, _of(item)) or -1
 
     def _reason(self, order_id: str) -> str:
@@ -120,7 +127,7 @@ class PostPurchase(kind.Kind):
 
 
 def _of(item: Item) -> str:
-    """Return what a product is remembered under, beside the orders."""
+    """Return what a product reviewed is remembered under, beside the orders."""
     return f"sku {item.sku}"
 
 

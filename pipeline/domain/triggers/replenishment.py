@@ -106,7 +106,9 @@ class Replenishment(kind.Kind):
         if last_at_ms is not None and last_at_ms > since_ms:
             return DropReason.REFILLED
         of_it = [
-            order.is_kept for order in customer.orders.values() if order.at_ms == since_ms and subject in order.skus
+            subject in order.kept_skus
+            for order in customer.orders.values()
+            if order.at_ms == since_ms and subject in order.skus
         ]
         return DropReason.CALLED_OFF if last_at_ms is None or (of_it and not any(of_it)) else None
 
@@ -145,13 +147,12 @@ class Replenishment(kind.Kind):
 
 
 def _given_back(event: ChannelEvent, customer: CustomerView) -> list[Step]:
-    """Stop waiting for products of an order that was called off, or for those of it that a refund names."""
+    """Stop waiting for products of an order of which the customer keeps no piece."""
     order = customer.orders.get(event.order_id or "")
     if order is None:
         return []
-    skus = {item.sku for item in event.items} & set(order.skus) if order.is_kept else order.skus
     return [
         Cancel(sku, DropReason.CALLED_OFF)
-        for sku in sorted(skus)
+        for sku in sorted(order.gone_skus)
         if customer.owned.get(sku, order.at_ms) <= order.at_ms
     ]

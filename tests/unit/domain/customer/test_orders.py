@@ -87,6 +87,34 @@ def test_a_refund_without_amount_or_lines_is_of_the_whole_order_in_whatever_orde
     assert b'"refunded_minor":500' in last_orders
 
 
+def test_a_refund_of_every_piece_that_tells_no_price_is_of_the_whole_order_in_whatever_order_we_learn_of_it() -> None:
+    completed = event("order_completed", order_id="o-1", items=(item("A", 2, 200), item("B", 1, 100)))
+    back = [event("order_refunded", order_id="o-1", items=(item(sku, 1),)) for sku in ("A", "B", "A")]
+    for told in permutations((completed, *back)):
+        story = Story().at("10:00", *told)
+        assert (story.customer["spend_minor"], story.customer["owned"]) == ({"EUR": 0}, [])
+
+    story = Story().at("10:00", completed, *back[:2])
+    assert (story.customer["spend_minor"], story.customer["owned"]) == ({"EUR": 500}, ["A"])
+
+
+def test_a_refund_of_every_piece_that_tells_less_than_was_paid_leaves_the_rest_spent_and_nothing_owned() -> None:
+    completed = event("order_completed", order_id="o-1", items=(item("A", 1, 500),))
+    story = Story().at(
+        "10:00", completed, event("order_refunded", order_id="o-1", items=(item("A"),), amount_minor=450)
+    )
+
+    assert (story.customer["spend_minor"], story.customer["owned"]) == ({"EUR": 50}, [])
+
+
+def test_of_an_order_of_more_products_than_are_considered_nobody_knows_whether_all_came_back() -> None:
+    lines = tuple(item(f"S{number:03d}", 1, 100) for number in range(80))
+    back = event("order_refunded", order_id="o-1", items=tuple(item(line.sku) for line in lines[:50]))
+    story = Story().at("10:00", event("order_completed", order_id="o-1", items=lines), back)
+
+    assert story.customer["spend_minor"] == {"EUR": 8_000}
+
+
 def test_a_refund_in_another_currency_than_its_order_is_counted_and_taken_off_nothing() -> None:
     completed = order_completed("A", order="o-1", amount_minor=500, currency="EUR")
     for told in permutations((completed, event("order_refunded", order_id="o-1", amount_minor=200, currency="USD"))):

@@ -93,6 +93,44 @@ def test_what_was_given_back_once_and_ordered_again_is_named() -> None:
     assert [line.sku for line in story.triggers[0].items] == ["A"]
 
 
+def test_what_went_back_of_one_order_is_named_of_another_that_is_kept() -> None:
+    story = Story(after(about="care")).at("-3d 10:00", ordered("A", "B")).at("-2d 10:00", ordered("A", order="o-2"))
+    story.at("-1d 10:00", given_back("A")).at("10:00", delivered("o-2"))
+
+    assert [line.sku for line in story.triggers[0].items] == ["A"]
+
+
+def test_a_product_of_which_a_piece_is_kept_is_named() -> None:
+    story = Story(after("order_completed", delay="2d"))
+    story.at("10:00", event("order_completed", items=(item("A", 2, 1000),), order_id="o-1"))
+    story.at("1d 10:00", given_back("A")).at("3d 10:00")
+
+    assert [line.sku for line in story.triggers[0].items] == ["A"]
+
+
+@pytest.mark.parametrize("delay", ["0s", "1h"])
+def test_what_went_back_while_the_message_waited_for_the_morning_is_not_named(delay: str) -> None:
+    story = Story(after("order_completed", delay=delay, quiet_hours="22:00-08:00")).at("22:30", ordered("A", "B"))
+    story.at("23:40", given_back("A")).at("1d 08:00")
+
+    assert story.fired == [("1d 08:00", "post_purchase")]
+    assert [line.sku for line in story.triggers[0].items] == ["B"]
+
+
+def test_what_went_back_is_not_named_of_an_order_that_is_told_only_after_it() -> None:
+    story = Story(after("order_completed")).at("10:30", given_back("A"))
+    story.at("10:00", ordered("A", "B"), arriving="10:40")
+
+    assert [line.sku for line in story.triggers[0].items] == ["B"]
+
+
+def test_what_went_back_is_not_named_of_an_order_nobody_told_the_completion_of() -> None:
+    story = Story(after()).at("09:30", given_back("A"))
+    story.at("10:00", event("order_delivered", items=(item("A"), item("B")), order_id="o-1"))
+
+    assert [line.sku for line in story.triggers[0].items] == ["B"]
+
+
 def test_a_review_is_asked_for_of_what_was_not_reviewed_yet() -> None:
     story = Story(after(delay="7d", about="review")).at("09:00", ordered("A", "B")).at("10:00", delivered())
     story.at("1d 10:00", reviewed("B")).at("9d 10:00")

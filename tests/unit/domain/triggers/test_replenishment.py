@@ -250,3 +250,12 @@ def test_questions_that_no_product_answers_are_forgotten() -> None:
 
     assert story.state is not None
     assert len(story.state.marks) == 1
+
+
+def test_a_refill_is_reminded_of_where_one_of_two_pieces_is_kept() -> None:
+    story = buying("coffee", 1, 31)
+    story.at("61d 10:00", event("order_completed", items=(item("coffee", 2, 500),), order_id="o-61"))
+    story.at("62d 10:00", event("order_refunded", order_id="o-61", items=(item("coffee", 1, 500),)))
+
+    assert fired_on(story) == ["88d 10:00"]
+    assert story.at("400d 10:00").decisions == [("88d 10:00", "fired", "sent")]
