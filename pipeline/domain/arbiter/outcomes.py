@@ -14,6 +14,7 @@ from uuid import UUID
 
 from pipeline.domain.arbiter.variants import split_of, variant_of
 from pipeline.domain.customer.draft import Draft
+from pipeline.domain.customer.orders import SKUS_PER_ORDER, distinct_skus
 from pipeline.domain.ids import uuid5_text
 from pipeline.domain.messages.effects import Count, Effect, Publish
 from pipeline.domain.reasons import DropReason, FiredReason, HoldoutReason, RevokedReason, WaitReason
@@ -146,6 +147,7 @@ def fired(
             proposal.caused_by,
             0 if at_ms == proposal.due_at_ms else proposal.due_at_ms,
             proposal.part,
+            _named(rules, rule, proposal),
         )
     )
     return [
@@ -172,6 +174,14 @@ def expiry_of(proposal: Proposal, duration_ms: int | None) -> int | None:
 def after(at_ms: int, duration_ms: int | None) -> int | None:
     """Return the time so much later; None for ever."""
     return None if duration_ms is None else at_ms + duration_ms
+
+
+def _named(rules: Rules, rule: Rule, proposal: Proposal) -> tuple[str, ...]:
+    """Return the SKUs that a message names, for kinds that want them; none where no order can have them all."""
+    if not rules.logic[rule.name].remembers_items:
+        return ()
+    skus = distinct_skus(proposal.items)
+    return skus if len(skus) <= SKUS_PER_ORDER else ()
 
 
 def _offer(policy: OfferPolicy | None, trigger_id: str, at_ms: int) -> Offer | None:

@@ -8,7 +8,7 @@ A time of 0 means never.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -64,6 +64,10 @@ class Cart(Struct, frozen=True, array_like=True, gc=False):
         if not self.lines:
             return bool(self.amount_minor)
         return any(line.quantity > 0 for line in self.lines.values())
+
+    def left(self, owned: Mapping[str, int]) -> tuple[Item, ...]:
+        """Return the contents without what was bought (`owned`: when), in whatever channel, after it was put there."""
+        return tuple(item for item in self.items() if owned.get(item.sku, -1) < self.lines[item.sku].changed_at_ms)
 
     def items(self) -> tuple[Item, ...]:
         """Return the contents as items, by SKU."""

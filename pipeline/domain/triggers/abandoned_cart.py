@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated
 
 from msgspec import Meta
@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from pipeline.domain.customer.availability import to_be_had
 from pipeline.domain.customer.carts import Cart, totals, worth
 from pipeline.domain.customer.orders import Order
-from pipeline.domain.events import Item, Scalar
+from pipeline.domain.events import Scalar
 from pipeline.domain.money import money_text
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.time import HOUR_MS, duration_text
@@ -36,6 +36,7 @@ class AbandonedCart(kind.Kind):
     """
 
     config_type = Config
+    remembers_items = True
     events = frozenset(
         ("product_added", "product_removed", "cart_updated", "cart_emptied", "checkout_started", "order_completed")
     )
@@ -55,8 +56,8 @@ class AbandonedCart(kind.Kind):
         return [Cancel(cart_id, DropReason.BOUGHT) for cart_id in change.closed]
 
     def taken_back(self, fired: Fired, order: Order) -> str | None:
-        """Take back the reminder of a cart that was bought."""
-        if order.cart_id not in ("", fired.about):
+        """Take back the reminder of a cart that was bought, or of which all that was named was bought in another."""
+        if order.cart_id not in ("", fired.about) and not fired.is_all_in(order):
             return None
         return f"{_name(fired.about)} was bought before the reminder was due"
 
@@ -91,13 +92,13 @@ class AbandonedCart(kind.Kind):
         cart = customer.carts.get(timer.subject)
         if cart is None or not cart.is_open:
             return (not_any_more(timer, DropReason.CART_FORGOTTEN),)
-        if cart.items() and not _left(cart, customer.owned):
+        if cart.items() and not cart.left(customer.owned):
             return (not_any_more(timer, DropReason.BOUGHT),)
         return (self._naming(in_time(timer, "", about=timer.subject), cart, customer),)
 
     def _naming(self, proposal: Proposal, cart: Cart, customer: CustomerView) -> Proposal:
         """Return the proposal with what is left in the cart."""
-        cart_id, items = proposal.subject, _left(cart, customer.owned)
+        cart_id, items = proposal.subject, cart.left(customer.owned)
         items = to_be_had(items, customer) or items  # all gone: the arbiter says so
         amounts = worth(cart) if items == cart.items() else totals(items) or {}
         pieces = sum(item.quantity for item in items)
@@ -119,12 +120,7 @@ def _pointless(cart_id: str, customer: CustomerView) -> DropReason | None:
     if not cart.is_open:
         bought_at_ms = max(cart.closed_at_ms, customer.closed_at_ms)
         return DropReason.BOUGHT if bought_at_ms >= cart.changed_at_ms else DropReason.CART_EMPTIED
-    return DropReason.BOUGHT if cart.items() and not _left(cart, customer.owned) else None
-
-
-def _left(cart: Cart, owned: Mapping[str, int]) -> tuple[Item, ...]:
-    """Return what lies in it and was not bought, in whatever channel, after it was put there."""
-    return tuple(item for item in cart.items() if owned.get(item.sku, -1) < cart.lines[item.sku].changed_at_ms)
+    return DropReason.BOUGHT if cart.items() and not cart.left(customer.owned) else None
 
 
 def _name(cart_id: str) -> str:

@@ -46,6 +46,9 @@ class Kind:
     sells: ClassVar[bool] = True
     """Whether its messages offer their items: what is sold out is left out. False: they are of what was bought."""
 
+    remembers_items: ClassVar[bool] = False
+    """Whether it wants to know, once its message went out, what that named: an order of all that takes it back."""
+
     def __init__(self, rule: str, config: Config) -> None:
         """Bind the kind to the name of its rule and its parameters."""
         self.rule = rule

@@ -52,7 +52,8 @@ class Fired(Struct, frozen=True, array_like=True, gc=False):
 
     `about` is what that purchase would be of: a cart id or a SKU. `since_ms` is the earliest time of such a purchase,
     `due_at_ms` the latest: when the trigger went out by the logical clock. `proposed_at_ms` is when it was due, if
-    that was earlier because it was held; else 0. `part`: see `Timer`; it may be one that has been parted since.
+    that was earlier because it was held; else 0. `part`: see `Timer`; it may be one that has been parted since. `skus`
+    are those it named, of kinds that want it (`Kind.remembers_items`) and if one order can have them all.
     """
 
     trigger_id: str
@@ -70,6 +71,11 @@ class Fired(Struct, frozen=True, array_like=True, gc=False):
     caused_by: str
     proposed_at_ms: int = 0
     part: str = ""
+    skus: tuple[str, ...] = ()
+
+    def is_all_in(self, order: Order) -> bool:
+        """Whether an order has all that it named."""
+        return bool(self.skus) and set(self.skus).issubset(order.skus)
 
 
 class Change(Struct, frozen=True, gc=False):

@@ -102,6 +102,20 @@ def test_b13_an_order_learned_of_after_the_reminder_takes_it_back_under_the_same
     assert story.decisions == [("11:00", "fired", "sent"), ("10:50", "revoked", "bought")]
 
 
+def test_b13_an_order_of_another_cart_takes_the_reminder_back_if_it_has_all_that_was_named() -> None:
+    for bought, revoked in ((("A", "B", "C"), 1), (("A",), 0)):
+        story = Story(abandoned_cart("1h")).at("10:00", product_added("A", "B", cart="c1")).at("11:00")
+        story.at("10:50", order_completed(*bought, cart="till-5", channel="pos"), arriving="11:05")
+
+        assert len(story.revoked) == revoked
+
+
+def test_b13_an_order_of_another_cart_leaves_the_reminder_of_a_cart_told_without_its_lines() -> None:
+    story = Story(abandoned_cart("1h")).at("10:00", cart_updated(total=80, cart="c1")).at("11:00")
+
+    assert story.at("10:50", order_completed("A", cart="till-5"), arriving="11:05").revoked == []
+
+
 def test_b13_an_order_told_twice_takes_the_reminder_back_once() -> None:
     story = Story(abandoned_cart("1h")).at("10:00", product_added("A")).at("11:00")
     story.at("10:50", order_completed("A", order="o-1"), arriving="11:05")

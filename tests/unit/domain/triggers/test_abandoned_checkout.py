@@ -137,3 +137,62 @@ def test_a_merge_with_somebody_who_ordered_before_leaves_it_waiting() -> None:
     other = Story(checkout(), customer_id="customer-2").at("09:00", order_completed("A", cart="till-7"))
 
     assert begun().joined_by(other, "10:25").at("13:00").fired == [("10:35", "abandoned_checkout")]
+
+
+def test_what_was_bought_in_another_cart_is_not_reminded_of() -> None:
+    story = begun().at("10:10", product_added("Z", cart="c1"), order_completed("A", cart="till-77", channel="pos"))
+
+    assert [line.sku for line in story.at("13:00").triggers[0].items] == ["Z"]
+
+
+def test_b11_a_checkout_of_which_all_was_bought_in_another_cart_is_not_reminded_of() -> None:
+    story = begun().at("10:10", order_completed("A", cart="till-77", channel="pos")).at("13:00")
+
+    assert story.decisions == [("10:35", "dropped", "bought")]
+
+
+def test_what_was_bought_in_another_cart_while_the_message_waited_for_the_morning_is_not_reminded_of() -> None:
+    story = Story(checkout(quiet_hours="22:00-08:00")).at("22:00", product_added("A", "Z", cart="c1"))
+    story.at("22:05", event("checkout_started", cart_id="c1")).at("22:35")
+    story.at("23:00", order_completed("A", cart="app-1")).at("1d 08:00")
+
+    assert [line.sku for line in story.triggers[0].items] == ["Z"]
+
+
+def test_b13_an_order_of_another_cart_takes_the_message_back_if_it_has_all_that_was_named() -> None:
+    for bought, revoked in (("A", 1), ("B", 0)):
+        story = begun().at("10:35").at("10:30", order_completed(bought, cart="till-5"), arriving="10:40")
+
+        assert len(story.revoked) == revoked
+
+
+@pytest.mark.parametrize("cart", ["c1", None])
+@pytest.mark.parametrize("named", ["c1", None])
+@pytest.mark.parametrize("is_told", [True, False])
+def test_the_page_that_confirms_the_order_begins_no_checkout(
+    is_told: bool, cart: str | None, named: str | None
+) -> None:
+    for page_first in (False, True):
+        story = Story(checkout())
+        story.at("10:00", product_added("A", cart=cart)) if is_told else None
+        story.at("10:05", event("checkout_started", cart_id=cart))
+        page = ("10:07", event("checkout_step_completed", cart_id=cart))
+        order = ("10:06", order_completed("A", cart=named))
+        for clock, told in (page, order) if page_first else (order, page):
+            story.at(clock, told, arriving="10:07")
+
+        assert story.at("13:00").fired == []
+
+
+def test_a_checkout_begun_anew_after_an_order_is_waited_for_from_its_last_step() -> None:
+    story = begun().at("10:06", order_completed("A", cart="c1")).at("12:00", event("checkout_started", cart_id="c1"))
+    story.at("12:10", event("checkout_step_completed", cart_id="c1")).at("15:00")
+
+    assert story.fired == [("12:40", "abandoned_checkout")]
+
+
+def test_what_is_put_into_the_cart_after_the_order_is_checked_out_anew_with_any_step() -> None:
+    story = begun().at("10:06", order_completed("A", cart="c1")).at("12:00", product_added("B", cart="c1"))
+    story.at("12:10", event("payment_info_entered", cart_id="c1")).at("15:00")
+
+    assert story.fired == [("12:40", "abandoned_checkout")]
