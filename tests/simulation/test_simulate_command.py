@@ -165,8 +165,8 @@ def test_a_merge_is_counted_and_an_operators_event_is_no_duplicate(simulate: Sim
 def test_an_operators_event_under_the_id_of_another_is_a_conflict_and_no_less_than_no_duplicate(
     simulate: Simulate,
 ) -> None:
-    visit = {"event_type": "page_viewed", "channel": "web", "event_id": "e-1", "occurred_at": clock(0)}
-    visit |= {"identifiers": {"cookie": "a1"}}
+    visit: Event = {"event_type": "page_viewed", "channel": "web", "event_id": "e-1", "occurred_at": clock(0)}
+    visit["identifiers"] = {"cookie": "a1"}
 
     run = simulate([visit, {**visit, "event_type": "merge_undone", "occurred_at": clock(2)}])
 
