@@ -22,7 +22,7 @@ LABELS: Final = {
     "reason": "why, from closed lists of the code; see `omni_counted_total`",
     "rule": "name of a rule of the rules file",
     "table": "table of the history: `events`, `triggers`, `decisions`, `identity_changes`, `dead_letters`",
-    "topic": "topic with its prefix: of channels, of inboxes, of what history reads",
+    "topic": "topic with its prefix: of channels, of inboxes, of changelogs, of what history reads",
     "version": "version of the rules file; only the one in force is shown",
     "what": "what is counted, see the list",
 }
@@ -180,7 +180,7 @@ CATALOG_DROPPED = Counter(
 CATALOG_MISSED = Counter("omni_catalog_missed_questions", "Questions about a product that is not in the copy.")
 RECOVERED = Counter("omni_recovered_records", "Changelog records read back at assignment, by actor.", ["actor"])
 LOGS_CUT = Counter(
-    "omni_cut_topics",
+    "omni_cut_partitions",
     "Partitions found shorter than what had been handled or kept of them, by topic. Any: the broker lost records, the "
     "log says which.",
     ["topic"],

@@ -79,10 +79,10 @@ CASES = {
         {'omni_recovery_seconds{instance="w1"}': "75x60", 'omni_recovery_seconds{instance="w2"}': "0x20 60x40"},
         labels={"instance": "w1"},
     ),
-    "OmniChangelogCut": Case(
-        {'omni_cut_topics_total{topic="channel.web", instance="w1"}': "1x60"},
-        {'omni_cut_topics_total{topic="channel.web", instance="w1"}': "0x60"},
-        labels={"actor": "customer"},
+    "OmniTopicCut": Case(
+        {'omni_cut_partitions_total{topic="channel.web", instance="w1"}': "1x60"},
+        {'omni_cut_partitions_total{topic="channel.web", instance="w1"}': "0x60"},
+        labels={"topic": "channel.web"},
     ),
     "OmniStalled": Case(
         {LAG: "5x60"} | handled("ingest", "100x60"),

@@ -18,7 +18,7 @@ from pipeline.settings import PROJECT_DIR
 UNITS = {
     "products",
     "questions",
-    "seconds", "bytes", "records", "messages", "rows", "keys", "timers", "changelogs",
+    "seconds", "bytes", "records", "messages", "rows", "keys", "timers", "partitions",
     "number",  # of a version
     "counted",  # each `what` has its own, told in COUNTED
 }  # fmt: skip
