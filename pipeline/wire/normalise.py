@@ -68,7 +68,9 @@ def normalise(event: ChannelEvent, config: IdentityConfig) -> Normalised:
     changed: dict[str, object] = {}
     event_id = event.event_id
     if " " in event_id or not event_id.isprintable() or not 0 < len(event_id) <= MAX_ID_CHARACTERS:
-        event_id = changed["event_id"] = tidy_id("event_id", event_id)
+        event_id = tidy_id("event_id", event_id)
+        if event_id != event.event_id:
+            changed["event_id"] = event_id
         if not event_id:
             raise InvalidEvent(InvalidReason.NO_EVENT_ID, "event_id is empty")
     if (event_type := _event_type(event.event_type)) != event.event_type:
@@ -92,7 +94,9 @@ def normalise(event: ChannelEvent, config: IdentityConfig) -> Normalised:
             if value is not None and (
                 " " in value or not value.isprintable() or not 0 < len(value) <= MAX_ID_CHARACTERS
             ):
-                changed[name] = tidy_id(name, value) or None
+                tidy = tidy_id(name, value) or None
+                if tidy != value:
+                    changed[name] = tidy
     if len(event.identifiers) > MAX_IDENTIFIERS:
         problem = f"identifiers: {len(event.identifiers)} kinds, at most {MAX_IDENTIFIERS} are taken"
         raise InvalidEvent(InvalidReason.VALUE_TOO_LONG, problem)

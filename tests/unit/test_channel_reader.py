@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -79,6 +79,9 @@ def test_what_ingest_takes_every_actor_handles_down_to_bytes(
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(EVENTS | LARGE_EVENTS)
+@example(
+    structs.replace(FULL, event_id="\ud7fc", session_id="\ud7fc")
+)  # a letter not given out yet: not printable, not untidy
 def test_what_was_made_tidy_once_is_tidy(event: ChannelEvent) -> None:
     try:
         once = normalise(event, IDENTITY)
