@@ -78,7 +78,7 @@ class PriceDrop(kind.Kind):
             return None
         return Proposal(
             subject=_subject(news),
-            generation=f"{since_ms}/{currency}/{now_minor}",
+            generation=f"{since_ms}/{currency}/{now_minor}/{news.event_id}",
             due_at_ms=max(news.occurred_at_ms, since_ms),
             about=news.sku,
             since_ms=since_ms,

@@ -8,6 +8,7 @@ from pipeline.domain.customer.draft import Draft
 from pipeline.domain.events import ChannelEvent, Item
 from pipeline.domain.messages.to_customer import ProductNews
 from pipeline.domain.reasons import DropReason
+from pipeline.domain.records import Decision
 from pipeline.domain.rules.in_force import Rule, Rules
 from pipeline.domain.triggers.steps import Proposal
 from tests.unit.domain.triggers.story import (
@@ -105,6 +106,14 @@ def test_b19_the_same_news_told_twice_fires_once() -> None:
     costs(costs(story, "11:00", 80), "11:00", 80)
 
     assert story.fired == [("11:00", "price_drop")]
+
+
+def test_a_price_that_nobody_could_be_told_of_is_another_word_when_it_comes_again() -> None:
+    story = Story(price_drop(channels=("email",))).at("10:00", wished())
+    costs(costs(costs(story, "11:00", 89), "12:00", 100), "13:00", 89)
+
+    assert story.decisions == [("11:00", "dropped", "no_address"), ("13:00", "dropped", "no_address")]
+    assert len({record.decision_id for record in story.records if isinstance(record, Decision)}) == 2
 
 
 def test_two_who_become_one_are_not_told_of_the_same_price_again() -> None:
