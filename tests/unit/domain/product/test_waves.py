@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline.domain.events import Item
+from pipeline.domain.records import Decision
 from tests.unit.domain.product.market import Market, back, sold_out
 from tests.unit.domain.triggers.story import event
 
@@ -119,6 +120,20 @@ def test_what_quiet_hours_hold_back_is_kept_until_they_are_over_and_taken_back_i
     assert gone.fired == []
     assert gone.records[-1].reason == "sold_out"
     assert gone.at("1d 10:00").stock({"": 1}).fired == [("1d 10:00", "ann")]
+
+
+def test_who_buys_and_cancels_before_the_morning_is_offered_the_piece_anew_and_that_is_another_offer() -> None:
+    market = sold_out(back(quiet_hours="22:00-08:00")).wishes("ann").at("23:00").stock({"": 1})
+    for bought_at, cancelled_at in (("23:10", "23:20"), ("23:30", "23:40")):
+        market.at(bought_at).buys("ann")
+        (order_id,) = (each for each, order in market.customer("ann").orders.items() if order.is_kept)
+        market.at(cancelled_at).tell("ann", event("order_cancelled", order_id=order_id)).settle()
+    market.at("1d 09:00")
+
+    assert market.fired == [("1d 08:00", "ann")]
+    decisions = [each for each in market.records if isinstance(each, Decision)]
+    assert [each.outcome for each in decisions] == ["held", "dropped", "held", "dropped", "held", "fired"]
+    assert len({each.decision_id for each in decisions}) == 6
 
 
 def test_sizes_are_offered_to_who_wants_them_and_any_size_to_who_said_none() -> None:
