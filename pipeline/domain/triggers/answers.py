@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from pipeline.domain.customer.orders import Order
 from pipeline.domain.events import Item, Scalar
 from pipeline.domain.reasons import DropReason
-from pipeline.domain.triggers.steps import Cancel, Change, Drop, Proposal, Step, Timer, WakeAt
+from pipeline.domain.triggers.steps import Cancel, Change, Drop, Fired, Proposal, Step, Timer, WakeAt
 from pipeline.domain.triggers.view import CustomerView
 
 
@@ -121,6 +122,11 @@ def orders_kept(customer: CustomerView) -> int:
     return customer.orders_counted - sum(
         order.amount_minor is not None and not order.is_kept for order in customer.orders.values()
     )
+
+
+def bought_before(fired: Fired, order: Order) -> str | None:
+    """Say that what a message is about was bought before it went out (B13); None if it was not, or was given back."""
+    return f"{fired.about} was bought before the message was sent" if fired.about in order.kept_skus else None
 
 
 def is_in_a_cart(sku: str, customer: CustomerView) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pipeline.domain.customer.orders import Order
 from pipeline.domain.customer.wants import wants_of
 from pipeline.domain.events import Item, Scalar
 from pipeline.domain.messages.to_customer import ProductNews
@@ -11,7 +12,8 @@ from pipeline.domain.messages.waves import ENDLESS, Hearing, Want
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.time import MINUTE_MS, rfc3339
 from pipeline.domain.triggers import kind
-from pipeline.domain.triggers.steps import KEPT_UNTIL, Cancel, Proposal, Step
+from pipeline.domain.triggers.answers import bought_before
+from pipeline.domain.triggers.steps import KEPT_UNTIL, Cancel, Fired, Proposal, Step
 from pipeline.domain.triggers.view import CustomerView
 
 
@@ -37,7 +39,7 @@ class BackInStock(kind.Kind):
     """
 
     config_type = Config
-    events = frozenset()
+    events = frozenset({"order_completed"})
 
     def __init__(self, rule: str, config: Config) -> None:
         """Bind to the rule's name and its parameters."""
@@ -91,6 +93,10 @@ class BackInStock(kind.Kind):
             reason=_reason(news),
             told_as=news.sku,
         )
+
+    def taken_back(self, fired: Fired, order: Order) -> str | None:
+        """Take back word of what was bought."""
+        return bought_before(fired, order)
 
     def on_release(self, proposal: Proposal, customer: CustomerView) -> DropReason | None:
         """Do not tell who has bought it meanwhile, waits no longer, or for another size."""

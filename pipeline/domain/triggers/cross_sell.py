@@ -12,7 +12,7 @@ from pipeline.domain.events import Item, Scalar
 from pipeline.domain.messages.to_customer import Complements
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.triggers import kind
-from pipeline.domain.triggers.answers import is_in_a_cart
+from pipeline.domain.triggers.answers import bought_before, is_in_a_cart
 from pipeline.domain.triggers.steps import Ask, Change, Drop, Fired, Proposal, Step
 from pipeline.domain.triggers.view import CustomerView
 
@@ -54,7 +54,7 @@ class CrossSell(kind.Kind):
 
     def taken_back(self, fired: Fired, order: Order) -> str | None:
         """Take back the offer of what was bought."""
-        return f"{fired.about} was bought before it was offered" if fired.about in order.skus else None
+        return bought_before(fired, order)
 
     def on_complements(self, answer: Complements, customer: CustomerView) -> Sequence[Step]:
         """Propose the best complement the customer neither owns nor has in a cart."""

@@ -7,14 +7,15 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from pipeline.domain.customer.orders import Order
 from pipeline.domain.customer.wants import own_size, wants_of
 from pipeline.domain.events import Item
 from pipeline.domain.messages.to_customer import ProductNews
 from pipeline.domain.messages.waves import Hearing, Want
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.triggers import kind
-from pipeline.domain.triggers.answers import instead_of
-from pipeline.domain.triggers.steps import Cancel, Proposal, Step
+from pipeline.domain.triggers.answers import bought_before, instead_of
+from pipeline.domain.triggers.steps import Cancel, Fired, Proposal, Step
 from pipeline.domain.triggers.view import CustomerView
 
 
@@ -32,7 +33,7 @@ class LowStock(kind.Kind):
     """
 
     config_type = Config
-    events = frozenset()
+    events = frozenset({"order_completed"})
 
     def __init__(self, rule: str, config: Config) -> None:
         """Bind to the rule's name and its threshold."""
@@ -74,6 +75,10 @@ class LowStock(kind.Kind):
             told_as=news.sku,
         )
         return instead_of(held, proposal)
+
+    def taken_back(self, fired: Fired, order: Order) -> str | None:
+        """Take back word of what was bought."""
+        return bought_before(fired, order)
 
     def on_release(self, proposal: Proposal, customer: CustomerView) -> DropReason | None:
         """Do not tell who has bought it meanwhile, taken it out, or put in another size."""

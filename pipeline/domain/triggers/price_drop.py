@@ -7,6 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from pipeline.domain.customer.orders import Order
 from pipeline.domain.events import Item
 from pipeline.domain.facets.interests import Interests
 from pipeline.domain.messages.to_customer import ProductNews
@@ -14,8 +15,8 @@ from pipeline.domain.messages.waves import Hearing, Want
 from pipeline.domain.money import money_text
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.triggers import kind
-from pipeline.domain.triggers.answers import instead_of
-from pipeline.domain.triggers.steps import Cancel, Proposal, Step
+from pipeline.domain.triggers.answers import bought_before, instead_of
+from pipeline.domain.triggers.steps import Cancel, Fired, Proposal, Step
 from pipeline.domain.triggers.view import CustomerView
 
 
@@ -33,7 +34,7 @@ class PriceDrop(kind.Kind):
     """
 
     config_type = Config
-    events = frozenset()
+    events = frozenset({"order_completed"})
 
     def __init__(self, rule: str, config: Config) -> None:
         """Bind to the rule's name and its threshold."""
@@ -89,6 +90,10 @@ class PriceDrop(kind.Kind):
             f"{(known_minor - now_minor) * 100 / known_minor:.0f} % less",
             told_as=name,
         )
+
+    def taken_back(self, fired: Fired, order: Order) -> str | None:
+        """Take back word of what was bought."""
+        return bought_before(fired, order)
 
     def on_release(self, proposal: Proposal, customer: CustomerView) -> DropReason | None:
         """Do not tell who has bought it meanwhile, is no longer interested, or has seen the price itself."""

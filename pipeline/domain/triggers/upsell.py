@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from pipeline.domain.customer.orders import Order
 from pipeline.domain.events import Item
 from pipeline.domain.reasons import DropReason
 from pipeline.domain.triggers import kind
-from pipeline.domain.triggers.answers import at_once, is_in_a_cart
-from pipeline.domain.triggers.steps import Change, Proposal, Step
+from pipeline.domain.triggers.answers import at_once, bought_before, is_in_a_cart
+from pipeline.domain.triggers.steps import Change, Fired, Proposal, Step
 from pipeline.domain.triggers.view import CustomerView
 
 
@@ -35,7 +37,7 @@ class Upsell(kind.Kind):
     """
 
     config_type = Config
-    events = frozenset({"product_added"})
+    events = frozenset({"product_added", "order_completed"})
 
     def __init__(self, rule: str, config: Config) -> None:
         """Bind to the rule's name and its upgrades."""
@@ -48,8 +50,13 @@ class Upsell(kind.Kind):
             better = self._upgrades.get(sku)
             if better is not None and self._refusal(better, customer) is None:
                 reason = f"{better} is the better one of {sku}"
-                return (at_once(change, reason, about=better, items=(Item(better),), context={"instead_of": sku}),)
+                offer = at_once(change, reason, about=better, items=(Item(better),), context={"instead_of": sku})
+                return (replace(offer, since_ms=0),)  # of one bought at any time before it is pointless
         return ()
+
+    def taken_back(self, fired: Fired, order: Order) -> str | None:
+        """Take back the offer of what was bought."""
+        return bought_before(fired, order)
 
     def on_release(self, proposal: Proposal, customer: CustomerView) -> DropReason | None:
         """Do not offer what was bought or carted meanwhile, nor instead of what is in no cart any more."""

@@ -108,6 +108,13 @@ def test_a_word_that_was_held_is_dropped_once_the_product_is_bought() -> None:
     assert on_release(story.at("12:00", order_completed("A"))) is DropReason.BOUGHT
 
 
+def test_b13_a_purchase_learned_of_later_takes_back_that_it_is_there_again() -> None:
+    story = stock(Story(back()).at("10:00", asked()), "12:00", 5)
+    story.at("10:10", order_completed("A", channel="pos"), arriving="15:00")
+
+    assert [each.trigger_id for each in story.revoked] == [story.triggers[0].trigger_id]
+
+
 def test_b30_what_is_gone_before_the_morning_is_not_told_and_is_told_when_it_comes_again() -> None:
     story = Story(back(quiet_hours="22:00-08:00")).at("20:00", asked())
     stock(stock(story, "23:00", 1), "1d 02:00", 0).at("1d 09:00")

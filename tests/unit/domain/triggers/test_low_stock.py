@@ -80,3 +80,10 @@ def test_a_word_held_over_night_is_dropped_once_another_size_lies_in_the_cart() 
     left(story, "23:00", 1, 4, "38").at("23:30", event("product_added", items=(in_size("40"),))).at("1d 09:00")
 
     assert story.decisions[-1][1:] == ("dropped", "not_so")
+
+
+def test_b13_a_purchase_learned_of_later_takes_back_that_few_are_left() -> None:
+    story = left(Story(low()).at("10:00", product_added("A", cart="c-1")), "12:00", 1, 9)
+    story.at("10:10", order_completed("A", cart="till-5", channel="pos"), arriving="15:00")
+
+    assert [each.trigger_id for each in story.revoked] == [story.triggers[0].trigger_id]

@@ -139,6 +139,23 @@ def test_a_word_that_was_held_is_dropped_once_the_product_is_bought_or_no_longer
     assert on_release(story.at("12:00", order_completed("A"))) is DropReason.BOUGHT
 
 
+def test_b13_a_purchase_learned_of_later_takes_back_what_was_said_of_a_lower_price() -> None:
+    story = costs(Story(price_drop()).at("10:00", wished()), "11:00", 80)
+    story.at("10:30", order_completed("A", channel="pos"), arriving="12:00")
+
+    (revoked,) = story.revoked
+    assert revoked.trigger_id == story.triggers[0].trigger_id
+    assert revoked.reason == "A was bought before the message was sent"
+
+
+def test_b13_a_purchase_that_was_given_back_takes_nothing_back() -> None:
+    story = costs(Story(price_drop()).at("10:00", wished()), "11:00", 80)
+    story.at("10:45", event("order_cancelled", order_id="o-1"), arriving="12:00")
+    story.at("10:30", order_completed("A", order="o-1"), arriving="12:00")
+
+    assert story.revoked == []
+
+
 def test_what_was_free_cannot_become_cheaper() -> None:
     story = Story(price_drop()).at("10:00", product_added("A", price=0))
 

@@ -72,6 +72,13 @@ def test_adding_more_within_the_cooldown_offers_nothing_more() -> None:
     assert story.fired == [("10:00", "upsell")]
 
 
+def test_b13_a_purchase_of_the_better_one_learned_of_later_takes_the_offer_back() -> None:
+    story = Story(upsell()).at("10:00", product_added("A"))
+    story.at("09:50", order_completed("A+", channel="pos"), arriving="10:05")
+
+    assert [each.trigger_id for each in story.revoked] == [story.triggers[0].trigger_id]
+
+
 def test_an_offer_that_was_held_is_dropped_once_the_product_is_in_no_cart_or_the_better_one_is() -> None:
     held = Proposal("", "e-1", 0, "A+", 0, "e-1", (), {"instead_of": "A"}, "")
 
