@@ -34,8 +34,9 @@ class CrossSell(kind.Kind):
     """Fires when a customer buys a product, or puts it into a cart, that others often bought together with another.
 
     Offered is what goes best with it, not what everybody buys anyway; with a product too new to tell, what goes with
-    its category. Unless the customer already owns the other or has it in a cart (then the next best is proposed), or
-    too few orders speak for the pair. At most once per event, and per `cooldown` if the rule has one.
+    its category. Unless the customer already owns the other or has it in a cart (then the next best is proposed), too
+    few orders speak for the pair, or the product went back, or out of the cart, before they could be told. At most once
+    per event, and per `cooldown` if the rule has one.
     """
 
     config_type = Config
@@ -49,7 +50,7 @@ class CrossSell(kind.Kind):
 
     def on_event(self, change: Change, customer: CustomerView) -> Sequence[Step]:
         """Ask about what was bought or carted."""
-        skus = change.carted if change.ordered is None else change.ordered
+        skus = change.carted if change.order is None else change.order.kept_skus
         return [Ask(sku) for sku in skus[:ASKS_PER_EVENT]]
 
     def taken_back(self, fired: Fired, order: Order) -> str | None:
@@ -98,7 +99,10 @@ class CrossSell(kind.Kind):
         return (Drop(answer.sku, answer.event_id, answer.asked_at_ms, answer.event_id, passed_over),)
 
     def on_release(self, proposal: Proposal, customer: CustomerView) -> DropReason | None:
-        """Do not offer what was bought or put into a cart meanwhile."""
+        """Do not offer what was bought or carted meanwhile, nor what goes with what went back or was taken out."""
         if proposal.about in customer.owned:
             return DropReason.ALREADY_OWNED
-        return DropReason.IN_CART if is_in_a_cart(proposal.about, customer) else None
+        if is_in_a_cart(proposal.about, customer):
+            return DropReason.IN_CART
+        with_it = str(proposal.context.get("goes_with", ""))
+        return None if with_it in customer.owned or is_in_a_cart(with_it, customer) else DropReason.NOT_SO

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from pipeline.domain.events import Item
+from pipeline.domain.events import ChannelEvent, Item
 from pipeline.domain.messages.effects import Send
 from pipeline.domain.messages.to_customer import Complement, Complements
 from pipeline.domain.messages.to_product import AskComplements
-from tests.unit.domain.triggers.story import Story, at_ms, cross_sell, order_completed, product_added
+from tests.unit.domain.triggers.story import (
+    Story,
+    at_ms,
+    cross_sell,
+    event,
+    order_completed,
+    product_added,
+    product_removed,
+)
 
 
 def test_who_carts_a_product_is_offered_what_others_bought_with_it() -> None:
@@ -101,3 +109,21 @@ def test_what_goes_with_the_category_of_a_new_product_is_offered_as_such_and_wit
         "PASTA",
         4.5,
     )
+
+
+def test_what_is_held_over_night_is_not_offered_once_the_product_it_goes_with_went_back_or_out_of_the_cart() -> None:
+    def held(told: ChannelEvent) -> Story:
+        return Story(cross_sell(quiet_hours="22:00-08:00")).trained("A", "B", orders=5).at("22:30", told)
+
+    bought, carted = order_completed("A", order="o-1"), product_added("A")
+    for story in (held(bought), held(carted), held(carted).at("23:00", bought)):
+        assert story.at("1d 09:00").fired == [("1d 08:00", "cross_sell")]
+    back = event("order_refunded", items=(Item("A"),), order_id="o-1")
+    for story in (held(bought).at("23:00", back), held(carted).at("23:00", product_removed("A"))):
+        assert story.at("1d 09:00").decisions[-1] == ("1d 08:00", "dropped", "not_so")
+
+
+def test_an_order_that_was_cancelled_before_it_was_told_offers_nothing() -> None:
+    story = Story(cross_sell()).trained("A", "B", orders=5).at("10:00", event("order_cancelled", order_id="o-1"))
+
+    assert story.at("09:00", order_completed("A", order="o-1"), arriving="10:05").records == []
