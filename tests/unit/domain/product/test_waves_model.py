@@ -154,6 +154,8 @@ class Model:
     def check(self) -> None:
         fired: dict[str, int] = {}
         for trigger in self.market.triggers:
+            if trigger.status == "revoked":
+                continue
             who, at = trigger.customer_id, trigger.fired_at_ms
             before, parts = fired.get(who), self.parts[who]
             if before is not None:
