@@ -35,17 +35,27 @@ class Wanting(Protocol):
 
 
 class Wants(NamedTuple):
-    """Since when a customer wants a product, by why, and in which size (None: any). Nothing they have bought since.
+    """Since when a customer wants a product, by why, and in which sizes (None: any). Nothing they have bought since.
 
     But for `Want.OWNED`: that they have bought it.
     """
 
     since: dict[int, int]
-    size: str | None
+    sizes: dict[int, str | None]
 
     def asked_ms(self, by: int) -> int:
         """Return the latest time at which they asked by any of these `Want`s; 0 for none."""
         return max((since_ms for want, since_ms in self.since.items() if want & by), default=0)
+
+    def size(self, by: int) -> str | None:
+        """Return the size in which they ask by any of these `Want`s; None for any.
+
+        That of the alert, for it asks for nothing else; without one, what was wished for or put into a cart last says.
+        """
+        asked = [want for want in self.sizes if want & by and want in self.since]
+        if Want.STOCK_ALERT in asked:
+            return self.sizes[Want.STOCK_ALERT]
+        return max(((self.since[want], self.sizes[want] or "") for want in asked), default=(0, ""))[1] or None
 
 
 def wants_of(customer: Wanting, sku: str, by: int) -> Wants:
@@ -66,6 +76,8 @@ def wants_of(customer: Wanting, sku: str, by: int) -> Wants:
         sizes[Want.CART] = size or None
     if wish is not None and wish.wished:
         found[Want.WISH] = wish.at_ms
+        if wish.size:
+            sizes[Want.WISH] = wish.size
     if alert is not None and alert.stock_at_ms:
         found[Want.STOCK_ALERT] = alert.stock_at_ms
         sizes[Want.STOCK_ALERT] = alert.size or None
@@ -77,13 +89,13 @@ def wants_of(customer: Wanting, sku: str, by: int) -> Wants:
     since = {want: since_ms for want, since_ms in found.items() if want & by and since_ms > bought_ms}
     if by & Want.OWNED and sku in customer.owned:
         since[Want.OWNED] = bought_ms
-    return Wants(since, next((sizes[want] for want in (Want.STOCK_ALERT, Want.CART) if want in since), None))
+    return Wants(since, sizes)
 
 
 def own_size(customer: Wanting, sku: str) -> str | None:
     """Return the size in which a customer has chosen a product they have not bought since; None where it is not known.
 
-    What was put into an open cart last says it, else what word was asked for of its stock or price.
+    What was put into an open cart last says it, else what word was asked for of its stock or price, else the wish.
     """
     bought_ms = customer.owned.get(sku, -1)
     lines = (cart.lines[sku] for cart in customer.carts.values() if sku in cart.lines)
@@ -95,10 +107,11 @@ def own_size(customer: Wanting, sku: str) -> str | None:
     carted = max((each for each in sizes if each[1]), default=None)
     if carted is not None:
         return carted[1]
-    alert = (customer.facets.interests or _NO_INTERESTS).alerts.get(sku)
-    if alert is None or max(alert.stock_at_ms, alert.price_at_ms) <= bought_ms:
-        return None
-    return alert.size or None
+    interests = customer.facets.interests or _NO_INTERESTS
+    alert, wish = interests.alerts.get(sku), interests.wishes.get(sku)
+    if alert is not None and alert.size and max(alert.stock_at_ms, alert.price_at_ms) > bought_ms:
+        return alert.size
+    return (wish.size or None) if wish is not None and wish.wished and wish.at_ms > bought_ms else None
 
 
 def _goes_with_ms(customer: Wanting, sku: str) -> int:

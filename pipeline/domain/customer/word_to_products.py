@@ -179,7 +179,7 @@ def _said(customer: Wanting, sku: str, hearing: Hearing) -> _Said:
     low_at = hearing.low_at if Want.CART in wants.since else 0
     known = any(want & hearing.known for want in wants.since)
     wanted = Wanted(
-        wants.size,
+        wants.size(hearing.stock),
         rank or 0,
         0 if rank is None else wants.since[rank],
         wants.asked_ms(hearing.stock),

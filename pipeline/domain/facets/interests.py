@@ -61,12 +61,13 @@ class Search(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Wish(Struct, frozen=True, array_like=True, gc=False):
-    """A product wished for since `at_ms`, or no longer since then; the price then (minor units)."""
+    """A product wished for since `at_ms`, or no longer since then; the price then (minor units), in which size."""
 
     wished: bool
     at_ms: int
     unit_price_minor: int | None = None
     currency: str | None = None
+    size: str | None = None
 
 
 class Alert(Struct, frozen=True, array_like=True, gc=False):
@@ -146,7 +147,7 @@ class Interests(Struct, frozen=True, array_like=True, gc=False):
     def _wishes(self, event: ChannelEvent, wished: bool, at_ms: int) -> dict[str, Wish]:
         wishes = dict(self.wishes)
         for item in event.items:
-            wish = Wish(wished, at_ms, item.unit_price_minor, item.currency)
+            wish = Wish(wished, at_ms, item.unit_price_minor, item.currency, item.attributes.get("size"))
             wishes[item.sku] = _later_wish(wishes.get(item.sku, wish), wish)
         return newest(wishes, WISHES_KEPT, lambda wish: wish.at_ms)
 
@@ -231,7 +232,7 @@ def _views_of_both(a: View, b: View) -> View:
 
 
 def _later_wish(a: Wish, b: Wish) -> Wish:
-    return max(a, b, key=lambda wish: (wish.at_ms, wish.wished, wish.unit_price_minor or 0, wish.currency or ""))
+    return max(a, b, key=lambda e: (e.at_ms, e.wished, e.unit_price_minor or 0, e.currency or "", e.size or ""))
 
 
 def _alerts_of_both(a: Alert, b: Alert) -> Alert:

@@ -34,8 +34,8 @@ class BackInStock(kind.Kind):
 
     No more customers are told than there are pieces (all, where it is sold on backorder): who asked first, then who
     wished, then who waits longest; a piece is kept for each for `kept_for`, then the next is told.
-    Unless it is there in other sizes only, the customer has bought it, or it is gone before they could be told. At
-    most once per asking: flapping stock does not repeat.
+    Unless it is there only in other sizes than the one they asked for last, the customer has bought it, or it is gone
+    before they could be told. At most once per asking: flapping stock does not repeat.
     """
 
     config_type = Config
@@ -108,7 +108,7 @@ class BackInStock(kind.Kind):
     def _asking(self, sku: str, customer: CustomerView) -> tuple[int, str | None]:
         """Return when the customer last asked for it, since they bought it last (0: did not), and for which size."""
         wants = wants_of(customer, sku, self._by)
-        return wants.asked_ms(self._by), wants.size
+        return wants.asked_ms(self._by), wants.size(self._by)
 
 
 def _size(proposal: Proposal) -> Scalar:

@@ -85,3 +85,11 @@ def test_properties_that_are_no_text_are_passed_over() -> None:
     odd = at("10:00", "products_searched", query=None, category=True, size=1.5, results="many")
 
     assert told(NOTHING, odd) is NOTHING
+
+
+def test_a_wish_is_for_the_size_told_last_whatever_the_order_of_arrival() -> None:
+    early = at("10:00", "product_added_to_wishlist", shoe("A", "38"))
+    late = at("11:00", "product_added_to_wishlist", shoe("A", "40"))
+
+    assert told(NOTHING, early, late).wishes["A"].size == "40"
+    assert told(NOTHING, late, early).wishes == told(NOTHING, early, late).wishes

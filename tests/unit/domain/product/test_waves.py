@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipeline.domain.events import Item
 from pipeline.domain.records import Decision
 from tests.unit.domain.product.market import Market, back, sold_out
-from tests.unit.domain.triggers.story import event
+from tests.unit.domain.triggers.story import a_rule, event
 
 
 def hundred() -> list[str]:
@@ -145,6 +145,42 @@ def test_sizes_are_offered_to_who_wants_them_and_any_size_to_who_said_none() -> 
     market.at("11:01").stock({"38": 1, "40": 1})
     assert market.told == {"any", "forty"}
     assert market.at("11:30").told == {"any", "forty", "thirty-eight"}
+
+
+def test_who_wished_for_a_size_waits_for_that_one_and_of_wish_and_cart_the_later_says_which() -> None:
+    def wants(market: Market, event_type: str, size: str) -> Market:
+        item = Item("A", attributes={"size": size})
+        return market.tell("ann", event(event_type, items=(item,))).settle()
+
+    def empty() -> Market:
+        return Market(back()).at("10:00").stock({"38": 0, "40": 0})
+
+    wished = wants(empty(), "product_added_to_wishlist", "38").at("11:00").stock({"38": 0, "40": 9})
+    assert wished.fired == []
+    assert wished.at("12:00").stock({"38": 1, "40": 9}).fired == [("12:00", "ann")]
+
+    changed = wants(wants(empty(), "product_added_to_wishlist", "38").at("10:30"), "product_added", "40")
+    assert changed.at("11:00").stock({"38": 9, "40": 0}).fired == []
+    assert changed.at("12:00").stock({"38": 9, "40": 1}).fired == [("12:00", "ann")]
+
+    asked = wants(wants(empty(), "stock_alert_requested", "38").at("10:30"), "product_added", "40")
+    assert asked.at("11:00").stock({"38": 0, "40": 9}).fired == []
+
+
+def test_of_alerts_for_two_sizes_of_a_product_the_latest_holds() -> None:
+    market = Market(back()).at("10:00").stock({"38": 0, "40": 0}).asks("ann", size="38").at("10:01")
+    market.asks("ann", size="40").at("11:00").stock({"38": 9, "40": 0})
+    assert market.fired == []
+
+    assert market.at("12:00").stock({"38": 9, "40": 1}).fired == [("12:00", "ann")]
+
+
+def test_a_size_in_a_cart_says_nothing_to_a_rule_for_which_carts_do_not_wait() -> None:
+    rules = back(carts=False), a_rule("price_drop")
+    market = Market(*rules).at("10:00").stock({"38": 0, "40": 0}).wishes("ann")
+    market.tell("ann", event("product_added", items=(Item("A", attributes={"size": "38"}),))).settle()
+
+    assert market.at("11:00").stock({"38": 0, "40": 1}).fired == [("11:00", "ann")]
 
 
 def test_a_size_that_is_told_empty_is_none() -> None:
