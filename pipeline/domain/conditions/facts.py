@@ -10,6 +10,7 @@ from msgspec import Meta
 from pipeline.domain.channels import ADDRESS_KIND
 from pipeline.domain.conditions.word import Numbers, Word, any_of_text, between, bounds_text, check_bounds
 from pipeline.domain.events import Scalar
+from pipeline.domain.identity.hashed import is_hashed
 from pipeline.domain.triggers.view import CustomerView
 
 Channel: TypeAlias = Annotated[str, Meta(extra={"one_of": tuple(ADDRESS_KIND)})]
@@ -179,7 +180,7 @@ class Subscribed(Word, frozen=True):
 
 
 class Address(Word, frozen=True):
-    """The customer can be reached by this channel: an address for it is known."""
+    """The customer can be reached by this channel: an address for it is known, and not by its hash alone."""
 
     EXAMPLE: ClassVar[str] = "{address: email}"
 
@@ -193,7 +194,7 @@ class Address(Word, frozen=True):
     def holds(self, customer: CustomerView, at_ms: int) -> bool:
         """Whether it is so."""
         links = customer.identifiers.get(ADDRESS_KIND[self.address], {})
-        return any(link.linked for link in links.values())
+        return any(link.linked and not is_hashed(value) for value, link in links.items())
 
 
 class Has(Word, frozen=True):

@@ -52,6 +52,7 @@ from pipeline.domain.facets.traits import Traits
 from pipeline.domain.facets.visits import Store as StoreSeen
 from pipeline.domain.facets.visits import Visits
 from pipeline.domain.identity.graph import Link, Seen
+from pipeline.domain.identity.hashed import hash_of
 from pipeline.domain.time import DAY_MS, HOUR_MS
 from pipeline.struct_types import head, parameters
 
@@ -192,6 +193,12 @@ def test_a_condition_holds_says_itself_and_knows_when_time_alone_changes_it(
     assert condition.holds(ANNA, NOW_MS) is holds
     assert condition.text == text
     assert condition.changes_at(ANNA, NOW_MS, now=holds) == changes_at
+
+
+def test_who_is_known_by_the_hash_of_an_address_alone_has_none() -> None:
+    hashed = CustomerState("default", "c-2", identifiers={"email": {hash_of("anna@example.com"): Link(1, "e-1")}})
+
+    assert not Address("email").holds(Draft(hashed), NOW_MS)
 
 
 def test_every_condition_is_tried_both_ways() -> None:
