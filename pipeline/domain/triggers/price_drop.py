@@ -29,8 +29,9 @@ class Config(kind.Config, frozen=True):
 class PriceDrop(kind.Kind):
     """Fires when the price of a product in a cart, wished for or asked about has fallen by `percent`.
 
-    Unless the customer has bought it since, it has risen again before they could be told, or the currencies differ:
-    they are never compared. At most once per price and interest, and per `cooldown` if the rule has one.
+    Unless the customer has bought it since, it has risen again before they could be told, or they know its price in
+    another currency: these are never compared. At most once per price and interest, and per `cooldown` if the rule has
+    one.
     """
 
     config_type = Config
@@ -60,12 +61,12 @@ class PriceDrop(kind.Kind):
         self, news: ProductNews, now_minor: int, held: Proposal | None, customer: CustomerView
     ) -> Proposal | None:
         interest, currency = _interest(news.sku, customer), news.currency
-        if interest is None:
+        if interest is None or interest.currency not in (None, currency):
             return None
         known_minor, since_ms = interest.price_minor, interest.since_ms
         if held is None and news.before_minor is not None and news.before_minor < now_minor:
             return None  # it was lower, and they know
-        if known_minor is None or interest.currency != currency:
+        if known_minor is None or interest.currency is None:
             if news.occurred_at_ms < since_ms:  # the customer came after it
                 return None
             known_minor = _before(held, news)
@@ -96,11 +97,12 @@ class PriceDrop(kind.Kind):
         return bought_before(fired, order)
 
     def on_release(self, proposal: Proposal, customer: CustomerView) -> DropReason | None:
-        """Do not tell who has bought it meanwhile, is no longer interested, or has seen the price itself."""
+        """Do not tell who has bought it meanwhile, wants it no more, or knows as low a price, or another currency."""
         if customer.owned.get(proposal.about, -1) >= proposal.since_ms:
             return DropReason.BOUGHT
         interest = _interest(proposal.about, customer)
-        return DropReason.NOT_SO if interest is None or interest.knows(proposal.items) else None
+        is_news = interest is not None and all(map(interest.is_news, proposal.items))
+        return None if is_news else DropReason.NOT_SO
 
 
 def _subject(news: ProductNews) -> str:
@@ -115,21 +117,19 @@ def _before(held: Proposal | None, news: ProductNews) -> int | None:
 
 
 class _Interest(Struct, frozen=True):
-    """Since when (ms) the customer is interested in a product, and the price they know (minor units)."""
+    """Since when (ms) the customer is interested in a product, and the price they know (minor units), or currency."""
 
     since_ms: int
     price_minor: int | None
     currency: str | None
 
-    def knows(self, items: Sequence[Item]) -> bool:
-        """Whether the price they know is as low as that of the message."""
-        return any(
-            item.unit_price_minor is not None
-            and self.price_minor is not None
-            and self.currency == item.currency
-            and self.price_minor <= item.unit_price_minor
-            for item in items
-        )
+    def is_news(self, item: Item) -> bool:
+        """Whether a price is in the currency they know, if any, and lower than the one they know in it."""
+        if self.currency is None:
+            return True
+        now_minor = item.unit_price_minor
+        is_lower = self.price_minor is None or now_minor is None or now_minor < self.price_minor
+        return self.currency == item.currency and is_lower
 
 
 def _interest(sku: str, customer: CustomerView) -> _Interest | None:

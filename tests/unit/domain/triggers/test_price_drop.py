@@ -61,12 +61,27 @@ def test_b31_up_and_down_within_the_cooldown_is_told_once_even_if_it_falls_furth
     assert story.decisions[-1] == ("13:00", "dropped", "cooldown")
 
 
-def test_b31_prices_in_another_currency_are_compared_with_their_own_alone() -> None:
+def test_b31_who_knows_its_price_in_one_currency_is_not_told_of_another() -> None:
     story = Story(price_drop()).at("10:00", wished(100, "EUR"))
+
+    assert costs(story, "13:00", 50, 80, "USD").fired == []
+    assert costs(story, "14:00", 80, 100, "EUR").fired == [("14:00", "price_drop")]
+
+
+def test_b31_prices_in_another_currency_are_compared_with_their_own_alone() -> None:
+    story = Story(price_drop()).at("10:00", wished(None, None))
 
     assert costs(story, "11:00", 50, None, "USD").fired == []
     assert costs(story, "12:00", 50, 52, "USD").fired == []
     assert costs(story, "13:00", 50, 80, "USD").fired == [("13:00", "price_drop")]
+
+
+def test_b31_who_puts_it_into_a_cart_in_another_currency_before_the_morning_is_not_told() -> None:
+    story = Story(price_drop(quiet_hours="22:00-08:00")).at("20:00", wished(None, None))
+    costs(story, "23:00", 80, 100, "USD").at("23:30", product_added("A", price=90)).at("1d 09:00")
+
+    assert story.fired == []
+    assert story.decisions[-1][1:] == ("dropped", "not_so")
 
 
 def test_where_the_customer_knows_no_price_it_is_the_one_before() -> None:
