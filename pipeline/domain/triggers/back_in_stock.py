@@ -77,8 +77,8 @@ class BackInStock(kind.Kind):
     def _proposal(self, news: ProductNews, asked_at_ms: int) -> Proposal:
         return Proposal(
             subject=news.sku,
-            # The same pieces are offered again to who gave them back and waits anew, later.
-            generation=f"{asked_at_ms}/{news.event_id}/{news.occurred_at_ms}",
+            # The same pieces are offered again, in another round, to who gave them back and waits anew.
+            generation=f"{asked_at_ms}/{news.event_id}/{news.round}",
             due_at_ms=max(news.occurred_at_ms, asked_at_ms),
             about=news.sku,
             since_ms=asked_at_ms,

@@ -136,6 +136,16 @@ def test_who_buys_and_cancels_before_the_morning_is_offered_the_piece_anew_and_t
     assert len({each.decision_id for each in decisions}) == 6
 
 
+def test_what_is_offered_anew_in_the_instant_in_which_two_become_one_is_another_offer() -> None:
+    market = sold_out(back(quiet_hours="22:00-08:00")).tell("ann", event("page_viewed")).settle()
+    market.at("23:00").wishes("bob").stock({"": 1}).meets("bob", "ann").settle().at("1d 02:00").stock({"": 0})
+
+    decisions = [each for each in market.records if isinstance(each, Decision)]
+    assert [each.reason for each in decisions] == ["quiet_hours", "superseded", "quiet_hours", "sold_out"]
+    ended = [each.decision_id for each in decisions if each.outcome == "dropped"]
+    assert ended[0] != ended[1]
+
+
 def test_sizes_are_offered_to_who_wants_them_and_any_size_to_who_said_none() -> None:
     market = Market(back()).at("10:00").stock({"38": 0, "40": 0})
     market.asks("any").at("10:01").asks("thirty-eight", size="38").at("10:02").asks("forty", size="40")
