@@ -35,7 +35,8 @@ class BackInStock(kind.Kind):
     No more customers are told than there are pieces (all, where it is sold on backorder): who asked first, then who
     wished, then who waits longest; a piece is kept for each for `kept_for`, then the next is told.
     Unless it is there only in other sizes than the one they asked for last, the customer has bought it, or it is gone
-    before they could be told. At most once per asking: flapping stock does not repeat.
+    before they could be told. At most once per asking: flapping stock does not repeat. An order we learn of too late
+    takes the trigger back.
     """
 
     config_type = Config

@@ -36,7 +36,7 @@ class CrossSell(kind.Kind):
     Offered is what goes best with it, not what everybody buys anyway; with a product too new to tell, what goes with
     its category. Unless the customer already owns the other or has it in a cart (then the next best is proposed), too
     few orders speak for the pair, or the product went back, or out of the cart, before they could be told. At most once
-    per event, and per `cooldown` if the rule has one.
+    per event, and per `cooldown` if the rule has one. An order we learn of too late takes the trigger back.
     """
 
     config_type = Config

@@ -29,7 +29,7 @@ class LowStock(kind.Kind):
     """Fires when no more than `pieces` are left of a product in an open cart, in the size that lies there.
 
     Unless none is left, or more again, or the customer has bought it or taken it out. At most once per product put into
-    a cart.
+    a cart. An order we learn of too late takes the trigger back.
     """
 
     config_type = Config

@@ -31,7 +31,7 @@ class PriceDrop(kind.Kind):
 
     Unless the customer has bought it since, it has risen again before they could be told, or they know its price in
     another currency: these are never compared. At most once per price and interest, and per `cooldown` if the rule has
-    one.
+    one. An order we learn of too late takes the trigger back.
     """
 
     config_type = Config

@@ -33,7 +33,7 @@ class Upsell(kind.Kind):
     """Fires when a customer puts a product into a cart that has a better one.
 
     Unless the better one is owned or in a cart already. At most once per event, for the first such product, and per
-    `cooldown` if the rule has one.
+    `cooldown` if the rule has one. An order we learn of too late takes the trigger back.
     """
 
     config_type = Config
