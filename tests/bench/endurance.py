@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from collections.abc import Iterator
 from itertools import islice
+from urllib.request import urlopen
 
 from msgspec import Struct
 
+from pipeline.broker.ready import free_ports
 from pipeline.topics import changelog_topic
 from tests.bench.dataset import Spec, stream
 from tests.bench.gate import Names, differences, fold
@@ -26,18 +29,21 @@ FLAT = 0.05
 
 
 class Memory(Struct, frozen=True):
-    """Resident MiB by events handled, from an empty worker on. `wrong` says why the run is void."""
+    """Resident MiB by events handled, from an empty worker on, and those of the states in it, as they are encoded.
+
+    `wrong` says why the run is void.
+    """
 
     events: int
     customers: int
     at_start_mib: float
-    samples: list[tuple[int, float]]
+    samples: list[tuple[int, float, float]]
     wrong: list[str]
 
     @property
     def growth(self) -> float:
         """Return by which share it grew in the second half."""
-        middle = next(mib for events, mib in self.samples if events * 2 >= self.events)
+        middle = next(mib for events, mib, _ in self.samples if events * 2 >= self.events)
         return self.samples[-1][1] / middle - 1
 
 
@@ -75,11 +81,12 @@ def memory(track: Track, spec: Spec) -> Memory:
     """Play `spec`, a portion after the other, and sample the worker's memory."""
     folder = track.folder / "memory"
     folder.mkdir()
-    with Installation(track.bootstrap, "memory.", OURS.name, track.partitions, folder) as place:
+    (port,) = free_ports(1)
+    with Installation(track.bootstrap, "memory.", OURS.name, track.partitions, folder, web_port=port) as place:
         with start(OURS, place, track) as process:
             _ready(process)
             at_start = _mib(process.resident_bytes())
-            samples = list(_play(place, process, track, spec))
+            samples = [(sent, mib, _mib(_state_bytes(port))) for sent, mib in _play(place, process, track, spec)]
             process.stop()
         wrong = differences(fold(stream(spec)), place.facts(Names(spec.customers), OURS.state_of))
     return Memory(spec.events, spec.customers, at_start, samples, wrong)
@@ -144,6 +151,13 @@ def _ready(process: Measured) -> float:
             return time.monotonic() - process.started
         time.sleep(0.02)
     raise RuntimeError(f"no events flowed within {START_SECONDS:.0f} s. See {process.log}")
+
+
+def _state_bytes(port: int) -> int:
+    """Return what the worker says its states take, encoded."""
+    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        text = answer.read().decode()
+    return int(sum(float(size) for size in re.findall(r"^omni_table_bytes\{.*\} (\S+)$", text, re.MULTILINE)))
 
 
 def _mib(size: int) -> float:

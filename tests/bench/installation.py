@@ -51,7 +51,14 @@ class Installation:
     """Topics under a prefix of their own; `app_id` is the contender's name."""
 
     def __init__(
-        self, bootstrap: str, prefix: str, app_id: str, partitions: int, data_dir: Path, rules: Path | None = None
+        self,
+        bootstrap: str,
+        prefix: str,
+        app_id: str,
+        partitions: int,
+        data_dir: Path,
+        rules: Path | None = None,
+        web_port: int = 0,
     ) -> None:
         """Create all topics. `rules` is a rules file, the default one where none is given."""
         self.settings = load_settings(
@@ -62,7 +69,7 @@ class Installation:
             partitions=partitions,
             channels=CHANNELS,
             data_dir=data_dir,
-            web_port=0,
+            web_port=web_port,
             **({} if rules is None else {"rules_file": rules}),
             **USED,
         )

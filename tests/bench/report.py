@@ -118,8 +118,8 @@ def _endurance(endurance: Endurance) -> Iterator[str]:
     memory, recovery = endurance.memory, endurance.recovery
     yield f"memory over {memory.events:,} events of {memory.customers:,} customers, one worker, memory store"
     marks = memory.samples[:: max(len(memory.samples) // 8, 1)]
-    yield f"  MiB resident: {memory.at_start_mib:.0f} at start, " + ", ".join(
-        f"{mib:.0f} at {events:,}" for events, mib in dict([*marks, memory.samples[-1]]).items()
+    yield f"  MiB resident (of which states, encoded): {memory.at_start_mib:.0f} at start, " + ", ".join(
+        f"{mib:.0f} ({states:.1f}) at {events:,}" for events, mib, states in sorted({*marks, memory.samples[-1]})
     )
     verdict = "flat" if memory.growth < FLAT else "NOT FLAT"
     yield f"  grown by {memory.growth:.1%} in the second half: {verdict} (below {FLAT:.0%})"
