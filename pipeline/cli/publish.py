@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -50,6 +51,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     if not args.files and args.end_of_stream is None:
         raise OmniError("Nothing to publish: name a FILE, or - for standard input, or --end-of-stream T.", USAGE)
     check_files(args.files)
+    hush_client()
     with Publisher(settings, args.topic) as publisher:
         return ship(args, settings, publisher)
 
@@ -59,6 +61,11 @@ def check_files(paths: list[Path]) -> None:
     for path in paths:
         if str(path) != "-" and not path.exists():
             raise OmniError(f"{path}: no such file. Check the name and the folder you are in.", USAGE)
+
+
+def hush_client() -> None:
+    """Keep the Kafka client from telling of each attempt, thirty a second; what they come to, the error says."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
 
 def ship(args: argparse.Namespace, settings: Settings, publisher: Publisher, pace: Pace | None = None) -> int:

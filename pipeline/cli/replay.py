@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from pipeline.cli.arguments import moment
-from pipeline.cli.publish import check_files, ship
+from pipeline.cli.publish import check_files, hush_client, ship
 from pipeline.clients.pace import Pace
 from pipeline.clients.publisher import Publisher
 from pipeline.domain.event_types import STREAM_TIME
@@ -46,6 +46,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     if args.speed is not None and not args.speed > 0:
         raise OmniError(f"--speed {args.speed:g}: must be greater than 0; 60 plays an hour in a minute.", USAGE)
     check_files(args.files)
+    hush_client()
     with Publisher(settings, args.topic) as publisher:
         on_event_time = settings.clock == "event"
         pace = Pace(args.speed, (lambda at_ms: publisher.control(STREAM_TIME, at_ms)) if on_event_time else None)

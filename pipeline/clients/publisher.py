@@ -239,7 +239,15 @@ class Publisher:
         self._ticking.cancel()
         with suppress(asyncio.CancelledError):
             await self._ticking
-        await self._producer.stop()
+        try:
+            async with asyncio.timeout(GIVE_UP_AFTER_SECONDS if self._failure is None else 0):
+                await self._producer.stop()  # delivers first what it holds, if that takes for ever
+        except TimeoutError:
+            left = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+            await self._producer.client.close()
 
     def _call(self, doing: Coroutine[Any, Any, Answer]) -> Answer:
         return asyncio.run_coroutine_threadsafe(doing, self._loop).result()
@@ -250,8 +258,9 @@ class Publisher:
         self._loop.close()
 
     def _unreachable(self, error: Exception) -> BrokerError:
+        problem = f"no answer for {GIVE_UP_AFTER_SECONDS:.0f} s" if isinstance(error, TimeoutError) else repr(error)
         return BrokerError(
-            f"Kafka at {self._settings.bootstrap} did not take the events: {error or type(error).__name__}. When it "
+            f"Kafka at {self._settings.bootstrap} did not take the events: {problem}. When it "
             "is back (omni doctor tells), run the same command again: what was taken already counts once."
         )
 
