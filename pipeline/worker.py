@@ -11,9 +11,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import faust
 import uvloop
 
 from pipeline.app import create_app, default_actors
+from pipeline.ending import Ending
 from pipeline.errors import USAGE, OmniError
 from pipeline.rules_log.applying import FileStamp
 from pipeline.rules_log.following import RulesFollower
@@ -41,7 +43,20 @@ class WorkerFailed(RuntimeError):
     """The application ended, and nobody had told it to."""
 
 
-def run_worker(settings: Settings, rules_file_seen: FileStamp) -> int:
+class EndingWorker(faust.Worker):
+    """Faust's worker, which tells how it is to end, and is told of signals by `Ending`."""
+
+    ending: Ending
+
+    def _install_signal_handlers_unix(self) -> None:
+        self.ending.hand_to(lambda: self.loop.call_soon_threadsafe(self._on_sigterm))
+
+    def _crash(self, reason: BaseException) -> None:
+        self.ending.failed()
+        super()._crash(reason)
+
+
+def run_worker(settings: Settings, rules_file_seen: FileStamp, ending: Ending) -> int:
     """Run a worker; return 0 once it was told to stop. Raises what made it fail.
 
     The rules file has been applied as it was at `rules_file_seen`; later changes are the worker's to apply.
@@ -55,7 +70,8 @@ def run_worker(settings: Settings, rules_file_seen: FileStamp) -> int:
     give_back_memory()
     app = create_app(settings, actors, folder, rules)
     app.lease.watch()
-    worker: Any = app.Worker(
+    worker: Any = EndingWorker(
+        app,
         loglevel=settings.log_level.upper(),
         logging_config=None,
         override_logging=False,
@@ -63,6 +79,7 @@ def run_worker(settings: Settings, rules_file_seen: FileStamp) -> int:
         quiet=True,
         workdir=Path.cwd(),
     )
+    worker.ending = ending
     worker.spinner = None  # its escape codes do not belong in logs
     try:
         worker.execute_from_commandline()
@@ -71,6 +88,8 @@ def run_worker(settings: Settings, rules_file_seen: FileStamp) -> int:
             raise worker.crash_reason from left
         if not isinstance(left, SystemExit) or left.code not in (0, None):
             raise WorkerFailed(f"the worker left with {left!r}; the reason stands above") from left
+    finally:
+        ending.over()
     return 0
 
 

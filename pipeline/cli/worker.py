@@ -12,6 +12,7 @@ from pipeline.broker import bootstrap_of
 from pipeline.broker.topic_admin import create_topics, differences
 from pipeline.cli.arguments import port_to_serve
 from pipeline.domain.rules.in_force import Rules
+from pipeline.ending import Ending, replace_process
 from pipeline.errors import DONE, UNREACHABLE, USAGE, OmniError
 from pipeline.rules_file import RulesFileError, load_rules
 from pipeline.rules_log.applying import apply_rules, file_stamp
@@ -47,24 +48,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Run until told to stop. A worker that fails starts again, from what was committed."""
     began = time.monotonic()
-    started = RESTARTS in os.environ
-    try:
-        seen = file_stamp(settings.rules_file)
-        rules = _rules(settings, started)
-        _ensure_topics(settings, rules)
-        if rules is not None:
-            apply_rules(settings, settings.rules_file, "file")
-        port = port_to_serve(settings, "web_port")
-        settings = settings.replace(settings.origins.get("web_port", "default"), web_port=port)
-        from pipeline.worker import run_worker
+    with Ending(lambda: _start_again(time.monotonic() - began)) as ending:
+        started = RESTARTS in os.environ
+        try:
+            seen = file_stamp(settings.rules_file)
+            rules = _rules(settings, started)
+            _ensure_topics(settings, rules)
+            if rules is not None:
+                apply_rules(settings, settings.rules_file, "file")
+            port = port_to_serve(settings, "web_port")
+            settings = settings.replace(settings.origins.get("web_port", "default"), web_port=port)
+            from pipeline.worker import run_worker
 
-        started = True
-        return run_worker(settings, seen)
-    except Exception as error:
-        if not (started and may_pass(error)):
-            raise
-        log.critical("The worker failed: %r", error)
-    _start_again(time.monotonic() - began)
+            started = True
+            return run_worker(settings, seen, ending)
+        except Exception as error:
+            if not (started and may_pass(error)):
+                raise
+            log.critical("The worker failed: %r", error)
+        if not ending.told:
+            _start_again(time.monotonic() - began)
     return DONE
 
 
@@ -106,4 +109,4 @@ def _start_again(ran_seconds: float) -> None:
     os.environ[RESTARTS] = str(failures + 1)
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execv(sys.executable, [sys.executable, "-m", "pipeline", *sys.argv[1:]])
+    replace_process(sys.executable, [sys.executable, "-m", "pipeline", *sys.argv[1:]])
