@@ -72,9 +72,8 @@ class Ending:
         if self.told:
             return
         self.told = True
-        _thread.start_new_thread(
-            self._end_in_time, ()
-        )  # without the locks of `threading`, which we may have interrupted
+        # Without the locks of `threading`, which we may have interrupted.
+        _thread.start_new_thread(self._end_in_time, ())
         if self._stop is None:
             raise SystemExit(DONE)
         self._stop()
