@@ -22,7 +22,7 @@ from tests.harness.waiting import wait_until
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 
 RULES = "version: test\nrules:\n  - {{name: there_again, kind: back_in_stock, kept_for: {}}}\n"
-WAITING, PIECES = 3_000, 2_000
+WAITING, PIECES = 9_000, 8_000
 
 
 def asked(number: int, now_ms: int) -> ChannelEvent:
