@@ -1,5 +1,5 @@
 -- The events that make, cancel and refund orders, beside each other: three of a hundred events, which most reports ask
--- for. They read these instead of all, a twentieth of the work (pipeline/history/reports/README.md).
+-- for. They read these instead of all; what that saves stands in pipeline/history/reports/README.md.
 CREATE TABLE IF NOT EXISTS order_events_log
 (
     tenant @word,
