@@ -8,12 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.broker.local import LocalKafka
 from pipeline.domain.events import ChannelEvent, Item
 from pipeline.ending import STOP_SECONDS
-from tests.harness.environment import clean_environment
 from tests.harness.fixtures import carts
-from tests.harness.installation import Installation, Worker, report
+from tests.harness.installation import Worker, on_its_own_broker, report
 from tests.harness.traffic import Traffic, assert_exact
 from tests.harness.waiting import wait_until
 
@@ -24,30 +22,26 @@ EACH_ATTEMPT = ("Unable connect", "Unable to update metadata", "Failed fetch", "
 @pytest.mark.kafka
 @pytest.mark.timeout(400)
 def test_b39_killed_and_restarted_under_load_nothing_is_lost_and_nothing_told_twofold(tmp_path: Path) -> None:
-    with LocalKafka(tmp_path / "broker") as broker:
-        installation = Installation(broker.bootstrap, "b39.", tmp_path, clean_environment(), carts("2s"))
-        try:
-            workers = [installation.start(), installation.start()]
-            installation.flowing(*workers)
-            traffic = Traffic(installation, seed=39)
+    with on_its_own_broker(tmp_path, "b39.", carts("2s")) as (broker, installation):
+        workers = [installation.start(), installation.start()]
+        installation.flowing(*workers)
+        traffic = Traffic(installation, seed=39)
 
-            for away_seconds in (0.0, 3.0, 8.0):
-                time.sleep(4.0)
-                broker.kill()
-                time.sleep(away_seconds)
-                broker.start(ephemeral=True)
+        for away_seconds in (0.0, 3.0, 8.0):
             time.sleep(4.0)
-            traffic.stop()
+            broker.kill()
+            time.sleep(away_seconds)
+            broker.start(ephemeral=True)
+        time.sleep(4.0)
+        traffic.stop()
 
-            installation.settle()
-            assert [worker.process.poll() for worker in workers] == [None, None]
-            assert_exact(installation, traffic.sent)
-            for worker in workers:
-                said = worker.said()
-                assert "Kafka does not answer, trying again" in said
-                assert sum(said.count(each) for each in EACH_ATTEMPT) <= 12, "each outage is summed up"
-        finally:
-            installation.close()
+        installation.settle()
+        assert [worker.process.poll() for worker in workers] == [None, None]
+        assert_exact(installation, traffic.sent)
+        for worker in workers:
+            said = worker.said()
+            assert "Kafka does not answer, trying again" in said
+            assert sum(said.count(each) for each in EACH_ATTEMPT) <= 12, "each outage is summed up"
 
 
 def told_to_stop(worker: Worker, number: signal.Signals = signal.SIGTERM) -> float:
@@ -78,27 +72,23 @@ def cart(number: int) -> ChannelEvent:
 def test_a_worker_with_nothing_to_do_ends_when_it_is_told_to_while_the_broker_is_dead(
     tmp_path: Path, number: signal.Signals
 ) -> None:
-    with LocalKafka(tmp_path / "broker") as broker:
-        installation = Installation(broker.bootstrap, "idle.", tmp_path, clean_environment(), carts("1h"))
-        try:
-            worker = installation.start()
-            installation.flowing(worker)
-            installation.publish(cart(n) for n in range(200))
-            installation.settle(until_ms=0)
+    with on_its_own_broker(tmp_path, "idle.", carts("1h")) as (broker, installation):
+        worker = installation.start()
+        installation.flowing(worker)
+        installation.publish(cart(n) for n in range(200))
+        installation.settle(until_ms=0)
 
-            broker.kill()
-            noticed(worker)
-            took = told_to_stop(worker, number)
-            broker.start(ephemeral=True)
-            again = installation.start()
-            installation.flowing(again)
-            installation.publish(cart(n) for n in range(300))  # the first 200 of them once more
-            installation.settle(until_ms=0)
+        broker.kill()
+        noticed(worker)
+        took = told_to_stop(worker, number)
+        broker.start(ephemeral=True)
+        again = installation.start()
+        installation.flowing(again)
+        installation.publish(cart(n) for n in range(300))  # the first 200 of them once more
+        installation.settle(until_ms=0)
 
-            assert took < STOP_SECONDS + 5
-            assert [state.events for state in installation.customers.by_account().values()] == [6] * 50
-        finally:
-            installation.close()
+        assert took < STOP_SECONDS + 5
+        assert [state.events for state in installation.customers.by_account().values()] == [6] * 50
 
 
 @pytest.mark.kafka
@@ -107,57 +97,45 @@ def test_a_worker_with_nothing_to_do_ends_when_it_is_told_to_while_the_broker_is
 def test_a_worker_with_sends_under_way_ends_when_it_is_told_to_while_the_broker_is_dead(
     tmp_path: Path, failed_already: bool
 ) -> None:
-    with LocalKafka(tmp_path / "broker") as broker:
-        installation = Installation(
-            broker.bootstrap, "sending.", tmp_path, clean_environment(), carts("2s"), send_timeout_ms="10000"
-        )
-        try:
-            worker = installation.start()
-            installation.flowing(worker)
-            traffic = Traffic(installation, seed=40)
-            wait_until(lambda: len(installation.triggers()) > 100, "carts are reminded of")
+    with on_its_own_broker(tmp_path, "sending.", carts("2s"), send_timeout_ms="10000") as (broker, installation):
+        worker = installation.start()
+        installation.flowing(worker)
+        traffic = Traffic(installation, seed=40)
+        wait_until(lambda: len(installation.triggers()) > 100, "carts are reminded of")
 
-            broker.kill()
-            noticed(worker)
-            if failed_already:
-                wait_until(lambda: "NotDelivered" in worker.said(), "the worker gives up")
-            took = told_to_stop(worker)
-            broker.start(ephemeral=True)
-            again = installation.start()
-            installation.flowing(again)
-            traffic.stop()
-            installation.settle()
+        broker.kill()
+        noticed(worker)
+        if failed_already:
+            wait_until(lambda: "NotDelivered" in worker.said(), "the worker gives up")
+        took = told_to_stop(worker)
+        broker.start(ephemeral=True)
+        again = installation.start()
+        installation.flowing(again)
+        traffic.stop()
+        installation.settle()
 
-            assert took < STOP_SECONDS + 5
-            assert "Starting again" not in worker.said()
-            assert_exact(installation, traffic.sent)
-        finally:
-            installation.close()
+        assert took < STOP_SECONDS + 5
+        assert "Starting again" not in worker.said()
+        assert_exact(installation, traffic.sent)
 
 
 @pytest.mark.kafka
 @pytest.mark.timeout(400)
 def test_a_worker_that_fails_for_want_of_its_broker_waits_for_it_and_ends_when_it_is_told_to(tmp_path: Path) -> None:
-    with LocalKafka(tmp_path / "broker") as broker:
-        installation = Installation(
-            broker.bootstrap, "failed.", tmp_path, clean_environment(), carts("2s"), send_timeout_ms="5000"
-        )
-        try:
-            worker = installation.start()
-            installation.flowing(worker)
-            traffic = Traffic(installation, seed=41)
-            wait_until(lambda: len(installation.triggers()) > 100, "carts are reminded of")
+    with on_its_own_broker(tmp_path, "failed.", carts("2s"), send_timeout_ms="5000") as (broker, installation):
+        worker = installation.start()
+        installation.flowing(worker)
+        traffic = Traffic(installation, seed=41)
+        wait_until(lambda: len(installation.triggers()) > 100, "carts are reminded of")
 
-            broker.kill()
-            wait_until(lambda: worker.said().count("Starting again") >= 3, "it has tried a few times")
-            took = told_to_stop(worker)
-            broker.start(ephemeral=True)
-            again = installation.start()
-            installation.flowing(again)
-            traffic.stop()
-            installation.settle()
+        broker.kill()
+        wait_until(lambda: worker.said().count("Starting again") >= 3, "it has tried a few times")
+        took = told_to_stop(worker)
+        broker.start(ephemeral=True)
+        again = installation.start()
+        installation.flowing(again)
+        traffic.stop()
+        installation.settle()
 
-            assert took < STOP_SECONDS
-            assert_exact(installation, traffic.sent)
-        finally:
-            installation.close()
+        assert took < STOP_SECONDS
+        assert_exact(installation, traffic.sent)

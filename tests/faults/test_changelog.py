@@ -10,13 +10,11 @@ from pathlib import Path
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
-from pipeline.broker.local import LocalKafka
 from pipeline.domain.events import ChannelEvent, Item
 from pipeline.streaming.table import DiskPartition, MemoryPartition, recover
 from pipeline.topics import changelog_topic, channel_topic
-from tests.harness.environment import clean_environment
 from tests.harness.fixtures import carts
-from tests.harness.installation import Installation
+from tests.harness.installation import Installation, on_its_own_broker
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 
@@ -67,65 +65,57 @@ def told(installation: Installation, partition: int) -> tuple[int | None, dict[b
 
 
 def test_a_worker_whose_table_is_ahead_of_its_changelog_begins_it_anew_says_so_and_goes_on(tmp_path: Path) -> None:
-    with LocalKafka(tmp_path / "broker") as broker:
-        variables = {"store": "rocksdb", "partitions": "2"}
-        installation = Installation(broker.bootstrap, "cut.", tmp_path, clean_environment(), carts("1h"), **variables)
-        try:
-            worker = installation.start()
-            installation.flowing(worker)
-            for sku in ("A", "B", "C"):
-                installation.publish(cart(f"u-{number}", sku) for number in range(20))
-                installation.settle(until_ms=0)
-            assert worker.stop() == 0
-            before = kept(installation, 0)
-            assert before == told(installation, 0)
-
-            broker.kill()
-            name = changelog_topic(installation.settings, "customer")
-            (segment,) = broker.directory.glob(f"**/{name}-0/*.log")
-            cut(segment)
-            broker.start(ephemeral=True)
-            again = installation.start()
-            installation.flowing(again)
-
-            installation.publish(cart(f"u-{number}", "D") for number in range(20))
+    variables = {"store": "rocksdb", "partitions": "2"}
+    with on_its_own_broker(tmp_path, "cut.", carts("1h"), **variables) as (broker, installation):
+        worker = installation.start()
+        installation.flowing(worker)
+        for sku in ("A", "B", "C"):
+            installation.publish(cart(f"u-{number}", sku) for number in range(20))
             installation.settle(until_ms=0)
-            assert again.stop() == 0
-            assert f"{name}/0 has lost its end" in again.said()
-            assert f"{name}/1 has" not in again.said()
-            assert kept(installation, 0) == told(installation, 0)
-            assert kept(installation, 1) == told(installation, 1)
-        finally:
-            installation.close()
+        assert worker.stop() == 0
+        before = kept(installation, 0)
+        assert before == told(installation, 0)
+
+        broker.kill()
+        name = changelog_topic(installation.settings, "customer")
+        (segment,) = broker.directory.glob(f"**/{name}-0/*.log")
+        cut(segment)
+        broker.start(ephemeral=True)
+        again = installation.start()
+        installation.flowing(again)
+
+        installation.publish(cart(f"u-{number}", "D") for number in range(20))
+        installation.settle(until_ms=0)
+        assert again.stop() == 0
+        assert f"{name}/0 has lost its end" in again.said()
+        assert f"{name}/1 has" not in again.said()
+        assert kept(installation, 0) == told(installation, 0)
+        assert kept(installation, 1) == told(installation, 1)
 
 
 @pytest.mark.parametrize("down", [True, False], ids=["while the worker is down", "under a running worker"])
 def test_events_after_the_loss_of_a_channels_end_count_though_their_offsets_had_been_handled(
     tmp_path: Path, down: bool
 ) -> None:
-    with LocalKafka(tmp_path / "broker") as broker:
-        installation = Installation(broker.bootstrap, "lost.", tmp_path, clean_environment(), carts("1h"))
-        try:
+    with on_its_own_broker(tmp_path, "lost.", carts("1h")) as (broker, installation):
+        worker = installation.start()
+        installation.flowing(worker)
+        for sku in ("A", "B", "C"):
+            installation.publish(cart(f"u-{number}", sku) for number in range(20))
+            installation.settle(until_ms=0)
+        if down:
+            assert worker.stop() == 0
+
+        broker.kill()
+        name = channel_topic(installation.settings, "web")
+        for segment in broker.directory.glob(f"**/{name}-*/*.log"):
+            segment.write_bytes(b"")
+        broker.start(ephemeral=True)
+        installation.publish(cart(f"u-{number}", "D") for number in range(20))
+        if down:
             worker = installation.start()
             installation.flowing(worker)
-            for sku in ("A", "B", "C"):
-                installation.publish(cart(f"u-{number}", sku) for number in range(20))
-                installation.settle(until_ms=0)
-            if down:
-                assert worker.stop() == 0
+        installation.settle(until_ms=0)
 
-            broker.kill()
-            name = channel_topic(installation.settings, "web")
-            for segment in broker.directory.glob(f"**/{name}-*/*.log"):
-                segment.write_bytes(b"")
-            broker.start(ephemeral=True)
-            installation.publish(cart(f"u-{number}", "D") for number in range(20))
-            if down:
-                worker = installation.start()
-                installation.flowing(worker)
-            installation.settle(until_ms=0)
-
-            assert {state.events for state in installation.customers.by_account().values()} == {4}
-            assert f"{name}/0 has lost its end" in worker.said()
-        finally:
-            installation.close()
+        assert {state.events for state in installation.customers.by_account().values()} == {4}
+        assert f"{name}/0 has lost its end" in worker.said()

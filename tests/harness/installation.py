@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -16,6 +17,7 @@ from zlib import crc32
 
 from confluent_kafka import Consumer, Producer
 
+from pipeline.broker.local import LocalKafka
 from pipeline.broker.ready import free_ports
 from pipeline.broker.topic_admin import create_topics
 from pipeline.domain.events import ChannelEvent
@@ -23,6 +25,7 @@ from pipeline.rules_file import load_rules
 from pipeline.settings import Settings, load_settings
 from pipeline.topics import changelog_topic, channel_topic, inbox_topic, topics, trigger_topic
 from pipeline.wire.channel_event import encode
+from tests.harness.environment import clean_environment
 from tests.harness.groups import members
 from tests.harness.reading import CustomerTable, Reading, Sent, TopicReader, lag, sent_triggers
 from tests.harness.waiting import PATIENCE_SECONDS, wait_until
@@ -243,3 +246,17 @@ class Installation:
         for worker in self._workers[-4:]:
             lines = worker.said().splitlines()[-LOG_LINES:]
             sys.stderr.write(f"--- {worker.log.name}\n" + "\n".join(lines) + "\n")
+
+
+@contextmanager
+def on_its_own_broker(
+    folder: Path, prefix: str, rules: str, **variables: str
+) -> Iterator[tuple[LocalKafka, Installation]]:
+    """Start a broker that a test may kill, and an installation on it; both end with the block."""
+    with (
+        LocalKafka(folder / "broker") as broker,
+        closing(
+            Installation(broker.bootstrap, prefix, folder, clean_environment(), rules, **variables)
+        ) as installation,
+    ):
+        yield broker, installation
